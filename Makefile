@@ -1,0 +1,33 @@
+# The two commands of the README, and what a developer needs daily. Everything else is CMake (CMakePresets.json).
+SHELL := /bin/bash
+ARGS ?=
+
+.PHONY: serve test setup build asan tsan bench format clean
+
+serve: build
+	build/weir serve $(ARGS)
+
+test: build
+	scripts/test.sh
+
+setup:
+	@scripts/setup.sh
+
+build: setup
+	@cmake --preset release --log-level=WARNING
+	@cmake --build --preset release
+
+asan: setup
+	@cmake --preset asan --log-level=WARNING && cmake --build --preset asan && ctest --test-dir build-asan --output-on-failure
+
+tsan: setup
+	@cmake --preset tsan --log-level=WARNING && cmake --build --preset tsan && ctest --test-dir build-tsan --output-on-failure
+
+bench: build
+	bench/run.sh $(ARGS)
+
+format:
+	clang-format -i $$(git ls-files '*.h' '*.cc')
+
+clean:
+	rm -rf build build-*
