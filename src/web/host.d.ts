@@ -1,0 +1,131 @@
+// The border between the JavaScript half of the web API (src/web/**/*.js, compiled into the start-up snapshot) and
+// the engine. `Host` is what the engine gives, `Dispatch` is what the bundle's entry returns to it. Both sides treat
+// the other as this file says and nothing more.
+//
+// Words: an *invocation* is known to JavaScript by its sequence number `seq` (a small integer, unique in the
+// isolate, never reused while it matters) and by its record, a JavaScript object that the bundle makes when the
+// invocation starts. A *stream* is a number: 0 is the client's request body (inbound) or the response body
+// (outbound); n > 0 belongs to subrequest n: its request body (outbound) or its response body (inbound).
+//
+// A head is a one-byte string "name\nvalue\nname\nvalue\n" (empty string: no headers). Values are byte strings.
+//
+// Pending events: the engine counts, per invocation, what can still call back into JavaScript. Operations marked
+// (+1) add one until the event named there is delivered or the operation is cancelled. When a turn ends, nothing is
+// pending and the invocation is not done, it can never finish: the engine ends it as hung.
+
+/** A body's kind on the wire. */
+declare const enum BodyKind { none = 0, inline = 1, stream = 2, pipe = 3 }
+
+interface Host {
+  // ---- the invocation whose code is running (follows promises and awaits, not only turns) ----
+  /** The record set by setCurrent for the code that runs now; undefined in global scope. */
+  current(): object | undefined;
+  setCurrent(record: object | undefined): void;
+  /** Milliseconds since the epoch of the event that started this turn; 0 in global scope. */
+  now(): number;
+  /** Bytes one body may take when it is read whole. */
+  memoryLimit(): number;
+
+  // ---- response ----
+  /** Sends the response. body: string (UTF-8 encoded natively) or Uint8Array/ArrayBuffer for inline; a stream number of an
+   *  untouched subresponse for pipe; undefined otherwise. length: the declared length of a stream body, or -1. */
+  respond(seq: number, status: number, statusText: string, head: string, kind: BodyKind,
+          body: string | ArrayBufferView | ArrayBuffer | number | undefined, length: number): void;
+  /** The handler failed: records the exception; the client gets the error page (or a cut stream, when it had responded). */
+  fail(seq: number, error: unknown): void;
+  /** Response (body included) and every waitUntil promise have settled. Outstanding work is cancelled. */
+  done(seq: number): void;
+  /** Records an exception without ending anything (a rejected waitUntil promise: outcome exception if it was ok). */
+  exception(seq: number, error: unknown): void;
+  passThroughOnException(seq: number): void;
+
+  // ---- outbound bodies ----
+  /** Queues bytes (copied). Returns the credit left; <= 0 means: do not write again before Dispatch.credit(seq, stream) (+1). */
+  write(seq: number, stream: number, chunk: ArrayBufferView): number;
+  writeEnd(seq: number, stream: number): void;
+  writeAbort(seq: number, stream: number, error: unknown): void;
+
+  // ---- inbound bodies ----
+  /** Asks for the next bytes (+1 until Dispatch.chunk / chunkEnd / chunkError). At most one outstanding per stream. */
+  read(seq: number, stream: number): void;
+  /** The script does not want the rest. */
+  cancelRead(seq: number, stream: number): void;
+
+  // ---- subrequests ----
+  /** Starts an outbound request; returns its number n > 0 (+1 until Dispatch.response / responseError).
+   *  kind none, inline or stream (the outbound stream n) or pipe (body = inbound stream number to forward untouched).
+   *  redirect: 0 follow, 1 manual, 2 error. Throws Error "Too many subrequests by single Worker invocation." */
+  fetch(seq: number, method: string, url: string, head: string, kind: BodyKind,
+        body: string | ArrayBufferView | ArrayBuffer | number | undefined, length: number, redirect: number): number;
+  cancelFetch(seq: number, id: number): void;
+
+  // ---- timers ----
+  /** (+1 while armed) Dispatch.timer(seq, id) after delay milliseconds, again and again when repeat. */
+  setTimer(seq: number, delay: number, repeat: boolean): number;
+  clearTimer(seq: number, id: number): void;
+
+  // ---- logs: message is the JSON array of the arguments; level 0 debug, 1 info, 2 log, 3 warn, 4 error ----
+  log(level: number, message: string): void;
+
+  // ---- pure functions ----
+  utf8Encode(text: string): Uint8Array;
+  /** Writes as many whole code points as fit; returns [read UTF-16 units, written bytes]. */
+  utf8EncodeInto(text: string, target: Uint8Array): [number, number];
+  utf8Length(text: string): number;
+  /** Throws TypeError when fatal and the bytes are not valid. Does not look for a BOM. */
+  utf8Decode(bytes: ArrayBufferView | ArrayBuffer, fatal: boolean): string;
+  latin1Decode(bytes: ArrayBufferView | ArrayBuffer): string;
+  /** null: not base64 (the caller throws InvalidCharacterError). */
+  atob(text: string): string | null;
+  /** null: a character above U+00FF. */
+  btoa(text: string): string | null;
+  /** null: not a URL. Otherwise [href, protocolEnd, usernameEnd, hostStart, hostEnd, port, pathnameStart, searchStart, hashStart]
+   *  with ada's url_components meaning; -1 (omitted) where ada says so. */
+  urlParse(text: string, base: string | undefined): (string | number)[] | null;
+  /** what: 0 href 1 protocol 2 username 3 password 4 host 5 hostname 6 port 7 pathname 8 search 9 hash.
+   *  Returns the new components, or null when the setter refused (href only: caller throws). */
+  urlSet(href: string, what: number, value: string): (string | number)[] | null;
+  urlOrigin(href: string): string;
+  randomFill(view: ArrayBufferView): void;
+  randomUUID(): string;
+  /** algorithm: "MD5" | "SHA-1" | "SHA-256" | "SHA-384" | "SHA-512"; undefined when unknown. */
+  digest(algorithm: string, bytes: ArrayBufferView | ArrayBuffer): ArrayBuffer | undefined;
+  /** The structured clone algorithm; throws what newDataCloneError(message) returns. */
+  structuredClone(value: unknown, transfer: ArrayBuffer[], newDataCloneError: (message: string) => Error): unknown;
+  detach(buffer: ArrayBuffer): void;
+  /** 0 pending, 1 fulfilled, 2 rejected; and the value of a settled promise without a turn of the microtask queue. */
+  promiseState(promise: Promise<unknown>): number;
+  promiseResult(promise: Promise<unknown>): unknown;
+  /** True for a native Error (its internal slot), whatever its prototype. */
+  isError(value: unknown): boolean;
+}
+
+interface Dispatch {
+  /** Called once per version after its top-level scope has run. handlers: the default export (or undefined for
+   *  service-worker syntax), named: the main module's namespace, env: the bindings. Returns the names of the handlers found. */
+  start(handlers: unknown, named: unknown, env: object): string[];
+
+  fetch(seq: number, method: string, url: string, head: string, kind: BodyKind, body: ArrayBuffer | undefined,
+        length: number, cf: string | undefined): void;
+  scheduled(seq: number, cron: string, scheduledTime: number): void;
+  timer(seq: number, id: number): void;
+  response(seq: number, id: number, status: number, statusText: string, head: string, kind: BodyKind,
+           body: ArrayBuffer | undefined, length: number, url: string, redirected: boolean): void;
+  /** kind: 0 connection lost, 1 other (message says), 2 redirect refused, 3 too many redirects. */
+  responseError(seq: number, id: number, kind: number, message: string): void;
+  chunk(seq: number, stream: number, bytes: ArrayBuffer): void;
+  chunkEnd(seq: number, stream: number): void;
+  chunkError(seq: number, stream: number, message: string): void;
+  credit(seq: number, stream: number, bytes: number): void;
+  /** The reader of an outbound stream does not want the rest. */
+  writeCancelled(seq: number, stream: number): void;
+  /** The client went away. */
+  cancel(seq: number): void;
+  /** The engine has ended the invocation (done, failed, hung, killed): forget its record, mark it ended. */
+  ended(seq: number): void;
+  /** An unhandled rejection after the microtask queue drained: fires the event; true when prevented. */
+  unhandledRejection(promise: Promise<unknown>, reason: unknown): boolean;
+}
+
+/** The bundle's entry point. Runs once, when the base snapshot is made. `global` is the context's global object. */
+declare function install(host: Host, global: object): Dispatch;
