@@ -1,0 +1,53 @@
+#include "wire/bundle.h"
+
+namespace weir::wire {
+
+namespace {
+
+template <class F, class S>
+void headFields(F& f, S& s) {
+  f.text(s.scriptName, Bounds::kNameBytesMax);
+  f.enumeration(s.syntax, Syntax::kServiceWorker);
+  f.number(s.limits.cpuMs);
+  f.number(s.limits.startupCpuMs);
+  f.number(s.limits.memoryMb);
+  f.number(s.limits.subrequests);
+  f.number(s.limits.waitUntilMs);
+  f.text(s.compatibilityDate, Bounds::kNameBytesMax);
+  f.text(s.compatibilityFlags, Bounds::kTextBytesMax);
+  f.text(s.env, BundleBounds::kEnvBytesMax);
+}
+
+template <class F, class S>
+void moduleFields(F& f, S& s) {
+  f.text(s.name, BundleBounds::kModuleNameBytesMax);
+  f.enumeration(s.type, ModuleType::kWasm);
+  f.bytes(s.content, BundleBounds::kModuleBytesMax);
+}
+
+}  // namespace
+
+void encodeBundle(const Bundle& bundle, std::vector<uint8_t>& out) {
+  Encoder encoder(out);
+  headFields(encoder, bundle);
+  encoder.number(bundle.modules.size());
+  for (const Module& module : bundle.modules) moduleFields(encoder, module);
+}
+
+std::optional<Bundle> decodeBundle(Bytes input) {
+  if (input.size() > BundleBounds::kBundleBytesMax) return std::nullopt;
+  Decoder decoder(input);
+  Bundle bundle;
+  headFields(decoder, bundle);
+  uint64_t count = 0;
+  decoder.number(count);
+  if (!decoder.ok() || count == 0 || count > BundleBounds::kModulesMax) return std::nullopt;
+  for (uint64_t i = 0; i < count; ++i) {
+    moduleFields(decoder, bundle.modules.emplace_back());
+    if (!decoder.ok()) return std::nullopt;
+  }
+  if (!decoder.atEnd()) return std::nullopt;
+  return bundle;
+}
+
+}  // namespace weir::wire

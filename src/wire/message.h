@@ -1,0 +1,466 @@
+// The messages: events go from the platform to an engine, effects come back. Plain values; strings and bytes are
+// views into whoever built or received the message and live as long as that buffer.
+//
+// Every struct lists its fields once, in `fields`; the codec (codec.h) encodes, bounds and decodes from that list, so
+// the two directions cannot disagree. A field's bound is beside it.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <variant>
+
+#include "wire/bounds.h"
+#include "wire/outcome.h"
+
+namespace weir::wire {
+
+using Bytes = std::span<const uint8_t>;
+
+// One invocation of one version, unique in the platform process while it runs: loop (8 bits), generation (24), slot (20).
+// Chosen by the platform; an engine only repeats it.
+struct InvocationId {
+  uint64_t value = 0;
+  bool operator==(const InvocationId&) const = default;
+  uint32_t loop() const { return static_cast<uint32_t>(value >> 44) & 0xff; }
+  static InvocationId make(uint32_t loop, uint32_t generation, uint32_t slot) {
+    return {(uint64_t{loop & 0xff} << 44) | (uint64_t{generation & 0xffffff} << 20) | (slot & 0xfffff)};
+  }
+  uint32_t slot() const { return static_cast<uint32_t>(value) & 0xfffff; }
+};
+
+// One immutable upload of a script, numbered by the platform for the life of its process.
+struct VersionId {
+  uint64_t value = 0;
+  bool operator==(const VersionId&) const = default;
+};
+
+// 0: the client's request body (inbound) or the response body (outbound). n > 0: of subrequest n.
+using StreamId = uint32_t;
+
+enum class BodyKind : uint8_t { kNone = 0, kInline = 1, kStream = 2, kPipe = 3 };
+inline constexpr uint64_t kLengthUnknown = ~uint64_t{0};
+
+// Headers as one block: "name\nvalue\nname\nvalue\n". Neither may contain a line feed, so the block needs no escaping
+// and is handed to JavaScript as it is.
+struct HeadBlock {
+  std::string_view text;
+  bool operator==(const HeadBlock&) const = default;
+};
+
+// ---- events ------------------------------------------------------------------------------------------------------
+
+// Makes a version known. Its modules and settings are the sealed blob that the control socket carries with this blob
+// number (wire/bundle.h); a start-up snapshot or code cache may come as a second blob.
+struct LoadVersion {
+  VersionId version;
+  uint64_t bundleBlob = 0;
+  uint64_t snapshotBlob = 0;   // 0: none
+  uint64_t codeCacheBlob = 0;  // 0: none
+  template <class F, class S>
+  static void fields(F& f, S& s) {
+    f.number(s.version.value);
+    f.number(s.bundleBlob);
+    f.number(s.snapshotBlob);
+    f.number(s.codeCacheBlob);
+  }
+};
+
+// No new invocation of this version will come; its isolates may go when idle.
+struct DropVersion {
+  VersionId version;
+  template <class F, class S>
+  static void fields(F& f, S& s) {
+    f.number(s.version.value);
+  }
+};
+
+// Run the version's top-level scope in a throwaway isolate, report handlers and write its heap (effect VersionChecked).
+struct CheckVersion {
+  VersionId version;
+  template <class F, class S>
+  static void fields(F& f, S& s) {
+    f.number(s.version.value);
+  }
+};
+
+struct StartFetch {
+  InvocationId invocation;
+  VersionId version;
+  double nowMs = 0;
+  BodyKind bodyKind = BodyKind::kNone;  // kNone, kInline or kStream
+  uint64_t bodyLength = kLengthUnknown;
+  std::string_view method;
+  std::string_view url;
+  HeadBlock head;
+  std::string_view cf;  // JSON; empty: none
+  Bytes body;
+  template <class F, class S>
+  static void fields(F& f, S& s) {
+    f.number(s.invocation.value);
+    f.number(s.version.value);
+    f.real(s.nowMs);
+    f.enumeration(s.bodyKind, BodyKind::kPipe);
+    f.number(s.bodyLength);
+    f.text(s.method, Bounds::kMethodBytesMax);
+    f.text(s.url, Bounds::kUrlBytesMax);
+    f.head(s.head);
+    f.text(s.cf, Bounds::kTextBytesMax);
+    f.bytes(s.body, Bounds::kInlineBodyBytesMax);
+  }
+};
+
+struct StartScheduled {
+  InvocationId invocation;
+  VersionId version;
+  double nowMs = 0;
+  double scheduledMs = 0;
+  std::string_view cron;
+  template <class F, class S>
+  static void fields(F& f, S& s) {
+    f.number(s.invocation.value);
+    f.number(s.version.value);
+    f.real(s.nowMs);
+    f.real(s.scheduledMs);
+    f.text(s.cron, Bounds::kNameBytesMax);
+  }
+};
+
+// The client went away.
+struct CancelInvocation {
+  InvocationId invocation;
+  template <class F, class S>
+  static void fields(F& f, S& s) {
+    f.number(s.invocation.value);
+  }
+};
+
+struct SubresponseHead {
+  InvocationId invocation;
+  uint32_t subrequest = 0;
+  double nowMs = 0;
+  uint16_t status = 0;
+  bool redirected = false;
+  BodyKind bodyKind = BodyKind::kNone;  // kNone, kInline or kStream
+  uint64_t bodyLength = kLengthUnknown;
+  std::string_view statusText;
+  std::string_view url;
+  HeadBlock head;
+  Bytes body;
+  template <class F, class S>
+  static void fields(F& f, S& s) {
+    f.number(s.invocation.value);
+    f.number(s.subrequest);
+    f.real(s.nowMs);
+    f.number(s.status);
+    f.flag(s.redirected);
+    f.enumeration(s.bodyKind, BodyKind::kPipe);
+    f.number(s.bodyLength);
+    f.text(s.statusText, Bounds::kStatusTextBytesMax);
+    f.text(s.url, Bounds::kUrlBytesMax);
+    f.head(s.head);
+    f.bytes(s.body, Bounds::kInlineBodyBytesMax);
+  }
+};
+
+enum class SubrequestFailure : uint8_t { kConnectionLost = 0, kOther = 1, kRedirectRefused = 2, kTooManyRedirects = 3 };
+
+struct SubrequestFailed {
+  InvocationId invocation;
+  uint32_t subrequest = 0;
+  double nowMs = 0;
+  SubrequestFailure failure = SubrequestFailure::kConnectionLost;
+  std::string_view message;
+  template <class F, class S>
+  static void fields(F& f, S& s) {
+    f.number(s.invocation.value);
+    f.number(s.subrequest);
+    f.real(s.nowMs);
+    f.enumeration(s.failure, SubrequestFailure::kTooManyRedirects);
+    f.text(s.message, Bounds::kTextBytesMax);
+  }
+};
+
+// Stop soon: finish what runs, then end the process.
+struct Shutdown {
+  template <class F, class S>
+  static void fields(F&, S&) {}
+};
+
+// ---- both directions ---------------------------------------------------------------------------------------------
+
+struct BodyChunk {
+  InvocationId invocation;
+  StreamId stream = 0;
+  Bytes bytes;
+  template <class F, class S>
+  static void fields(F& f, S& s) {
+    f.number(s.invocation.value);
+    f.number(s.stream);
+    f.bytes(s.bytes, Bounds::kChunkBytesMax);
+  }
+};
+
+struct BodyEnd {
+  InvocationId invocation;
+  StreamId stream = 0;
+  template <class F, class S>
+  static void fields(F& f, S& s) {
+    f.number(s.invocation.value);
+    f.number(s.stream);
+  }
+};
+
+// The source failed: the receiver sees a broken body.
+struct BodyAbort {
+  InvocationId invocation;
+  StreamId stream = 0;
+  std::string_view reason;
+  template <class F, class S>
+  static void fields(F& f, S& s) {
+    f.number(s.invocation.value);
+    f.number(s.stream);
+    f.text(s.reason, Bounds::kTextBytesMax);
+  }
+};
+
+// The receiver has room for so many more bytes.
+struct BodyCredit {
+  InvocationId invocation;
+  StreamId stream = 0;
+  uint32_t bytes = 0;
+  template <class F, class S>
+  static void fields(F& f, S& s) {
+    f.number(s.invocation.value);
+    f.number(s.stream);
+    f.number(s.bytes);
+  }
+};
+
+// The receiver does not want the rest.
+struct BodyCancel {
+  InvocationId invocation;
+  StreamId stream = 0;
+  template <class F, class S>
+  static void fields(F& f, S& s) {
+    f.number(s.invocation.value);
+    f.number(s.stream);
+  }
+};
+
+// ---- effects -----------------------------------------------------------------------------------------------------
+
+// First effect of an engine: it is locked down and takes versions.
+struct EngineReady {
+  uint32_t wireVersion = kWireVersion;
+  uint32_t confinements = 0;  // bits of sandbox::Confinement that are active
+  std::string_view report;    // one line per confinement
+  std::string_view v8Version;
+  template <class F, class S>
+  static void fields(F& f, S& s) {
+    f.number(s.wireVersion);
+    f.number(s.confinements);
+    f.text(s.report, Bounds::kTextBytesMax);
+    f.text(s.v8Version, Bounds::kNameBytesMax);
+  }
+};
+
+struct Respond {
+  InvocationId invocation;
+  uint16_t status = 200;
+  BodyKind bodyKind = BodyKind::kNone;
+  StreamId pipeFrom = 0;  // kPipe: the inbound stream whose bytes are the body
+  uint64_t bodyLength = kLengthUnknown;
+  std::string_view statusText;
+  HeadBlock head;
+  Bytes body;
+  template <class F, class S>
+  static void fields(F& f, S& s) {
+    f.number(s.invocation.value);
+    f.number(s.status);
+    f.enumeration(s.bodyKind, BodyKind::kPipe);
+    f.number(s.pipeFrom);
+    f.number(s.bodyLength);
+    f.text(s.statusText, Bounds::kStatusTextBytesMax);
+    f.head(s.head);
+    f.bytes(s.body, Bounds::kInlineBodyBytesMax);
+  }
+};
+
+enum class Redirect : uint8_t { kFollow = 0, kManual = 1, kError = 2 };
+
+struct Subrequest {
+  InvocationId invocation;
+  uint32_t subrequest = 0;
+  Redirect redirect = Redirect::kFollow;
+  BodyKind bodyKind = BodyKind::kNone;
+  StreamId pipeFrom = 0;
+  uint64_t bodyLength = kLengthUnknown;
+  std::string_view method;
+  std::string_view url;
+  HeadBlock head;
+  Bytes body;
+  template <class F, class S>
+  static void fields(F& f, S& s) {
+    f.number(s.invocation.value);
+    f.number(s.subrequest);
+    f.enumeration(s.redirect, Redirect::kError);
+    f.enumeration(s.bodyKind, BodyKind::kPipe);
+    f.number(s.pipeFrom);
+    f.number(s.bodyLength);
+    f.text(s.method, Bounds::kMethodBytesMax);
+    f.text(s.url, Bounds::kUrlBytesMax);
+    f.head(s.head);
+    f.bytes(s.body, Bounds::kInlineBodyBytesMax);
+  }
+};
+
+struct CancelSubrequest {
+  InvocationId invocation;
+  uint32_t subrequest = 0;
+  template <class F, class S>
+  static void fields(F& f, S& s) {
+    f.number(s.invocation.value);
+    f.number(s.subrequest);
+  }
+};
+
+enum class LogLevel : uint8_t { kDebug = 0, kInfo = 1, kLog = 2, kWarn = 3, kError = 4 };
+
+struct LogLine {
+  InvocationId invocation;
+  LogLevel level = LogLevel::kLog;
+  double timestampMs = 0;
+  std::string_view message;  // JSON array of the arguments
+  template <class F, class S>
+  static void fields(F& f, S& s) {
+    f.number(s.invocation.value);
+    f.enumeration(s.level, LogLevel::kError);
+    f.real(s.timestampMs);
+    f.text(s.message, Bounds::kLogBytesMax);
+  }
+};
+
+struct ExceptionThrown {
+  InvocationId invocation;
+  double timestampMs = 0;
+  std::string_view name;
+  std::string_view message;
+  std::string_view stack;
+  template <class F, class S>
+  static void fields(F& f, S& s) {
+    f.number(s.invocation.value);
+    f.real(s.timestampMs);
+    f.text(s.name, Bounds::kTextBytesMax);
+    f.text(s.message, Bounds::kTextBytesMax);
+    f.text(s.stack, Bounds::kTextBytesMax);
+  }
+};
+
+// Last effect of an invocation. Whatever it still had outstanding is cancelled.
+struct Done {
+  InvocationId invocation;
+  Outcome outcome = Outcome::kUnknown;
+  bool failOpen = false;  // passThroughOnException was called
+  uint64_t cpuUs = 0;
+  template <class F, class S>
+  static void fields(F& f, S& s) {
+    f.number(s.invocation.value);
+    f.enumeration(s.outcome, Outcome::kAborted);
+    f.flag(s.failOpen);
+    f.number(s.cpuUs);
+  }
+};
+
+enum class StartSource : uint8_t { kCompiled = 0, kCodeCache = 1, kSnapshot = 2 };
+
+// An isolate of the version started.
+struct IsolateStarted {
+  VersionId version;
+  StartSource source = StartSource::kCompiled;
+  uint64_t startupUs = 0;  // CPU, isolate made to handlers found
+  template <class F, class S>
+  static void fields(F& f, S& s) {
+    f.number(s.version.value);
+    f.enumeration(s.source, StartSource::kSnapshot);
+    f.number(s.startupUs);
+  }
+};
+
+enum class StartFailure : uint8_t { kException = 0, kCpu = 1, kMemory = 2, kNoHandlers = 3, kMalformed = 4 };
+
+// The version cannot start. Text as reference/error-codes.md §4.4 has it: message, then one line per frame.
+struct VersionFailed {
+  VersionId version;
+  StartFailure failure = StartFailure::kException;
+  std::string_view message;
+  std::string_view file;
+  uint32_t line = 0;
+  uint32_t column = 0;
+  template <class F, class S>
+  static void fields(F& f, S& s) {
+    f.number(s.version.value);
+    f.enumeration(s.failure, StartFailure::kMalformed);
+    f.text(s.message, Bounds::kTextBytesMax);
+    f.text(s.file, Bounds::kTextBytesMax);
+    f.number(s.line);
+    f.number(s.column);
+  }
+};
+
+// A check passed. The blobs come on the control socket before this effect.
+struct VersionChecked {
+  VersionId version;
+  uint64_t startupUs = 0;
+  uint64_t snapshotBlob = 0;        // 0: the heap could not be written, `reason` says why
+  uint64_t codeCacheBlob = 0;       // 0: none
+  std::string_view handlers;        // names, separated by commas
+  std::string_view reason;
+  template <class F, class S>
+  static void fields(F& f, S& s) {
+    f.number(s.version.value);
+    f.number(s.startupUs);
+    f.number(s.snapshotBlob);
+    f.number(s.codeCacheBlob);
+    f.text(s.handlers, Bounds::kTextBytesMax);
+    f.text(s.reason, Bounds::kTextBytesMax);
+  }
+};
+
+enum class IsolateEnd : uint8_t { kEvicted = 0, kCpu = 1, kMemory = 2, kParked = 3, kDropped = 4 };
+
+// An isolate takes no new invocation. After kParked the engine has lost a thread to it and wants to be replaced.
+struct IsolateEnded {
+  VersionId version;
+  IsolateEnd reason = IsolateEnd::kEvicted;
+  template <class F, class S>
+  static void fields(F& f, S& s) {
+    f.number(s.version.value);
+    f.enumeration(s.reason, IsolateEnd::kDropped);
+  }
+};
+
+// Answer to nothing in particular: what the engine's isolates hold. Sent at most once a second.
+struct EngineLoad {
+  uint32_t isolates = 0;
+  uint64_t heapBytes = 0;
+  uint32_t invocations = 0;
+  uint32_t parkedThreads = 0;
+  template <class F, class S>
+  static void fields(F& f, S& s) {
+    f.number(s.isolates);
+    f.number(s.heapBytes);
+    f.number(s.invocations);
+    f.number(s.parkedThreads);
+  }
+};
+
+using Event = std::variant<LoadVersion, DropVersion, CheckVersion, StartFetch, StartScheduled, CancelInvocation,
+                           SubresponseHead, SubrequestFailed, BodyChunk, BodyEnd, BodyAbort, BodyCredit, BodyCancel,
+                           Shutdown>;
+
+using Effect = std::variant<EngineReady, Respond, Subrequest, CancelSubrequest, LogLine, ExceptionThrown, Done,
+                            IsolateStarted, VersionFailed, VersionChecked, IsolateEnded, EngineLoad, BodyChunk,
+                            BodyEnd, BodyAbort, BodyCredit, BodyCancel>;
+
+}  // namespace weir::wire
