@@ -48,6 +48,32 @@ struct HeadBlock {
   bool operator==(const HeadBlock&) const = default;
 };
 
+// ---- notices: on the control socket, in either direction ----------------------------------------------------------
+
+// An engine's first word: it is locked down and takes versions. `confinements` is Confinements::encode().
+struct EngineReady {
+  uint32_t wireVersion = kWireVersion;
+  std::string_view v8Version;
+  Bytes confinements;
+  template <class F, class S>
+  static void fields(F& f, S& s) {
+    f.number(s.wireVersion);
+    f.text(s.v8Version, Bounds::kNameBytesMax);
+    f.bytes(s.confinements, Bounds::kTextBytesMax);
+  }
+};
+
+// The sealed blob that comes with this notice; a later message in a ring refers to it by number.
+struct BlobSent {
+  uint64_t blob = 0;
+  template <class F, class S>
+  static void fields(F& f, S& s) {
+    f.number(s.blob);
+  }
+};
+
+using Notice = std::variant<EngineReady, BlobSent>;
+
 // ---- events ------------------------------------------------------------------------------------------------------
 
 // Makes a version known. Its modules and settings are the sealed blob that the control socket carries with this blob
@@ -250,21 +276,6 @@ struct BodyCancel {
 
 // ---- effects -----------------------------------------------------------------------------------------------------
 
-// First effect of an engine: it is locked down and takes versions.
-struct EngineReady {
-  uint32_t wireVersion = kWireVersion;
-  uint32_t confinements = 0;  // bits of sandbox::Confinement that are active
-  std::string_view report;    // one line per confinement
-  std::string_view v8Version;
-  template <class F, class S>
-  static void fields(F& f, S& s) {
-    f.number(s.wireVersion);
-    f.number(s.confinements);
-    f.text(s.report, Bounds::kTextBytesMax);
-    f.text(s.v8Version, Bounds::kNameBytesMax);
-  }
-};
-
 struct Respond {
   InvocationId invocation;
   uint16_t status = 200;
@@ -459,7 +470,7 @@ using Event = std::variant<LoadVersion, DropVersion, CheckVersion, StartFetch, S
                            SubresponseHead, SubrequestFailed, BodyChunk, BodyEnd, BodyAbort, BodyCredit, BodyCancel,
                            Shutdown>;
 
-using Effect = std::variant<EngineReady, Respond, Subrequest, CancelSubrequest, LogLine, ExceptionThrown, Done,
+using Effect = std::variant<Respond, Subrequest, CancelSubrequest, LogLine, ExceptionThrown, Done,
                             IsolateStarted, VersionFailed, VersionChecked, IsolateEnded, EngineLoad, BodyChunk,
                             BodyEnd, BodyAbort, BodyCredit, BodyCancel>;
 

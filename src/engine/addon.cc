@@ -1,0 +1,119 @@
+// The addon's entry: what the host executable loads. `main(arguments)` is either
+//   snapshot BUNDLE.js OUT.bin     write the base snapshot (build time; nothing is confined)
+//   serve LOOPS MEMORY_BUDGET_MB   become an engine on the descriptors of wire/engine_descriptors.h; never returns
+#include <fcntl.h>
+#include <node.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <vector>
+
+#include "engine/base_snapshot.h"
+#include "engine/lane.h"
+#include "engine/park.h"
+#include "js/exception.h"
+#include "wire/confinement.h"
+#include "wire/engine_descriptors.h"
+
+namespace weir::engine {
+
+namespace {
+
+[[noreturn]] void giveUp(const char* what) {
+  std::fprintf(stderr, "weir-engine: %s\n", what);
+  _exit(2);
+}
+
+void* mapShared(int descriptor, size_t bytes) {
+  void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
+  if (memory == MAP_FAILED) giveUp("cannot map a ring");
+  close(descriptor);
+  return memory;
+}
+
+int writeSnapshot(node::MultiIsolatePlatform& platform, const std::string& bundlePath, const std::string& outPath) {
+  std::ifstream in(bundlePath, std::ios::binary);
+  const std::string bundle((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+  if (bundle.empty()) giveUp("cannot read the bundle of the web API");
+  std::string error;
+  const std::vector<char> bytes = makeBaseSnapshot(platform, bundle + "\nreturn weirWeb.install;", error);
+  if (bytes.empty()) {
+    std::fprintf(stderr, "weir-engine: the web API's bundle failed: %s\n", error.c_str());
+    return 1;
+  }
+  std::ofstream out(outPath, std::ios::binary | std::ios::trunc);
+  out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  return out.good() ? 0 : 1;
+}
+
+[[noreturn]] void serve(node::MultiIsolatePlatform& platform, int loops, size_t memoryBudgetBytes) {
+  auto base = wire::mapSealedBlob(wire::kBaseSnapshotDescriptor, size_t{64} << 20);
+  if (!base.ok()) giveUp(base.error().message.c_str());
+  static wire::BlobMapping baseMapping = std::move(base).value();
+  const v8::StartupData blob{reinterpret_cast<const char*>(baseMapping.bytes().data()),
+                             static_cast<int>(baseMapping.bytes().size())};
+  if (!blob.IsValid()) giveUp("the start-up snapshot was made by another V8; build weir again");
+
+  Lane::Setup setup{platform, blob, nullptr, wire::kEventWakeDescriptor,
+                    wire::ControlSocket(wire::Descriptor(wire::kControlDescriptor)), {}, memoryBudgetBytes};
+  setup.eventRing = mapShared(wire::kEventRingDescriptor, wire::ringMemoryBytes(wire::Bounds::kEventRingBytes));
+  for (int loop = 0; loop < loops; ++loop) {
+    setup.effectPorts.push_back(
+        {mapShared(wire::effectRingDescriptor(loop), wire::ringMemoryBytes(wire::Bounds::kEffectRingBytes)),
+         wire::effectWakeDescriptor(loop)});
+  }
+  installParking();
+
+  wire::Confinements confinements;
+  std::vector<uint8_t> ready;
+  const auto report = confinements.encode();
+  wire::EngineReady message;
+  message.v8Version = v8::V8::GetVersion();
+  message.confinements = {reinterpret_cast<const uint8_t*>(report.data()), report.size()};
+  wire::encode<wire::Notice>(message, ready);
+  const auto sent = setup.control.send({reinterpret_cast<const std::byte*>(ready.data()), ready.size()});
+  if (!sent.ok()) giveUp(sent.error().message.c_str());
+  static Lane lane(std::move(setup));
+  lane.run();
+}
+
+void mainFunction(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  v8::Isolate* isolate = info.GetIsolate();
+  const auto context = isolate->GetCurrentContext();
+  std::vector<std::string> arguments;
+  if (info[0]->IsArray()) {
+    const auto list = info[0].As<v8::Array>();
+    for (uint32_t i = 0; i < list->Length(); ++i) {
+      arguments.push_back(js::toUtf8(isolate, list->Get(context, i).ToLocalChecked(), 4096));
+    }
+  }
+  auto* platform = node::GetMultiIsolatePlatform(node::GetCurrentEnvironment(context));
+  if (arguments.size() == 3 && arguments[0] == "snapshot") {
+    _exit(writeSnapshot(*platform, arguments[1], arguments[2]));
+  }
+  if (arguments.size() == 3 && arguments[0] == "serve") {
+    const int loops = std::atoi(arguments[1].c_str());
+    const long budgetMb = std::atol(arguments[2].c_str());
+    if (loops < 1 || loops > 24 || budgetMb < 1) giveUp("bad arguments");
+    serve(*platform, loops, static_cast<size_t>(budgetMb) << 20);
+  }
+  giveUp("this addon is started by weir, with `snapshot` or `serve`");
+}
+
+}  // namespace
+
+void initialise(v8::Local<v8::Object> exports, v8::Local<v8::Value>, v8::Local<v8::Context> context, void*) {
+  const auto name = v8::String::NewFromUtf8Literal(v8::Isolate::GetCurrent(), "main");
+  exports->Set(context, name, v8::Function::New(context, mainFunction).ToLocalChecked()).Check();
+}
+
+}  // namespace weir::engine
+
+NODE_MODULE_CONTEXT_AWARE(weir_engine, weir::engine::initialise)

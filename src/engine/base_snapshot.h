@@ -1,0 +1,24 @@
+// The heap that every isolate starts from: a context with the whole web API in it.
+#pragma once
+
+#include <node.h>
+#include <v8.h>
+
+#include <string_view>
+#include <vector>
+
+namespace weir::engine {
+
+// Addresses a snapshot refers to by position; null-terminated, the same in every process of one build.
+const std::vector<intptr_t>& externalReferences();
+
+// Runs the web API's bundle in a new context and writes the heap. `bundle` is a function body that returns
+// `install` of web/host.d.ts. Empty on failure, with the reason in `error`.
+std::vector<char> makeBaseSnapshot(node::MultiIsolatePlatform& platform, std::string_view bundle, std::string& error);
+
+// Positions of AddData in a snapshot's default context.
+inline constexpr size_t kDispatchData = 0;   // Dispatch
+inline constexpr size_t kNamespaceData = 1;  // the main module's namespace or undefined; versions only
+inline constexpr size_t kModulesData = 2;    // ModuleGraph::evaluated; versions only
+
+}  // namespace weir::engine

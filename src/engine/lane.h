@@ -1,0 +1,164 @@
+// Lane: the event ring of this engine, the threads that serve it, and the isolates they serve it with.
+//
+// Lazy leader/follower. One thread, the leader, reads the ring and runs turns itself, so the common path has no thread
+// hop. When its turn lasts longer than a millisecond the watchdog makes a follower the leader; the long turn goes on,
+// detached, and its isolate takes no other turn until it ends. A script that spins costs its neighbours a share of the
+// processor, never the lane.
+//
+// One mutex guards all tables below. It is never held while JavaScript or V8 runs.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <queue>
+#include <thread>
+#include <unordered_map>
+#include <variant>
+#include <vector>
+
+#include "engine/park.h"
+#include "engine/script_isolate.h"
+#include "wire/control_socket.h"
+#include "wire/ring.h"
+
+namespace weir::engine {
+
+struct LaneLimits {
+  static constexpr uint64_t kPromoteNs = 1'000'000;         // a leader's turn that lasts longer is detached
+  static constexpr uint64_t kDeprioritiseNs = 10'000'000;   // a detached turn that lasts longer yields to others
+  static constexpr uint64_t kForceAfterNs = 5'000'000;      // CPU after the kill request until plain termination
+  static constexpr uint64_t kParkAfterNs = 150'000'000;     // … until the thread is parked
+  static constexpr size_t kRunnersMax = 64;
+  static constexpr size_t kInboxMax = 4096;                 // events that wait for one busy isolate
+  static constexpr size_t kWarmIsolates = 2;
+  static constexpr size_t kResidentsMax = 4096;
+  static constexpr int kDetachedNice = 10;
+};
+
+class Lane {
+ public:
+  struct Setup {
+    node::MultiIsolatePlatform& platform;
+    v8::StartupData base;
+    void* eventRing;
+    int eventDescriptor;
+    wire::ControlSocket control;
+    std::vector<EffectPorts::Port> effectPorts;
+    size_t memoryBudgetBytes;  // isolates are evicted, least recently used first, above this
+  };
+
+  explicit Lane(Setup setup);
+
+  // Serves until the platform says Shutdown or goes away. Called once, on the process's main thread.
+  [[noreturn]] void run();
+
+ private:
+  struct DueTimer {
+    uint32_t id;
+  };
+  using Work = std::variant<std::vector<uint8_t>, DueTimer>;
+
+  // An isolate and what waits for it.
+  struct Resident {
+    uint32_t number = 0;
+    std::shared_ptr<const Version> version;
+    std::unique_ptr<ScriptIsolate> isolate;  // null until the first turn makes it
+    std::deque<Work> inbox;
+    bool busy = false;
+    bool started = false;
+    bool retired = false;  // takes no new invocation
+    uint64_t usedNs = 0;   // when it was last used
+    uint64_t turns = 0;
+    size_t bytes = 0;
+  };
+
+  // A thread that runs turns. Never destroyed once it has parked.
+  struct Runner {
+    std::thread thread;
+    int threadId = 0;
+    ParkSpot spot;
+    TurnClock clock;
+    std::condition_variable wake;
+    // Under the lane's mutex, while a turn runs:
+    Resident* resident = nullptr;
+    wire::InvocationId invocation;  // value 0: none
+    uint64_t limitNs = 0;
+    int killStage = 0;
+    uint64_t killedAtNs = 0;
+    bool deprioritised = false;
+    // Set by the turn itself:
+    std::atomic<ScriptIsolate*> isolate{nullptr};
+    std::atomic<uint64_t> priorNs{0};  // CPU of the invocation's earlier turns
+  };
+
+  struct VersionEntry {
+    std::shared_ptr<const Version> version;
+    Resident* current = nullptr;
+  };
+
+  struct TimerEntry {
+    uint64_t deadlineNs;
+    uint32_t resident;
+    uint32_t id;
+    bool operator>(const TimerEntry& other) const { return deadlineNs > other.deadlineNs; }
+  };
+
+  using Lock = std::unique_lock<std::mutex>;
+
+  void runnerMain(Runner& me);
+  void lead(Runner& me, Lock& lock);
+  bool serveOnce(Runner& me, Lock& lock);
+  void sleep(Lock& lock);
+
+  void onEvent(Runner& me, Lock& lock, wire::Bytes bytes);
+  void loadVersion(const wire::LoadVersion& event);
+  void checkVersion(Runner& me, Lock& lock, const wire::CheckVersion& event);
+  wire::BlobMapping takeBlob(uint64_t number, size_t bytesMax);
+  void startInvocation(Runner& me, Lock& lock, wire::InvocationId id, wire::VersionId version, std::vector<uint8_t> bytes);
+  void give(Runner& me, Lock& lock, Resident& resident, Work work);
+  void runTurn(Runner& me, Lock& lock, Resident& resident, Work work);
+  void afterTurn(Runner& me, Lock& lock, Resident& resident);
+  bool startIsolate(Runner& me, Resident& resident, ScriptIsolate::Failure& failure);
+  void retire(Resident& resident, wire::IsolateEnd reason);
+  void bury(Resident& resident);
+  void evict();
+  void refuse(wire::InvocationId id, wire::Outcome outcome);
+
+  Runner* idleRunner();
+  void promote();
+  void watch();
+  void watchOne(Runner& runner, uint64_t nowNs);
+  void abandon(Runner& runner, ParkReason reason);
+  void keep();  // the keeper thread: makes isolates ahead, disposes of dead ones
+
+  Setup setup_;
+  EffectPorts effects_;
+  wire::RingReader events_;
+
+  std::mutex mutex_;
+  Runner* leader_ = nullptr;
+  std::vector<std::unique_ptr<Runner>> runners_;
+  std::deque<Runner*> followers_;
+  std::condition_variable watchdogWake_;
+  bool watchdogSleeps_ = false;
+  uint64_t lastTurnNs_ = 0;
+  std::condition_variable keeperWake_;
+
+  std::unordered_map<uint64_t, VersionEntry> versions_;
+  std::unordered_map<uint32_t, std::unique_ptr<Resident>> residents_;
+  std::unordered_map<uint64_t, uint32_t> routes_;  // invocation to resident
+  uint32_t nextResident_ = 1;
+  std::vector<std::unique_ptr<ScriptIsolate>> warm_;
+  std::vector<std::unique_ptr<Resident>> graveyard_;
+  std::deque<uint32_t> ready_;  // residents with work and no turn
+  std::priority_queue<TimerEntry, std::vector<TimerEntry>, std::greater<>> timers_;
+  std::unordered_map<uint64_t, wire::Descriptor> blobs_;
+  uint64_t nextBlob_ = 1;
+  uint32_t parked_ = 0;
+  bool shuttingDown_ = false;
+};
+
+}  // namespace weir::engine

@@ -1,0 +1,969 @@
+#include "engine/script_isolate.h"
+
+#include <time.h>
+
+#include <algorithm>
+
+#include "engine/base_snapshot.h"
+#include "js/exception.h"
+
+namespace weir::engine {
+
+namespace {
+
+constexpr const char* kHung =
+    "The Workers runtime canceled this request because it detected that your Worker's code had hung and would never "
+    "generate a response. Refer to: https://developers.cloudflare.com/workers/observability/errors/";
+constexpr const char* kCpuExceeded = "Worker exceeded CPU time limit.";
+constexpr const char* kMemoryExceeded = "Worker exceeded memory limit.";
+constexpr size_t kHeapGrace = 64u << 20;  // above the limit, once, so that termination can unwind
+constexpr size_t kTextBytesMax = 16u << 10;
+constexpr int kKillFramesMax = 32;
+constexpr uint32_t kMemoryCheckTurns = 16;
+constexpr uint64_t kLongTurnNs = 1'000'000;
+
+constexpr const char* kFunctionNames[] = {"fetch",      "scheduled", "timer",  "response",       "responseError",
+                                          "chunk",      "chunkEnd",  "chunkError", "credit",     "writeCancelled",
+                                          "cancel",     "ended",     "unhandledRejection"};
+
+double wallMs() {
+  timespec now{};
+  clock_gettime(CLOCK_REALTIME, &now);
+  return static_cast<double>(now.tv_sec) * 1e3 + static_cast<double>(now.tv_nsec / 1000) / 1e3;
+}
+
+uint64_t monotonicNs() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000u + static_cast<uint64_t>(now.tv_nsec);
+}
+
+std::string_view cut(std::string_view text, size_t max) {
+  if (text.size() <= max) return text;
+  while (max > 0 && (static_cast<uint8_t>(text[max]) & 0xc0) == 0x80) --max;
+  return text.substr(0, max);
+}
+
+// "    at f (a.js:1:2)" per line becomes "  at a.js:1:2 in f": how an upload error shows frames.
+std::string uploadFrames(std::string_view stack) {
+  std::string result;
+  while (!stack.empty()) {
+    const size_t end = stack.find('\n');
+    std::string_view line = stack.substr(0, end);
+    stack = end == std::string_view::npos ? std::string_view{} : stack.substr(end + 1);
+    const size_t at = line.find("at ");
+    if (at == std::string_view::npos) continue;
+    line.remove_prefix(at + 3);
+    const size_t open = line.rfind(" (");
+    if (open != std::string_view::npos && line.ends_with(')')) {
+      const auto place = line.substr(open + 2, line.size() - open - 3);
+      result += "\n  at " + std::string(place) + " in " + std::string(line.substr(0, open));
+    } else {
+      result += "\n  at " + std::string(line);
+    }
+  }
+  return result;
+}
+
+}  // namespace
+
+ScriptIsolate::ScriptIsolate(Environment environment, uint32_t number, std::shared_ptr<const Version> version,
+                             js::Heap::Purpose purpose)
+    : environment_(environment),
+      number_(number),
+      version_(std::move(version)),
+      purpose_(purpose),
+      fromSnapshot_(purpose == js::Heap::Purpose::kRun && version_ && version_->snapshot() != nullptr) {
+  js::HeapOptions options;
+  options.blob = fromSnapshot_ ? version_->snapshot() : &environment_.base;
+  options.externalReferences = externalReferences().data();
+  options.limitBytes = size_t{version_ ? version_->bundle().limits.memoryMb : wire::VersionLimits{}.memoryMb} << 20;
+  heap_ = std::make_unique<js::Heap>(environment_.platform, options, purpose);
+  v8::Isolate* isolate = heap_->isolate();
+  isolate->SetData(0, this);
+  isolate->SetPromiseRejectCallback(&ScriptIsolate::onPromiseReject);
+  isolate->AddNearHeapLimitCallback(&ScriptIsolate::onNearHeapLimit, this);
+  isolate->SetAllowWasmCodeGenerationCallback([](v8::Local<v8::Context>, v8::Local<v8::String>) { return false; });
+  isolate->SetCaptureStackTraceForUncaughtExceptions(true, 10);
+  js::ModuleGraph::installCallbacks(isolate);
+  heap_->buffers().onExceeded = [this] {
+    Kill none = Kill::kNone;
+    kill_.compare_exchange_strong(none, Kill::kMemory);
+    heap_->isolate()->TerminateExecution();
+  };
+}
+
+ScriptIsolate::~ScriptIsolate() {
+  if (heap_->isolate() == nullptr) return;
+  heap_->buffers().onExceeded = nullptr;
+  const v8::Locker locker(heap_->isolate());
+  const v8::Isolate::Scope scope(heap_->isolate());
+  rejections_.clear();
+  for (auto& function : functions_) function.Reset();
+  dispatch_.Reset();
+  namespace_.Reset();
+  modules_.reset();
+  context_.Reset();
+}
+
+ScriptIsolate::Turn::Turn(ScriptIsolate& isolate)
+    : isolate_(isolate), locker_(isolate.heap_->isolate()), scope_(isolate.heap_->isolate()),
+      handles_(isolate.heap_->isolate()) {
+  if (!isolate_.context_.IsEmpty()) isolate_.context_.Get(isolate_.heap_->isolate())->Enter();
+  isolate_.nowMs_ = wallMs();
+}
+
+ScriptIsolate::Turn::~Turn() {
+  v8::Isolate* isolate = isolate_.heap_->isolate();
+  if (isolate != nullptr && isolate->InContext()) isolate->GetCurrentContext()->Exit();
+}
+
+// ---- V8's callbacks ----
+
+size_t ScriptIsolate::onNearHeapLimit(void* self, size_t current, size_t initial) {
+  auto& isolate = *static_cast<ScriptIsolate*>(self);
+  Kill none = Kill::kNone;
+  isolate.kill_.compare_exchange_strong(none, Kill::kMemory);
+  isolate.heap_->isolate()->TerminateExecution();
+  return current < initial + kHeapGrace ? initial + kHeapGrace : current;
+}
+
+void ScriptIsolate::onPromiseReject(v8::PromiseRejectMessage message) {
+  v8::Isolate* isolate = v8::Isolate::GetCurrent();
+  auto* self = of(isolate);
+  constexpr size_t kTrackedMax = 256;
+  if (message.GetEvent() == v8::kPromiseRejectWithNoHandler) {
+    if (self->rejections_.size() >= kTrackedMax) return;
+    self->rejections_.push_back({v8::Global<v8::Promise>(isolate, message.GetPromise()),
+                                 v8::Global<v8::Value>(isolate, message.GetValue())});
+  } else if (message.GetEvent() == v8::kPromiseHandlerAddedAfterReject) {
+    std::erase_if(self->rejections_, [&](const auto& r) { return r.promise == message.GetPromise(); });
+  }
+}
+
+void ScriptIsolate::requestKill(Kill kill) {
+  Kill none = Kill::kNone;
+  if (!kill_.compare_exchange_strong(none, kill)) return;
+  heap_->isolate()->RequestInterrupt(
+      [](v8::Isolate* isolate, void* self) {
+        auto& script = *static_cast<ScriptIsolate*>(self);
+        if (script.kill_.load() == Kill::kNone) return;  // that turn has ended meanwhile
+        script.killStack_ = js::currentStack(isolate, kKillFramesMax);
+        isolate->TerminateExecution();
+      },
+      this);
+}
+
+void ScriptIsolate::requestMemoryCheck() {
+  heap_->isolate()->RequestInterrupt(
+      [](v8::Isolate* isolate, void* self) {
+        auto& script = *static_cast<ScriptIsolate*>(self);
+        if (script.heap_->usedBytes() <= script.heap_->limitBytes()) return;
+        Kill none = Kill::kNone;
+        script.kill_.compare_exchange_strong(none, Kill::kMemory);
+        isolate->TerminateExecution();
+      },
+      this);
+}
+
+// ---- start ----
+
+bool ScriptIsolate::failureOf(v8::Local<v8::Context> context, v8::TryCatch& caught, Failure& failure) {
+  v8::Isolate* isolate = heap_->isolate();
+  const Kill kill = kill_.exchange(Kill::kNone);
+  if (kill != Kill::kNone || caught.HasTerminated()) {
+    isolate->CancelTerminateExecution();
+    failure.failure = kill == Kill::kMemory ? wire::StartFailure::kMemory : wire::StartFailure::kCpu;
+    failure.message = kill == Kill::kMemory ? "Script startup exceeded memory limits."
+                                            : "Script startup exceeded CPU time limit.";
+    failure.message += uploadFrames(std::exchange(killStack_, {}));
+    return false;
+  }
+  const auto text = js::describe(isolate, context, caught.Exception(), caught.Message());
+  failure.failure = wire::StartFailure::kException;
+  failure.message = "Uncaught " + text.name + ": " + text.message;
+  const std::string frames = uploadFrames(text.stack);
+  if (!frames.empty()) {
+    failure.message += frames;
+  } else if (!text.file.empty()) {
+    failure.message += "\n  at " + text.file + ":" + std::to_string(text.line) + ":" + std::to_string(text.column);
+  }
+  failure.file = text.file;
+  failure.line = text.line;
+  failure.column = text.column;
+  return false;
+}
+
+bool ScriptIsolate::bindDispatch(v8::Local<v8::Context> context, v8::Local<v8::Object> dispatch) {
+  v8::Isolate* isolate = heap_->isolate();
+  dispatch_.Reset(isolate, dispatch);
+  for (int i = 0; i < kFunctionCount; ++i) {
+    v8::Local<v8::Value> value;
+    if (!dispatch->Get(context, v8::String::NewFromUtf8(isolate, kFunctionNames[i]).ToLocalChecked()).ToLocal(&value) ||
+        !value->IsFunction()) {
+      return false;
+    }
+    functions_[i].Reset(isolate, value.As<v8::Function>());
+  }
+  return true;
+}
+
+bool ScriptIsolate::callStart(v8::Local<v8::Context> context, v8::Local<v8::Object> dispatch,
+                              v8::Local<v8::Value> space, Failure& failure) {
+  v8::Isolate* isolate = heap_->isolate();
+  v8::TryCatch caught(isolate);
+  // The heap of a check is written to disk, so it never sees the values of the bindings.
+  const std::string_view env = purpose_ == js::Heap::Purpose::kSnapshot ? "{}" : version_->bundle().env;
+  v8::Local<v8::Value> values = v8::Object::New(isolate);
+  if (!env.empty()) {
+    v8::Local<v8::String> json;
+    if (!v8::String::NewFromUtf8(isolate, env.data(), v8::NewStringType::kNormal, static_cast<int>(env.size()))
+             .ToLocal(&json) ||
+        !v8::JSON::Parse(context, json).ToLocal(&values)) {
+      return failureOf(context, caught, failure);
+    }
+  }
+  v8::Local<v8::Value> handlers = v8::Undefined(isolate);
+  if (space->IsObject() &&
+      !space.As<v8::Object>()->Get(context, v8::String::NewFromUtf8Literal(isolate, "default")).ToLocal(&handlers)) {
+    return failureOf(context, caught, failure);
+  }
+  v8::Local<v8::Value> start;
+  v8::Local<v8::Value> names;
+  v8::Local<v8::Value> arguments[] = {handlers, space, values};
+  if (!dispatch->Get(context, v8::String::NewFromUtf8Literal(isolate, "start")).ToLocal(&start) ||
+      !start->IsFunction() ||
+      !start.As<v8::Function>()->Call(context, v8::Undefined(isolate), 3, arguments).ToLocal(&names)) {
+    return failureOf(context, caught, failure);
+  }
+  handlers_.clear();
+  if (names->IsArray()) {
+    const auto list = names.As<v8::Array>();
+    for (uint32_t i = 0; i < std::min<uint32_t>(list->Length(), wire::Bounds::kHandlersMax); ++i) {
+      v8::Local<v8::Value> name;
+      if (!list->Get(context, i).ToLocal(&name)) break;
+      if (!handlers_.empty()) handlers_ += ',';
+      handlers_ += js::toUtf8(isolate, name, wire::Bounds::kNameBytesMax);
+    }
+  }
+  if (handlers_.empty()) {
+    failure.failure = wire::StartFailure::kNoHandlers;
+    failure.message = "No event handlers were registered. This script does nothing.";
+    return false;
+  }
+  return true;
+}
+
+bool ScriptIsolate::startFromSource(v8::Local<v8::Context> context, v8::Local<v8::Object> dispatch, Failure& failure) {
+  v8::Isolate* isolate = heap_->isolate();
+  const auto compile = purpose_ == js::Heap::Purpose::kSnapshot ? js::ModuleGraph::Compile::kEagerly
+                                                                : js::ModuleGraph::Compile::kLazily;
+  modules_ = std::make_unique<js::ModuleGraph>(isolate, version_->sources(), compile);
+  v8::Local<v8::Value> space = v8::Undefined(isolate);
+  {
+    v8::TryCatch caught(isolate);
+    if (version_->bundle().syntax == wire::Syntax::kServiceWorker) {
+      v8::Local<v8::Value> ignored;
+      if (!modules_->runScript(context).ToLocal(&ignored)) return failureOf(context, caught, failure);
+    } else {
+      v8::Local<v8::Object> object;
+      if (!modules_->run(context).ToLocal(&object)) return failureOf(context, caught, failure);
+      space = object;
+    }
+  }
+  namespace_.Reset(isolate, space);
+  return callStart(context, dispatch, space, failure);
+}
+
+bool ScriptIsolate::start(Failure& failure) {
+  v8::Isolate* isolate = heap_->isolate();
+  nowMs_ = 0;
+  const auto context = v8::Context::New(isolate);
+  context_.Reset(isolate, context);
+  context->Enter();
+  context->AllowCodeGenerationFromStrings(false);
+  v8::Local<v8::Object> dispatch;
+  if (!context->GetDataFromSnapshotOnce<v8::Object>(kDispatchData).ToLocal(&dispatch) ||
+      !bindDispatch(context, dispatch)) {
+    failure.failure = wire::StartFailure::kMalformed;
+    failure.message = "The start-up snapshot does not hold the web API of this engine.";
+    return false;
+  }
+  bool ok = false;
+  if (fromSnapshot_) {
+    source_ = wire::StartSource::kSnapshot;
+    v8::Local<v8::Value> space;
+    v8::Local<v8::Array> modules;
+    if (!context->GetDataFromSnapshotOnce<v8::Value>(kNamespaceData).ToLocal(&space) ||
+        !context->GetDataFromSnapshotOnce<v8::Array>(kModulesData).ToLocal(&modules)) {
+      failure.failure = wire::StartFailure::kMalformed;
+      failure.message = "The version's snapshot does not hold its modules.";
+      return false;
+    }
+    modules_ = std::make_unique<js::ModuleGraph>(isolate, version_->sources(), js::ModuleGraph::Compile::kLazily);
+    modules_->restore(context, modules);
+    namespace_.Reset(isolate, space);
+    ok = callStart(context, dispatch, space, failure);
+  } else {
+    source_ = version_->hasCodeCache() ? wire::StartSource::kCodeCache : wire::StartSource::kCompiled;
+    ok = startFromSource(context, dispatch, failure);
+  }
+  rejections_.clear();
+  return ok;
+}
+
+std::map<std::string, std::vector<uint8_t>> ScriptIsolate::codeCaches() {
+  if (!modules_ || version_->bundle().syntax == wire::Syntax::kServiceWorker) return {};
+  return modules_->codeCaches();
+}
+
+std::vector<char> ScriptIsolate::writeHeap(std::string& reason) {
+  CHECK(purpose_ == js::Heap::Purpose::kSnapshot);
+  v8::Isolate* isolate = heap_->isolate();
+  v8::SnapshotCreator* creator = heap_->snapshotCreator();
+  const bool hasWasm = modules_ && modules_->hasWasm();
+  {
+    const v8::HandleScope handles(isolate);
+    const auto context = context_.Get(isolate);
+    creator->AddData(context, dispatch_.Get(isolate));
+    creator->AddData(context, namespace_.Get(isolate));
+    creator->AddData(context, modules_->evaluated(context));
+    rejections_.clear();
+    for (auto& function : functions_) function.Reset();
+    dispatch_.Reset();
+    namespace_.Reset();
+    modules_.reset();
+    creator->SetDefaultContext(context);
+    context->Exit();
+  }
+  context_.Reset();
+  std::vector<char> bytes;
+  if (hasWasm) {
+    reason = "a WebAssembly module cannot be written to a heap snapshot";
+  }
+  const v8::StartupData blob = hasWasm ? v8::StartupData{nullptr, 0}
+                                       : creator->CreateBlob(v8::SnapshotCreator::FunctionCodeHandling::kKeep);
+  if (blob.data != nullptr) {
+    bytes.assign(blob.data, blob.data + blob.raw_size);
+    delete[] blob.data;
+  } else if (reason.empty()) {
+    reason = "V8 could not write the heap";
+  }
+  return bytes;
+}
+
+// ---- small makers ----
+
+v8::Local<v8::Value> ScriptIsolate::number(double value) { return v8::Number::New(heap_->isolate(), value); }
+
+v8::Local<v8::Value> ScriptIsolate::oneByte(std::string_view text) {
+  return v8::String::NewFromOneByte(heap_->isolate(), reinterpret_cast<const uint8_t*>(text.data()),
+                                    v8::NewStringType::kNormal, static_cast<int>(text.size()))
+      .ToLocalChecked();
+}
+
+v8::Local<v8::Value> ScriptIsolate::buffer(wire::Bytes bytes) {
+  v8::Local<v8::ArrayBuffer> buffer;
+  if (!v8::ArrayBuffer::MaybeNew(heap_->isolate(), bytes.size(), v8::BackingStoreInitializationMode::kUninitialized)
+           .ToLocal(&buffer)) {
+    return {};
+  }
+  if (!bytes.empty()) std::memcpy(buffer->Data(), bytes.data(), bytes.size());
+  return buffer;
+}
+
+v8::Local<v8::Value> ScriptIsolate::call(Function function, int argumentCount, v8::Local<v8::Value>* arguments) {
+  v8::Isolate* isolate = heap_->isolate();
+  v8::TryCatch caught(isolate);
+  v8::Local<v8::Value> result;
+  if (functions_[function].Get(isolate)->Call(isolate->GetCurrentContext(), v8::Undefined(isolate), argumentCount, arguments).ToLocal(&result)) {
+    return result;
+  }
+  if (!caught.HasTerminated() && argumentCount > 0 && arguments[0]->IsNumber() && function != kEnded) {
+    // The bundle lets nothing escape but what it cannot handle, a stack overflow inside itself for one.
+    const auto seq = static_cast<uint32_t>(arguments[0].As<v8::Number>()->Value());
+    if (Invocation* invocation = find(seq)) fail(*invocation, caught.Exception());
+  }
+  return v8::Undefined(isolate);
+}
+
+// ---- invocations ----
+
+Invocation& ScriptIsolate::add(wire::InvocationId id) {
+  auto invocation = std::make_unique<Invocation>();
+  invocation->id = id;
+  do {
+    invocation->seq = nextSeq_;
+    nextSeq_ = nextSeq_ >= (1u << 30) ? 1 : nextSeq_ + 1;
+  } while (invocations_.contains(invocation->seq));
+  Invocation& result = *invocation;
+  seqs_[id.value] = result.seq;
+  invocations_.emplace(result.seq, std::move(invocation));
+  touch(result);
+  return result;
+}
+
+Invocation* ScriptIsolate::find(uint32_t seq) {
+  const auto at = invocations_.find(seq);
+  return at == invocations_.end() ? nullptr : at->second.get();
+}
+
+Invocation* ScriptIsolate::byId(wire::InvocationId id) {
+  const auto at = seqs_.find(id.value);
+  return at == seqs_.end() ? nullptr : find(at->second);
+}
+
+uint32_t ScriptIsolate::seqOf(wire::InvocationId id) const {
+  const auto at = seqs_.find(id.value);
+  return at == seqs_.end() ? 0 : at->second;
+}
+
+uint64_t ScriptIsolate::cpuNsOf(uint32_t seq) const {
+  const auto at = invocations_.find(seq);
+  return at == invocations_.end() ? 0 : at->second->cpuNs;
+}
+
+uint32_t ScriptIsolate::timerSeq(uint32_t id) const {
+  const auto at = timers_.find(id);
+  return at == timers_.end() ? 0 : at->second.seq;
+}
+
+void ScriptIsolate::touch(Invocation& invocation) {
+  if (invocation.touched) return;
+  invocation.touched = true;
+  touched_.push_back(invocation.seq);
+}
+
+void ScriptIsolate::condemn(Kill kill) {
+  if (condemned_) return;
+  condemned_ = true;
+  condemnedBy_ = kill;
+}
+
+void ScriptIsolate::release(OutboundStream& stream) {
+  waitingBytes_ -= stream.waiting.size() - stream.waitingAt;
+  stream.waiting = {};
+  stream.waitingAt = 0;
+}
+
+void ScriptIsolate::emitEnd(Invocation& invocation, wire::Outcome outcome) {
+  for (const uint32_t id : invocation.timers) timers_.erase(id);
+  for (auto& [id, stream] : invocation.outbound) release(stream);
+  wire::Done done;
+  done.invocation = invocation.id;
+  done.outcome = outcome;
+  done.failOpen = invocation.failOpen;
+  done.cpuUs = invocation.cpuNs / 1000;
+  environment_.effects.emit(invocation.id.loop(), done);
+  if (invocation.watched) ended_.push_back(invocation.id);
+  const uint32_t seq = invocation.seq;
+  seqs_.erase(invocation.id.value);
+  invocations_.erase(seq);
+}
+
+bool ScriptIsolate::watchEnd(wire::InvocationId id) {
+  Invocation* invocation = byId(id);
+  if (invocation == nullptr) return false;
+  invocation->watched = true;
+  return true;
+}
+
+void ScriptIsolate::tellEnded(uint32_t seq) {
+  v8::Local<v8::Value> arguments[] = {number(seq)};
+  call(kEnded, 1, arguments);
+}
+
+void ScriptIsolate::end(uint32_t seq, wire::Outcome outcome) {
+  Invocation* invocation = find(seq);
+  if (invocation == nullptr) return;
+  // finish() adds the turn's time before it emits: endings inside a turn are kept until then.
+  invocation->outcome = outcome;
+  emitEnd(*invocation, outcome);
+  tellEnded(seq);
+}
+
+void ScriptIsolate::endAll(wire::Outcome outcome) {
+  while (!invocations_.empty()) emitEnd(*invocations_.begin()->second, outcome);
+}
+
+void ScriptIsolate::recordException(Invocation& invocation, std::string_view name, std::string_view message,
+                                    std::string_view stack) {
+  wire::ExceptionThrown thrown;
+  thrown.invocation = invocation.id;
+  thrown.timestampMs = nowMs_;
+  thrown.name = cut(name, kTextBytesMax);
+  thrown.message = cut(message, kTextBytesMax);
+  thrown.stack = cut(stack, kTextBytesMax);
+  environment_.effects.emit(invocation.id.loop(), thrown);
+}
+
+void ScriptIsolate::recordException(Invocation& invocation, v8::Local<v8::Value> error) {
+  v8::Isolate* isolate = heap_->isolate();
+  const uint32_t seq = invocation.seq;
+  const auto text = js::describe(isolate, isolate->GetCurrentContext(), error, {});  // may run the script's getters
+  Invocation* still = find(seq);
+  if (still == nullptr) return;
+  recordException(*still, text.name, text.message, text.stack);
+  if (still->outcome == wire::Outcome::kOk) still->outcome = wire::Outcome::kException;
+}
+
+void ScriptIsolate::fail(Invocation& invocation, v8::Local<v8::Value> error) {
+  const uint32_t seq = invocation.seq;
+  recordException(invocation, error);
+  Invocation* still = find(seq);
+  if (still == nullptr) return;
+  if (still->responded) writeAbort(*still, 0, "exception");
+  still->doneRequested = true;
+  for (auto& [id, stream] : still->outbound) {
+    release(stream);
+    stream.ended = true;
+  }
+  touch(*still);
+}
+
+void ScriptIsolate::done(Invocation& invocation) {
+  invocation.doneRequested = true;
+  touch(invocation);
+}
+
+// ---- bodies out ----
+
+void ScriptIsolate::respond(Invocation& invocation, wire::Respond head, wire::Bytes body) {
+  if (invocation.responded) return;
+  invocation.responded = true;
+  head.invocation = invocation.id;
+  const bool large = head.bodyKind == wire::BodyKind::kInline && body.size() > wire::Bounds::kInlineBodyBytesMax;
+  if (large) {
+    head.bodyKind = wire::BodyKind::kStream;
+    head.bodyLength = body.size();
+  } else if (head.bodyKind == wire::BodyKind::kInline) {
+    head.body = body;
+    head.bodyLength = body.size();
+  }
+  environment_.effects.emit(invocation.id.loop(), head);
+  if (head.bodyKind == wire::BodyKind::kStream) invocation.outbound[0];
+  if (large) {
+    write(invocation, 0, body);
+    writeEnd(invocation, 0);
+  }
+  touch(invocation);
+}
+
+void ScriptIsolate::pump(Invocation& invocation, wire::StreamId id, OutboundStream& stream) {
+  while (stream.credit > 0 && stream.waitingAt < stream.waiting.size()) {
+    const size_t size = std::min<size_t>({stream.waiting.size() - stream.waitingAt, static_cast<size_t>(stream.credit),
+                                          wire::Bounds::kChunkBytesMax});
+    environment_.effects.emitChunk(invocation.id, id, {stream.waiting.data() + stream.waitingAt, size});
+    stream.waitingAt += size;
+    stream.credit -= static_cast<int64_t>(size);
+    waitingBytes_ -= size;
+  }
+  if (stream.waitingAt < stream.waiting.size()) return;
+  stream.waiting = {};
+  stream.waitingAt = 0;
+  if (stream.endQueued && !stream.ended) {
+    stream.ended = true;
+    environment_.effects.emit(invocation.id.loop(), wire::BodyEnd{invocation.id, id});
+  }
+}
+
+int64_t ScriptIsolate::write(Invocation& invocation, wire::StreamId id, wire::Bytes bytes) {
+  OutboundStream& stream = invocation.outbound[id];
+  touch(invocation);
+  if (stream.ended || stream.endQueued || stream.cancelled) return 1;
+  while (stream.waiting.empty() && stream.credit > 0 && !bytes.empty()) {
+    const size_t size =
+        std::min<size_t>({bytes.size(), static_cast<size_t>(stream.credit), wire::Bounds::kChunkBytesMax});
+    environment_.effects.emitChunk(invocation.id, id, bytes.first(size));
+    stream.credit -= static_cast<int64_t>(size);
+    bytes = bytes.subspan(size);
+  }
+  if (!bytes.empty()) {
+    stream.waiting.insert(stream.waiting.end(), bytes.begin(), bytes.end());
+    waitingBytes_ += bytes.size();
+    if (waitingBytes_ > heap_->limitBytes()) {
+      Kill none = Kill::kNone;
+      kill_.compare_exchange_strong(none, Kill::kMemory);
+      heap_->isolate()->TerminateExecution();
+    }
+  }
+  if (stream.credit > 0 && stream.waiting.empty()) return stream.credit;
+  if (!stream.scriptWaits) {
+    stream.scriptWaits = true;
+    ++invocation.pending;
+  }
+  return 0;
+}
+
+void ScriptIsolate::writeEnd(Invocation& invocation, wire::StreamId id) {
+  OutboundStream& stream = invocation.outbound[id];
+  touch(invocation);
+  if (stream.ended || stream.endQueued || stream.cancelled) return;
+  stream.endQueued = true;
+  pump(invocation, id, stream);
+}
+
+void ScriptIsolate::writeAbort(Invocation& invocation, wire::StreamId id, std::string_view reason) {
+  const auto at = invocation.outbound.find(id);
+  touch(invocation);
+  if (at == invocation.outbound.end() || at->second.ended || at->second.cancelled) return;
+  release(at->second);
+  at->second.ended = true;
+  environment_.effects.emit(invocation.id.loop(), wire::BodyAbort{invocation.id, id, cut(reason, kTextBytesMax)});
+}
+
+bool ScriptIsolate::on(const wire::BodyCredit& event) {
+  Invocation* invocation = byId(event.invocation);
+  if (invocation == nullptr) return false;
+  const auto at = invocation->outbound.find(event.stream);
+  if (at == invocation->outbound.end() || at->second.ended || at->second.cancelled) return false;
+  OutboundStream& stream = at->second;
+  touch(*invocation);
+  stream.credit += event.bytes;
+  pump(*invocation, event.stream, stream);
+  if (!stream.waiting.empty() || stream.credit <= 0 || !stream.scriptWaits) return true;
+  stream.scriptWaits = false;
+  --invocation->pending;
+  if (stream.endQueued) return true;
+  v8::Local<v8::Value> arguments[] = {number(invocation->seq), number(event.stream),
+                                      number(static_cast<double>(stream.credit))};
+  call(kCredit, 3, arguments);
+  return true;
+}
+
+bool ScriptIsolate::on(const wire::BodyCancel& event) {
+  Invocation* invocation = byId(event.invocation);
+  if (invocation == nullptr) return false;
+  const auto at = invocation->outbound.find(event.stream);
+  if (at == invocation->outbound.end() || at->second.ended || at->second.cancelled) return false;
+  touch(*invocation);
+  release(at->second);
+  at->second.cancelled = true;
+  if (at->second.scriptWaits) {
+    at->second.scriptWaits = false;
+    --invocation->pending;
+  }
+  v8::Local<v8::Value> arguments[] = {number(invocation->seq), number(event.stream)};
+  call(kWriteCancelled, 2, arguments);
+  return true;
+}
+
+// ---- bodies in ----
+
+void ScriptIsolate::read(Invocation& invocation, wire::StreamId id) {
+  InboundStream& stream = invocation.inbound[id];
+  touch(invocation);
+  if (stream.cancelled || stream.wanted) return;
+  stream.wanted = true;
+  ++invocation.pending;
+  if (!stream.opened) {
+    stream.opened = true;
+    environment_.effects.emit(invocation.id.loop(),
+                              wire::BodyCredit{invocation.id, id, wire::Bounds::kStreamWindowBytes});
+  }
+  if (!stream.queue.empty() || stream.ended || stream.error) local_.push_back({invocation.seq, id});
+}
+
+void ScriptIsolate::cancelRead(Invocation& invocation, wire::StreamId id) {
+  InboundStream& stream = invocation.inbound[id];
+  touch(invocation);
+  if (stream.cancelled) return;
+  stream.cancelled = true;
+  stream.queue.clear();
+  stream.queuedBytes = 0;
+  if (stream.wanted) {
+    stream.wanted = false;
+    --invocation.pending;
+  }
+  if (!stream.ended && !stream.error) {
+    environment_.effects.emit(invocation.id.loop(), wire::BodyCancel{invocation.id, id});
+  }
+}
+
+bool ScriptIsolate::deliverInbound(Invocation& invocation, wire::StreamId id) {
+  InboundStream& stream = invocation.inbound[id];
+  if (!stream.wanted) return true;
+  const uint32_t seq = invocation.seq;
+  if (!stream.queue.empty()) {
+    const std::vector<uint8_t> bytes = std::move(stream.queue.front());
+    stream.queue.pop_front();
+    stream.queuedBytes -= bytes.size();
+    stream.uncreditedBytes += static_cast<uint32_t>(bytes.size());
+    if (stream.uncreditedBytes >= wire::Bounds::kStreamWindowBytes / 4 && !stream.ended && !stream.error) {
+      environment_.effects.emit(invocation.id.loop(),
+                                wire::BodyCredit{invocation.id, id, std::exchange(stream.uncreditedBytes, 0)});
+    }
+    stream.wanted = false;
+    --invocation.pending;
+    const auto chunk = buffer(bytes);
+    if (chunk.IsEmpty()) {
+      v8::Local<v8::Value> arguments[] = {number(seq), number(id), oneByte("Memory limit exceeded before EOF.")};
+      call(kChunkError, 3, arguments);
+      return true;
+    }
+    v8::Local<v8::Value> arguments[] = {number(seq), number(id), chunk};
+    call(kChunk, 3, arguments);
+  } else if (stream.error) {
+    stream.wanted = false;
+    --invocation.pending;
+    v8::Local<v8::Value> arguments[] = {number(seq), number(id), oneByte(*stream.error)};
+    call(kChunkError, 3, arguments);
+  } else if (stream.ended) {
+    stream.wanted = false;
+    --invocation.pending;
+    v8::Local<v8::Value> arguments[] = {number(seq), number(id)};
+    call(kChunkEnd, 2, arguments);
+  }
+  return true;
+}
+
+bool ScriptIsolate::on(const wire::BodyChunk& event) {
+  Invocation* invocation = byId(event.invocation);
+  if (invocation == nullptr) return false;
+  InboundStream& stream = invocation->inbound[event.stream];
+  if (stream.cancelled || stream.ended || stream.error || event.bytes.empty()) return false;
+  touch(*invocation);
+  stream.queue.emplace_back(event.bytes.begin(), event.bytes.end());
+  stream.queuedBytes += event.bytes.size();
+  return deliverInbound(*invocation, event.stream);
+}
+
+bool ScriptIsolate::on(const wire::BodyEnd& event) {
+  Invocation* invocation = byId(event.invocation);
+  if (invocation == nullptr) return false;
+  InboundStream& stream = invocation->inbound[event.stream];
+  if (stream.cancelled || stream.ended || stream.error) return false;
+  touch(*invocation);
+  stream.ended = true;
+  return stream.queue.empty() ? deliverInbound(*invocation, event.stream) : true;
+}
+
+bool ScriptIsolate::on(const wire::BodyAbort& event) {
+  Invocation* invocation = byId(event.invocation);
+  if (invocation == nullptr) return false;
+  InboundStream& stream = invocation->inbound[event.stream];
+  if (stream.cancelled || stream.ended || stream.error) return false;
+  touch(*invocation);
+  stream.error = std::string(event.reason);
+  return stream.queue.empty() ? deliverInbound(*invocation, event.stream) : true;
+}
+
+uint32_t ScriptIsolate::deliverLocal() {
+  if (local_.empty()) return 0;
+  const LocalDelivery next = local_.front();
+  local_.pop_front();
+  if (Invocation* invocation = find(next.seq)) {
+    touch(*invocation);
+    deliverInbound(*invocation, next.stream);
+  }
+  return next.seq;
+}
+
+// ---- events ----
+
+bool ScriptIsolate::deliver(const wire::Event& event) {
+  return std::visit([this](const auto& message) { return on(message); }, event);
+}
+
+bool ScriptIsolate::on(const wire::StartFetch& event) {
+  nowMs_ = event.nowMs;
+  Invocation& invocation = add(event.invocation);
+  v8::Isolate* isolate = heap_->isolate();
+  v8::Local<v8::Value> body = v8::Undefined(isolate);
+  if (event.bodyKind == wire::BodyKind::kInline) {
+    body = buffer(event.body);
+    if (body.IsEmpty()) {
+      recordException(invocation, "RangeError", "Array buffer allocation failed", "");
+      invocation.outcome = wire::Outcome::kExceededMemory;
+      invocation.doneRequested = true;
+      return true;
+    }
+  }
+  const double length = event.bodyLength == wire::kLengthUnknown ? -1 : static_cast<double>(event.bodyLength);
+  v8::Local<v8::Value> arguments[] = {number(invocation.seq),
+                                      oneByte(event.method),
+                                      oneByte(event.url),
+                                      oneByte(event.head.text),
+                                      number(static_cast<double>(event.bodyKind)),
+                                      body,
+                                      number(length),
+                                      event.cf.empty() ? v8::Undefined(isolate).As<v8::Value>() : oneByte(event.cf)};
+  call(kFetch, 8, arguments);
+  return true;
+}
+
+bool ScriptIsolate::on(const wire::StartScheduled& event) {
+  nowMs_ = event.nowMs;
+  Invocation& invocation = add(event.invocation);
+  v8::Local<v8::Value> arguments[] = {number(invocation.seq), oneByte(event.cron), number(event.scheduledMs)};
+  call(kScheduled, 3, arguments);
+  return true;
+}
+
+bool ScriptIsolate::on(const wire::CancelInvocation& event) {
+  Invocation* invocation = byId(event.invocation);
+  if (invocation == nullptr) return false;
+  touch(*invocation);
+  const uint32_t seq = invocation->seq;
+  const bool responded = invocation->responded;
+  v8::Local<v8::Value> arguments[] = {number(seq)};
+  call(kCancel, 1, arguments);
+  end(seq, responded ? wire::Outcome::kResponseStreamDisconnected : wire::Outcome::kCanceled);
+  return true;
+}
+
+bool ScriptIsolate::on(const wire::SubresponseHead& event) {
+  Invocation* invocation = byId(event.invocation);
+  if (invocation == nullptr || invocation->awaitedHeads.erase(event.subrequest) == 0) return false;
+  if (event.nowMs > nowMs_) nowMs_ = event.nowMs;
+  --invocation->pending;
+  touch(*invocation);
+  v8::Local<v8::Value> body = v8::Undefined(heap_->isolate());
+  if (event.bodyKind == wire::BodyKind::kInline) {
+    body = buffer(event.body);
+    if (body.IsEmpty()) body = v8::Undefined(heap_->isolate());
+  }
+  const double length = event.bodyLength == wire::kLengthUnknown ? -1 : static_cast<double>(event.bodyLength);
+  v8::Local<v8::Value> arguments[] = {number(invocation->seq), number(event.subrequest), number(event.status),
+                                      oneByte(event.statusText), oneByte(event.head.text),
+                                      number(static_cast<double>(event.bodyKind)), body, number(length),
+                                      oneByte(event.url), v8::Boolean::New(heap_->isolate(), event.redirected)};
+  call(kResponse, 10, arguments);
+  return true;
+}
+
+bool ScriptIsolate::on(const wire::SubrequestFailed& event) {
+  Invocation* invocation = byId(event.invocation);
+  if (invocation == nullptr || invocation->awaitedHeads.erase(event.subrequest) == 0) return false;
+  if (event.nowMs > nowMs_) nowMs_ = event.nowMs;
+  --invocation->pending;
+  touch(*invocation);
+  v8::Local<v8::Value> arguments[] = {number(invocation->seq), number(event.subrequest),
+                                      number(static_cast<double>(event.failure)), oneByte(event.message)};
+  call(kResponseError, 4, arguments);
+  return true;
+}
+
+// ---- timers ----
+
+uint32_t ScriptIsolate::armTimer(Invocation& invocation, double delayMs, bool repeat) {
+  constexpr double kDelayMsMax = 2147483647;
+  if (!(delayMs >= 0)) delayMs = 0;
+  delayMs = std::min(delayMs, kDelayMsMax);
+  if (repeat && delayMs < 1) delayMs = 1;
+  const uint32_t id = nextTimer_++;
+  timers_.emplace(id, Timer{invocation.seq, delayMs, repeat});
+  invocation.timers.insert(id);
+  ++invocation.pending;
+  touch(invocation);
+  armed_.push_back({id, monotonicNs() + static_cast<uint64_t>(delayMs * 1e6)});
+  return id;
+}
+
+void ScriptIsolate::clearTimer(uint32_t id) {
+  const auto at = timers_.find(id);
+  if (at == timers_.end()) return;
+  if (Invocation* invocation = find(at->second.seq)) {
+    invocation->timers.erase(id);
+    --invocation->pending;
+    touch(*invocation);
+  }
+  timers_.erase(at);
+}
+
+void ScriptIsolate::fireTimer(uint32_t id) {
+  const auto at = timers_.find(id);
+  if (at == timers_.end()) return;
+  const Timer timer = at->second;
+  Invocation* invocation = find(timer.seq);
+  if (invocation == nullptr) {
+    timers_.erase(at);
+    return;
+  }
+  touch(*invocation);
+  if (timer.repeat) {
+    armed_.push_back({id, monotonicNs() + static_cast<uint64_t>(timer.delayMs * 1e6)});
+  } else {
+    timers_.erase(at);
+    invocation->timers.erase(id);
+    --invocation->pending;
+  }
+  v8::Local<v8::Value> arguments[] = {number(timer.seq), number(id)};
+  call(kTimer, 2, arguments);
+}
+
+// ---- the end of a turn ----
+
+void ScriptIsolate::handleKill(uint32_t running) {
+  v8::Isolate* isolate = heap_->isolate();
+  const Kill kill = kill_.exchange(Kill::kNone);
+  isolate->CancelTerminateExecution();
+  if (kill == Kill::kNone) return;
+  condemn(kill);
+  const std::string stack = std::exchange(killStack_, {});
+  Invocation* invocation = find(running);
+  if (invocation == nullptr) return;
+  recordException(*invocation, "Error", kill == Kill::kCpu ? kCpuExceeded : kMemoryExceeded, stack);
+  if (invocation->responded) writeAbort(*invocation, 0, "resource limit");
+  end(running, kill == Kill::kCpu ? wire::Outcome::kExceededCpu : wire::Outcome::kExceededMemory);
+}
+
+void ScriptIsolate::reportRejections() {
+  for (size_t i = 0; i < rejections_.size(); ++i) {
+    v8::Local<v8::Value> arguments[] = {rejections_[i].promise.Get(heap_->isolate()),
+                                        rejections_[i].reason.Get(heap_->isolate())};
+    call(kUnhandledRejection, 2, arguments);
+  }
+  rejections_.clear();
+}
+
+void ScriptIsolate::finishIfDrained(Invocation& invocation) {
+  for (const auto& [id, stream] : invocation.outbound) {
+    if (stream.endQueued && !stream.ended && !stream.cancelled) return;  // bytes wait for credit
+  }
+  emitEnd(invocation, invocation.outcome);
+}
+
+void ScriptIsolate::checkHangs() {
+  for (size_t i = 0; i < touched_.size(); ++i) {
+    Invocation* invocation = find(touched_[i]);
+    if (invocation == nullptr) continue;
+    invocation->touched = false;
+    if (invocation->doneRequested) {
+      finishIfDrained(*invocation);
+      continue;
+    }
+    if (invocation->pending > 0) continue;
+    recordException(*invocation, "Error", kHung, "");
+    if (invocation->outcome == wire::Outcome::kOk) invocation->outcome = wire::Outcome::kException;
+    if (invocation->responded) writeAbort(*invocation, 0, "hung");
+    end(invocation->seq, invocation->outcome);
+  }
+  touched_.clear();
+}
+
+void ScriptIsolate::finish(uint32_t running, TurnClock& clock) {
+  v8::Isolate* isolate = heap_->isolate();
+  isolate->PerformMicrotaskCheckpoint();
+  if (heap_->hasTasks()) {
+    heap_->runTasks();
+    isolate->PerformMicrotaskCheckpoint();
+  }
+  if (!rejections_.empty() && kill_.load(std::memory_order_relaxed) == Kill::kNone) {
+    reportRejections();
+    isolate->PerformMicrotaskCheckpoint();
+  }
+  const uint64_t elapsedNs = clock.lapNs();
+  if (++turns_ % kMemoryCheckTurns == 0 || elapsedNs > kLongTurnNs) {
+    if (heap_->usedBytes() + waitingBytes_ > heap_->limitBytes()) {
+      Kill none = Kill::kNone;
+      kill_.compare_exchange_strong(none, Kill::kMemory);
+    }
+  }
+  if (Invocation* invocation = find(running)) invocation->cpuNs += elapsedNs;
+  if (kill_.load(std::memory_order_acquire) != Kill::kNone) handleKill(running);
+  isolate->SetContinuationPreservedEmbedderDataV2(v8::Undefined(isolate));
+  if (local_.empty()) checkHangs();
+}
+
+}  // namespace weir::engine

@@ -1,0 +1,232 @@
+// ScriptIsolate: one heap that runs one version, its invocations, and the two ends of web/host.d.ts.
+//
+// A turn is begin() … deliver() … finish(), by one thread, with the heap locked and entered (struct Turn does that).
+// The lane decides who runs turns and when; this class never looks at a ring, a lock or another isolate.
+#pragma once
+
+#include <v8.h>
+
+#include <atomic>
+#include <deque>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "engine/effect_port.h"
+#include "engine/invocation.h"
+#include "engine/turn_clock.h"
+#include "engine/version.h"
+#include "js/heap.h"
+
+namespace weir::engine {
+
+// Why a turn is being ended by force. Set by the watchdog or by V8's memory callbacks.
+enum class Kill : uint8_t { kNone, kCpu, kMemory };
+
+struct ArmedTimer {
+  uint32_t id;
+  uint64_t deadlineNs;  // on the monotonic clock
+};
+
+class ScriptIsolate {
+ public:
+  struct Environment {
+    node::MultiIsolatePlatform& platform;
+    const v8::StartupData& base;
+    EffectPorts& effects;
+  };
+
+  struct Failure {
+    wire::StartFailure failure = wire::StartFailure::kException;
+    std::string message;
+    std::string file;
+    uint32_t line = 0;
+    uint32_t column = 0;
+  };
+
+  // Makes the heap only: from the version's snapshot when it has one (version may be null: a heap made ahead from the
+  // base), to be started later. Takes about 2 ms. The calling thread must not hold another isolate.
+  ScriptIsolate(Environment environment, uint32_t number, std::shared_ptr<const Version> version,
+                js::Heap::Purpose purpose);
+  ~ScriptIsolate();
+  ScriptIsolate(const ScriptIsolate&) = delete;
+  ScriptIsolate& operator=(const ScriptIsolate&) = delete;
+
+  uint32_t number() const { return number_; }
+  const std::shared_ptr<const Version>& version() const { return version_; }
+  // For a heap made ahead: the version it will run. Its snapshot and limits must not differ from what it was made with.
+  void adopt(std::shared_ptr<const Version> version) { version_ = std::move(version); }
+
+  // Everything below needs the heap locked and entered by Turn.
+  class Turn {
+   public:
+    explicit Turn(ScriptIsolate& isolate);
+    ~Turn();
+
+   private:
+    ScriptIsolate& isolate_;
+    v8::Locker locker_;
+    v8::Isolate::Scope scope_;
+    v8::HandleScope handles_;
+  };
+
+  // Loads the version: top-level scope (or its snapshot), handlers, bindings. True when it can take invocations.
+  bool start(Failure& failure);
+  wire::StartSource source() const { return source_; }
+  const std::string& handlers() const { return handlers_; }
+
+  // kSnapshot only, after start: writes the heap. Empty: `reason` says why. Ends the isolate; only the destructor may
+  // follow.
+  std::vector<char> writeHeap(std::string& reason);
+  std::map<std::string, std::vector<uint8_t>> codeCaches();
+
+  // Delivers one event. False: it is for no invocation here (ended meanwhile) and nothing ran.
+  bool deliver(const wire::Event& event);
+  void fireTimer(uint32_t id);
+  // Deliveries that the script's own calls made due (data that was already here). Returns whose it was.
+  uint32_t deliverLocal();
+
+  bool hasLocal() const { return !local_.empty(); }
+
+  // Ends the turn: microtasks, V8's tasks, rejections, kill handling, hang detection. `running` is the invocation whose
+  // event this was (0: none); it is charged what `clock` says.
+  void finish(uint32_t running, TurnClock& clock);
+  // Ends one invocation from outside (client gone, engine giving up).
+  void end(uint32_t seq, wire::Outcome outcome);
+  void endAll(wire::Outcome outcome);
+
+  uint32_t seqOf(wire::InvocationId id) const;
+  bool idle() const { return invocations_.empty(); }
+  size_t invocationCount() const { return invocations_.size(); }
+  uint64_t cpuNsOf(uint32_t seq) const;
+  bool condemned() const { return condemned_; }
+  Kill condemnedBy() const { return condemnedBy_; }
+  void condemn(Kill kill);
+  // Timers armed since the last call; the lane keeps them in its heap.
+  std::vector<ArmedTimer> takeArmed() { return std::exchange(armed_, {}); }
+  // Asks to be told of this invocation's end; false: it has ended already.
+  bool watchEnd(wire::InvocationId id);
+  // Watched invocations that ended since the last call.
+  std::vector<wire::InvocationId> takeEnded() { return std::exchange(ended_, {}); }
+  bool hasTimer(uint32_t id) const { return timers_.contains(id); }
+  uint32_t timerSeq(uint32_t id) const;
+  size_t usedBytes() const { return heap_->usedBytes(); }
+
+  // ---- any thread ----
+  // Asks the running turn to end: captures the stack, then terminates. Idempotent.
+  void requestKill(Kill kill);
+  // Terminates without waiting for a safe point to capture the stack.
+  void forceTermination() { heap_->isolate()->TerminateExecution(); }
+  Kill killPending() const { return kill_.load(std::memory_order_acquire); }
+  // Looks at the memory at the next safe point.
+  void requestMemoryCheck();
+
+  // ---- host functions (engine/host_functions.cc), inside a turn ----
+  static ScriptIsolate* of(v8::Isolate* isolate) { return static_cast<ScriptIsolate*>(isolate->GetData(0)); }
+  Invocation* find(uint32_t seq);
+  EffectPorts& effects() { return environment_.effects; }
+  double nowMs() const { return nowMs_; }
+  void touch(Invocation& invocation);
+  // `body` may be larger than one message holds; it is then streamed from here.
+  void respond(Invocation& invocation, wire::Respond head, wire::Bytes body);
+  void fail(Invocation& invocation, v8::Local<v8::Value> error);
+  void done(Invocation& invocation);
+  void recordException(Invocation& invocation, v8::Local<v8::Value> error);
+  void recordException(Invocation& invocation, std::string_view name, std::string_view message, std::string_view stack);
+  int64_t write(Invocation& invocation, wire::StreamId stream, wire::Bytes bytes);
+  void writeEnd(Invocation& invocation, wire::StreamId stream);
+  void writeAbort(Invocation& invocation, wire::StreamId stream, std::string_view reason);
+  void read(Invocation& invocation, wire::StreamId stream);
+  void cancelRead(Invocation& invocation, wire::StreamId stream);
+  uint32_t armTimer(Invocation& invocation, double delayMs, bool repeat);
+  void clearTimer(uint32_t id);
+
+ private:
+  enum Function {
+    kFetch, kScheduled, kTimer, kResponse, kResponseError, kChunk, kChunkEnd, kChunkError, kCredit, kWriteCancelled,
+    kCancel, kEnded, kUnhandledRejection, kFunctionCount
+  };
+  struct Rejection {
+    v8::Global<v8::Promise> promise;
+    v8::Global<v8::Value> reason;
+  };
+  struct LocalDelivery {
+    uint32_t seq;
+    wire::StreamId stream;
+  };
+
+  static void onPromiseReject(v8::PromiseRejectMessage message);
+  static size_t onNearHeapLimit(void* self, size_t current, size_t initial);
+
+  bool bindDispatch(v8::Local<v8::Context> context, v8::Local<v8::Object> dispatch);
+  bool startFromSource(v8::Local<v8::Context> context, v8::Local<v8::Object> dispatch, Failure& failure);
+  bool callStart(v8::Local<v8::Context> context, v8::Local<v8::Object> dispatch, v8::Local<v8::Value> space,
+                 Failure& failure);
+  bool failureOf(v8::Local<v8::Context> context, v8::TryCatch& caught, Failure& failure);
+  v8::Local<v8::Value> call(Function function, int argumentCount, v8::Local<v8::Value>* arguments);
+  v8::Local<v8::Value> number(double value);
+  v8::Local<v8::Value> oneByte(std::string_view text);
+  v8::Local<v8::Value> buffer(wire::Bytes bytes);
+
+  bool on(const wire::StartFetch& event);
+  bool on(const wire::StartScheduled& event);
+  bool on(const wire::CancelInvocation& event);
+  bool on(const wire::SubresponseHead& event);
+  bool on(const wire::SubrequestFailed& event);
+  bool on(const wire::BodyChunk& event);
+  bool on(const wire::BodyEnd& event);
+  bool on(const wire::BodyAbort& event);
+  bool on(const wire::BodyCredit& event);
+  bool on(const wire::BodyCancel& event);
+  template <class Other>
+  bool on(const Other&) { return false; }
+
+  Invocation& add(wire::InvocationId id);
+  void finishIfDrained(Invocation& invocation);
+  void release(OutboundStream& stream);
+  Invocation* byId(wire::InvocationId id);
+  void emitEnd(Invocation& invocation, wire::Outcome outcome);
+  void tellEnded(uint32_t seq);
+  bool deliverInbound(Invocation& invocation, wire::StreamId stream);
+  void pump(Invocation& invocation, wire::StreamId id, OutboundStream& stream);
+  void handleKill(uint32_t running);
+  void reportRejections();
+  void checkHangs();
+
+  Environment environment_;
+  const uint32_t number_;
+  std::shared_ptr<const Version> version_;
+  const js::Heap::Purpose purpose_;
+  const bool fromSnapshot_;  // the version's own
+  std::unique_ptr<js::Heap> heap_;
+  std::unique_ptr<js::ModuleGraph> modules_;
+  v8::Global<v8::Context> context_;
+  v8::Global<v8::Object> dispatch_;
+  v8::Global<v8::Value> namespace_;
+  v8::Global<v8::Function> functions_[kFunctionCount];
+  std::string handlers_;
+  wire::StartSource source_ = wire::StartSource::kCompiled;
+
+  std::unordered_map<uint32_t, std::unique_ptr<Invocation>> invocations_;
+  std::unordered_map<uint64_t, uint32_t> seqs_;
+  uint32_t nextSeq_ = 1;
+  std::unordered_map<uint32_t, Timer> timers_;
+  uint32_t nextTimer_ = 1;
+  std::vector<ArmedTimer> armed_;
+  std::vector<wire::InvocationId> ended_;
+  std::vector<uint32_t> touched_;
+  std::deque<LocalDelivery> local_;
+  std::vector<Rejection> rejections_;
+  size_t waitingBytes_ = 0;  // of all outbound streams, held outside the JavaScript heap
+  uint32_t turns_ = 0;
+  double nowMs_ = 0;
+  bool condemned_ = false;
+  Kill condemnedBy_ = Kill::kNone;
+
+  // Shared with the watchdog.
+  std::atomic<Kill> kill_{Kill::kNone};
+  std::string killStack_;  // written on the isolate's thread
+};
+
+}  // namespace weir::engine

@@ -1,0 +1,71 @@
+#include "engine/version.h"
+
+#include <algorithm>
+
+namespace weir::engine {
+
+namespace {
+
+constexpr size_t kCacheBytesMax = 256u << 20;
+
+wire::Bytes asBytes(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()};
+}
+
+js::SourceKind kindOf(wire::ModuleType type) {
+  switch (type) {
+    case wire::ModuleType::kText: return js::SourceKind::kText;
+    case wire::ModuleType::kData: return js::SourceKind::kData;
+    case wire::ModuleType::kJson: return js::SourceKind::kJson;
+    case wire::ModuleType::kWasm: return js::SourceKind::kWasm;
+    case wire::ModuleType::kEsModule: break;
+  }
+  return js::SourceKind::kEsModule;
+}
+
+}  // namespace
+
+std::shared_ptr<const Version> Version::make(wire::VersionId id, wire::BlobMapping bundle, wire::BlobMapping snapshot,
+                                             wire::BlobMapping codeCache) {
+  auto version = std::shared_ptr<Version>(new Version());
+  version->id_ = id;
+  version->bundleBlob_ = std::move(bundle);
+  auto decoded = wire::decodeBundle(asBytes(version->bundleBlob_.bytes()));
+  if (!decoded) return nullptr;
+  version->bundle_ = std::move(*decoded);
+  version->snapshotBlob_ = std::move(snapshot);
+  version->codeCache_ = std::move(codeCache);
+  const auto heap = version->snapshotBlob_.bytes();
+  version->snapshot_ = {reinterpret_cast<const char*>(heap.data()), static_cast<int>(heap.size())};
+  return version;
+}
+
+std::vector<js::ModuleSource> Version::sources() const {
+  std::vector<js::ModuleSource> sources;
+  for (const auto& module : bundle_.modules) {
+    sources.push_back({module.name, kindOf(module.type), {module.content.data(), module.content.size()}, {}});
+  }
+  wire::Decoder decoder(asBytes(codeCache_.bytes()));
+  while (decoder.ok() && !decoder.atEnd()) {
+    std::string_view name;
+    wire::Bytes bytes;
+    decoder.text(name, wire::BundleBounds::kModuleNameBytesMax);
+    decoder.bytes(bytes, kCacheBytesMax);
+    if (!decoder.ok()) break;
+    const auto at = std::find_if(sources.begin(), sources.end(), [&](const auto& s) { return s.name == name; });
+    if (at != sources.end()) at->codeCache = bytes;
+  }
+  return sources;
+}
+
+std::vector<uint8_t> encodeCodeCaches(const std::map<std::string, std::vector<uint8_t>>& caches) {
+  std::vector<uint8_t> out;
+  wire::Encoder encoder(out);
+  for (const auto& [name, bytes] : caches) {
+    encoder.text(name, wire::BundleBounds::kModuleNameBytesMax);
+    encoder.bytes(wire::Bytes(bytes), kCacheBytesMax);
+  }
+  return out;
+}
+
+}  // namespace weir::engine

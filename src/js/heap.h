@@ -1,0 +1,59 @@
+// Heap: one V8 isolate with its buffers, limits and foreground tasks, registered with the host's platform.
+//
+// Threads: one at a time, under v8::Locker. Tasks may be posted from any thread.
+#pragma once
+
+#include <node.h>
+#include <v8.h>
+
+#include <memory>
+
+#include "js/buffer_allocator.h"
+
+namespace weir::js {
+
+class TaskQueue;
+
+struct HeapOptions {
+  const v8::StartupData* blob = nullptr;          // borrowed; outlives the heap. Null: V8's own
+  const intptr_t* externalReferences = nullptr;   // borrowed for ever
+  size_t limitBytes = 128u << 20;
+};
+
+class Heap {
+ public:
+  enum class Purpose { kRun, kSnapshot };
+
+  // Never fails: V8 ends the process (or parks the thread) when it cannot make an isolate.
+  Heap(node::MultiIsolatePlatform& platform, const HeapOptions& options, Purpose purpose);
+  ~Heap();
+  Heap(const Heap&) = delete;
+  Heap& operator=(const Heap&) = delete;
+
+  v8::Isolate* isolate() const { return isolate_; }
+  BufferAllocator& buffers() { return *buffers_; }
+  // Only for kSnapshot; the heap owns it. While it lives the isolate is entered on the making thread.
+  v8::SnapshotCreator* snapshotCreator() { return creator_.get(); }
+  // Ends the snapshot's isolate; nothing of the heap may be used afterwards but the destructor.
+  void endSnapshot();
+
+  // Runs tasks that V8 posted for this isolate; needs the isolate locked and entered. At most `kTasksPerTurnMax`.
+  void runTasks();
+  bool hasTasks() const;
+
+  // Heap, buffers, Wasm memories and V8's own scratch memory, in bytes. Needs the isolate locked.
+  size_t usedBytes() const;
+  size_t limitBytes() const { return limitBytes_; }
+
+ private:
+  class Delegate;
+  node::MultiIsolatePlatform& platform_;
+  const size_t limitBytes_;
+  std::shared_ptr<BufferAllocator> buffers_;
+  std::shared_ptr<TaskQueue> tasks_;
+  std::unique_ptr<Delegate> delegate_;
+  v8::Isolate* isolate_;
+  std::unique_ptr<v8::SnapshotCreator> creator_;
+};
+
+}  // namespace weir::js

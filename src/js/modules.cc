@@ -1,0 +1,323 @@
+#include "js/modules.h"
+
+#include <algorithm>
+#include <memory>
+
+#include "base/check.h"
+#include "js/exception.h"
+
+namespace weir::js {
+
+namespace {
+
+constexpr size_t kNameBytesMax = 4096;
+
+v8::Local<v8::String> text(v8::Isolate* isolate, std::string_view value) {
+  return v8::String::NewFromUtf8(isolate, value.data(), v8::NewStringType::kNormal, static_cast<int>(value.size()))
+      .ToLocalChecked();
+}
+
+// Joins "./x" or "../x" to the folder of `referrer`; both without a leading "./".
+std::string join(std::string_view referrer, std::string_view specifier) {
+  std::vector<std::string_view> parts;
+  const auto addAll = [&](std::string_view path) {
+    while (!path.empty()) {
+      const size_t slash = path.find('/');
+      const std::string_view part = path.substr(0, slash);
+      if (part == "..") {
+        if (!parts.empty()) parts.pop_back();
+      } else if (!part.empty() && part != ".") {
+        parts.push_back(part);
+      }
+      path = slash == std::string_view::npos ? std::string_view{} : path.substr(slash + 1);
+    }
+  };
+  const size_t folder = referrer.rfind('/');
+  if (folder != std::string_view::npos) addAll(referrer.substr(0, folder));
+  addAll(specifier);
+  std::string result;
+  for (const auto part : parts) {
+    if (!result.empty()) result += '/';
+    result += part;
+  }
+  return result;
+}
+
+v8::ScriptOrigin originOf(v8::Isolate* isolate, std::string_view name, bool isModule) {
+  return v8::ScriptOrigin(text(isolate, name), 0, 0, false, -1, v8::Local<v8::Value>(), false, false, isModule);
+}
+
+}  // namespace
+
+ModuleGraph::ModuleGraph(v8::Isolate* isolate, std::vector<ModuleSource> sources, Compile compile)
+    : isolate_(isolate), sources_(std::move(sources)), compile_(compile) {
+  CHECK(!sources_.empty());
+  isolate_->SetData(kModuleGraphSlot, this);
+}
+
+ModuleGraph::~ModuleGraph() = default;
+
+ModuleGraph* ModuleGraph::of(v8::Isolate* isolate) {
+  return static_cast<ModuleGraph*>(isolate->GetData(kModuleGraphSlot));
+}
+
+void ModuleGraph::installCallbacks(v8::Isolate* isolate) {
+  isolate->SetHostImportModuleDynamicallyCallback(&ModuleGraph::importDynamically);
+}
+
+std::vector<intptr_t> ModuleGraph::externalReferences() {
+  return {reinterpret_cast<intptr_t>(&ModuleGraph::evaluateSynthetic)};
+}
+
+const ModuleSource* ModuleGraph::find(std::string_view specifier, std::string_view referrer) const {
+  const auto byName = [&](std::string_view name) -> const ModuleSource* {
+    const auto at = std::find_if(sources_.begin(), sources_.end(), [&](const auto& s) { return s.name == name; });
+    return at == sources_.end() ? nullptr : &*at;
+  };
+  if (specifier.starts_with("./") || specifier.starts_with("../")) {
+    if (const auto* source = byName(join(referrer, specifier))) return source;
+    return byName(join("", specifier));
+  }
+  if (const auto* source = byName(specifier)) return source;
+  if (specifier.starts_with('/')) return byName(specifier.substr(1));
+  return nullptr;
+}
+
+void ModuleGraph::throwMissing(std::string_view specifier, std::string_view referrer) {
+  std::string message = "No such module \"" + std::string(specifier) + "\".";
+  if (!referrer.empty()) message += "\n  imported from \"" + std::string(referrer) + "\"";
+  isolate_->ThrowException(v8::Exception::Error(text(isolate_, message)));
+}
+
+v8::MaybeLocal<v8::Value> ModuleGraph::valueOf(v8::Local<v8::Context> context, const ModuleSource& source) {
+  switch (source.kind) {
+    case SourceKind::kText:
+      return text(isolate_, {reinterpret_cast<const char*>(source.content.data()), source.content.size()});
+    case SourceKind::kData: {
+      auto buffer = v8::ArrayBuffer::MaybeNew(isolate_, source.content.size());
+      v8::Local<v8::ArrayBuffer> local;
+      if (!buffer.ToLocal(&local)) {
+        isolate_->ThrowException(v8::Exception::RangeError(text(isolate_, "Array buffer allocation failed")));
+        return {};
+      }
+      if (!source.content.empty()) std::memcpy(local->Data(), source.content.data(), source.content.size());
+      return local;
+    }
+    case SourceKind::kJson:
+      return v8::JSON::Parse(context,
+                             text(isolate_, {reinterpret_cast<const char*>(source.content.data()), source.content.size()}));
+    case SourceKind::kWasm: {
+      v8::Local<v8::WasmModuleObject> module;
+      if (!v8::WasmModuleObject::Compile(isolate_, {source.content.data(), source.content.size()}).ToLocal(&module)) {
+        return {};
+      }
+      return module;
+    }
+    case SourceKind::kEsModule:
+      break;
+  }
+  CHECK(false);
+  return {};
+}
+
+v8::MaybeLocal<v8::Module> ModuleGraph::load(v8::Local<v8::Context> context, const ModuleSource& source) {
+  const auto known = loaded_.find(source.name);
+  if (known != loaded_.end()) return known->second.module.Get(isolate_);
+
+  Loaded loaded;
+  v8::Local<v8::Module> module;
+  if (source.kind == SourceKind::kEsModule) {
+    v8::Local<v8::String> code;
+    if (!v8::String::NewFromUtf8(isolate_, reinterpret_cast<const char*>(source.content.data()),
+                                 v8::NewStringType::kNormal, static_cast<int>(source.content.size()))
+             .ToLocal(&code)) {
+      isolate_->ThrowException(v8::Exception::RangeError(text(isolate_, "Module source is too long")));
+      return {};
+    }
+    auto* cached = source.codeCache.empty()
+                       ? nullptr
+                       : new v8::ScriptCompiler::CachedData(source.codeCache.data(),
+                                                            static_cast<int>(source.codeCache.size()));
+    v8::ScriptCompiler::Source compilable(code, originOf(isolate_, source.name, true), cached);
+    const auto options = cached != nullptr                  ? v8::ScriptCompiler::kConsumeCodeCache
+                         : compile_ == Compile::kEagerly ? v8::ScriptCompiler::kEagerCompile
+                                                            : v8::ScriptCompiler::kNoCompileOptions;
+    if (!v8::ScriptCompiler::CompileModule(isolate_, &compilable, options).ToLocal(&module)) return {};
+    loaded.unbound.Reset(isolate_, module->GetUnboundModuleScript());
+  } else {
+    v8::Local<v8::Value> value;
+    if (!valueOf(context, source).ToLocal(&value)) return {};
+    const v8::Local<v8::String> exports[] = {text(isolate_, "default")};
+    module = v8::Module::CreateSyntheticModule(isolate_, text(isolate_, source.name), {exports, 1}, &evaluateSynthetic);
+    loaded.value.Reset(isolate_, value);
+  }
+  loaded.module.Reset(isolate_, module);
+  loaded_.emplace(std::string(source.name), std::move(loaded));
+  return module;
+}
+
+std::string ModuleGraph::nameOf(v8::Local<v8::Module> module) const {
+  return toUtf8(isolate_, module->GetResourceName(), kNameBytesMax);
+}
+
+v8::MaybeLocal<v8::Module> ModuleGraph::resolve(v8::Local<v8::Context> context, v8::Local<v8::String> specifier,
+                                                v8::Local<v8::FixedArray>, v8::Local<v8::Module> referrer) {
+  v8::Isolate* isolate = v8::Isolate::GetCurrent();
+  ModuleGraph* graph = of(isolate);
+  const std::string wanted = toUtf8(isolate, specifier, kNameBytesMax);
+  const std::string from = graph->nameOf(referrer);
+  const ModuleSource* source = graph->find(wanted, from);
+  if (source == nullptr) {
+    graph->throwMissing(wanted, from);
+    return {};
+  }
+  return graph->load(context, *source);
+}
+
+v8::MaybeLocal<v8::Value> ModuleGraph::evaluateSynthetic(v8::Local<v8::Context> context, v8::Local<v8::Module> module) {
+  v8::Isolate* isolate = v8::Isolate::GetCurrent();
+  ModuleGraph* graph = of(isolate);
+  for (auto& [name, loaded] : graph->loaded_) {
+    if (loaded.value.IsEmpty() || loaded.module.Get(isolate) != module) continue;
+    if (module->SetSyntheticModuleExport(isolate, text(isolate, "default"), loaded.value.Get(isolate)).IsNothing()) {
+      return {};
+    }
+    loaded.value.Reset();
+    break;
+  }
+  v8::Local<v8::Promise::Resolver> resolver;
+  if (!v8::Promise::Resolver::New(context).ToLocal(&resolver)) return {};
+  if (resolver->Resolve(context, v8::Undefined(isolate)).IsNothing()) return {};
+  return resolver->GetPromise();
+}
+
+v8::MaybeLocal<v8::Module> ModuleGraph::evaluate(v8::Local<v8::Context> context, v8::Local<v8::Module> module) {
+  if (module->GetStatus() == v8::Module::kUninstantiated &&
+      module->InstantiateModule(context, &ModuleGraph::resolve).IsNothing()) {
+    return {};
+  }
+  v8::Local<v8::Value> result;
+  if (!module->Evaluate(context).ToLocal(&result)) return {};
+  return module;
+}
+
+v8::MaybeLocal<v8::Object> ModuleGraph::run(v8::Local<v8::Context> context) {
+  v8::Local<v8::Module> module;
+  if (!load(context, sources_[0]).ToLocal(&module)) return {};
+  if (module->InstantiateModule(context, &ModuleGraph::resolve).IsNothing()) return {};
+  v8::Local<v8::Value> result;
+  if (!module->Evaluate(context).ToLocal(&result)) return {};
+  isolate_->PerformMicrotaskCheckpoint();
+  if (isolate_->IsExecutionTerminating()) return {};
+  const auto promise = result.As<v8::Promise>();
+  switch (promise->State()) {
+    case v8::Promise::kFulfilled:
+      return module->GetModuleNamespace().As<v8::Object>();
+    case v8::Promise::kRejected:
+      promise->MarkAsHandled();
+      isolate_->ThrowException(promise->Result());
+      return {};
+    case v8::Promise::kPending:
+      isolate_->ThrowException(v8::Exception::Error(
+          text(isolate_, "Top-level await in module is unsettled: nothing in global scope can ever settle it.")));
+      return {};
+  }
+  return {};
+}
+
+v8::MaybeLocal<v8::Value> ModuleGraph::runScript(v8::Local<v8::Context> context) {
+  const ModuleSource& source = sources_[0];
+  v8::Local<v8::String> code;
+  if (!v8::String::NewFromUtf8(isolate_, reinterpret_cast<const char*>(source.content.data()),
+                               v8::NewStringType::kNormal, static_cast<int>(source.content.size()))
+           .ToLocal(&code)) {
+    isolate_->ThrowException(v8::Exception::RangeError(text(isolate_, "Script source is too long")));
+    return {};
+  }
+  v8::ScriptCompiler::Source compilable(code, originOf(isolate_, "worker.js", false));
+  v8::Local<v8::Script> script;
+  const auto options =
+      compile_ == Compile::kEagerly ? v8::ScriptCompiler::kEagerCompile : v8::ScriptCompiler::kNoCompileOptions;
+  if (!v8::ScriptCompiler::Compile(context, &compilable, options).ToLocal(&script)) return {};
+  v8::Local<v8::Value> result;
+  if (!script->Run(context).ToLocal(&result)) return {};
+  isolate_->PerformMicrotaskCheckpoint();
+  if (isolate_->IsExecutionTerminating()) return {};
+  return result;
+}
+
+v8::MaybeLocal<v8::Promise> ModuleGraph::importDynamically(v8::Local<v8::Context> context, v8::Local<v8::Data>,
+                                                           v8::Local<v8::Value> resourceName,
+                                                           v8::Local<v8::String> specifier, v8::Local<v8::FixedArray>) {
+  v8::Isolate* isolate = v8::Isolate::GetCurrent();
+  v8::Local<v8::Promise::Resolver> resolver;
+  if (!v8::Promise::Resolver::New(context).ToLocal(&resolver)) return {};
+  v8::TryCatch caught(isolate);
+  const auto finish = [&](v8::Local<v8::Value> value) -> v8::MaybeLocal<v8::Promise> {
+    if (resolver->Resolve(context, value).IsNothing()) return {};
+    return resolver->GetPromise();
+  };
+  ModuleGraph* graph = of(isolate);
+  const std::string wanted = toUtf8(isolate, specifier, kNameBytesMax);
+  const std::string from = toUtf8(isolate, resourceName, kNameBytesMax);
+  const ModuleSource* source = graph == nullptr ? nullptr : graph->find(wanted, from);
+  if (source == nullptr) {
+    if (graph != nullptr) graph->throwMissing(wanted, from);
+  } else {
+    const auto restored = graph->restored_.find(source->name);
+    if (restored != graph->restored_.end()) return finish(restored->second.Get(isolate));
+    v8::Local<v8::Module> module;
+    if (graph->load(context, *source).ToLocal(&module) && graph->evaluate(context, module).ToLocal(&module)) {
+      if (module->GetStatus() == v8::Module::kErrored) {
+        isolate->ThrowException(module->GetException());
+      } else {
+        return finish(module->GetModuleNamespace());
+      }
+    }
+  }
+  if (!caught.CanContinue()) {
+    caught.ReThrow();
+    return {};
+  }
+  const auto reason = caught.HasCaught() ? caught.Exception() : v8::Undefined(isolate).As<v8::Value>();
+  if (resolver->Reject(context, reason).IsNothing()) return {};
+  return resolver->GetPromise();
+}
+
+v8::Local<v8::Array> ModuleGraph::evaluated(v8::Local<v8::Context> context) {
+  const auto result = v8::Array::New(isolate_);
+  uint32_t index = 0;
+  for (auto& [name, loaded] : loaded_) {
+    const auto module = loaded.module.Get(isolate_);
+    if (module->GetStatus() != v8::Module::kEvaluated) continue;
+    result->Set(context, index++, text(isolate_, name)).Check();
+    result->Set(context, index++, module->GetModuleNamespace()).Check();
+  }
+  return result;
+}
+
+void ModuleGraph::restore(v8::Local<v8::Context> context, v8::Local<v8::Array> evaluated) {
+  for (uint32_t i = 0; i + 1 < evaluated->Length(); i += 2) {
+    v8::Local<v8::Value> name;
+    v8::Local<v8::Value> space;
+    if (!evaluated->Get(context, i).ToLocal(&name) || !evaluated->Get(context, i + 1).ToLocal(&space)) return;
+    restored_.emplace(toUtf8(isolate_, name, kNameBytesMax), v8::Global<v8::Value>(isolate_, space));
+  }
+}
+
+std::map<std::string, std::vector<uint8_t>> ModuleGraph::codeCaches() {
+  std::map<std::string, std::vector<uint8_t>> result;
+  for (auto& [name, loaded] : loaded_) {
+    if (loaded.unbound.IsEmpty()) continue;
+    const std::unique_ptr<v8::ScriptCompiler::CachedData> data(
+        v8::ScriptCompiler::CreateCodeCache(loaded.unbound.Get(isolate_)));
+    if (data) result[name].assign(data->data, data->data + data->length);
+  }
+  return result;
+}
+
+bool ModuleGraph::hasWasm() const {
+  return std::any_of(sources_.begin(), sources_.end(), [](const auto& s) { return s.kind == SourceKind::kWasm; });
+}
+
+}  // namespace weir::js

@@ -1,0 +1,87 @@
+// The modules of one version: compiled, linked and evaluated in one isolate.
+//
+// Threads: the isolate's. The graph borrows its sources and must outlive every run of the code it loaded (dynamic
+// imports come back to it); it finds itself through an isolate data slot.
+#pragma once
+
+#include <v8.h>
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weir::js {
+
+enum class SourceKind { kEsModule, kText, kData, kJson, kWasm };
+
+struct ModuleSource {
+  std::string_view name;  // without "./"
+  SourceKind kind;
+  std::span<const uint8_t> content;
+  std::span<const uint8_t> codeCache;  // empty: none
+};
+
+inline constexpr uint32_t kModuleGraphSlot = 1;
+
+class ModuleGraph {
+ public:
+  enum class Compile { kLazily, kEagerly };
+
+  // `sources[0]` is the main module. Registers itself in the isolate's data slot kModuleGraphSlot.
+  ModuleGraph(v8::Isolate* isolate, std::vector<ModuleSource> sources, Compile compile);
+  ~ModuleGraph();
+  ModuleGraph(const ModuleGraph&) = delete;
+  ModuleGraph& operator=(const ModuleGraph&) = delete;
+
+  // Compiles the main module and what it imports, links, evaluates. Empty: an exception is pending in the caller's
+  // TryCatch. Top-level await must settle within the microtasks that evaluation leaves behind.
+  v8::MaybeLocal<v8::Object> run(v8::Local<v8::Context> context);
+  // Runs the main source as a classic script (service-worker syntax), named "worker.js".
+  v8::MaybeLocal<v8::Value> runScript(v8::Local<v8::Context> context);
+
+  // Evaluated modules as [name, namespace, name, namespace …], to be found again after a snapshot.
+  v8::Local<v8::Array> evaluated(v8::Local<v8::Context> context);
+  void restore(v8::Local<v8::Context> context, v8::Local<v8::Array> evaluated);
+
+  // Code caches of the ES modules compiled so far, by name. Call before run's evaluation is not needed; any time after.
+  std::map<std::string, std::vector<uint8_t>> codeCaches();
+  bool hasWasm() const;
+
+  static void installCallbacks(v8::Isolate* isolate);
+  // What a snapshot must know by address.
+  static std::vector<intptr_t> externalReferences();
+
+ private:
+  struct Loaded {
+    v8::Global<v8::Module> module;
+    v8::Global<v8::Value> value;  // of a synthetic module
+    v8::Global<v8::UnboundModuleScript> unbound;
+  };
+
+  static ModuleGraph* of(v8::Isolate* isolate);
+  static v8::MaybeLocal<v8::Module> resolve(v8::Local<v8::Context> context, v8::Local<v8::String> specifier,
+                                            v8::Local<v8::FixedArray> attributes, v8::Local<v8::Module> referrer);
+  static v8::MaybeLocal<v8::Promise> importDynamically(v8::Local<v8::Context> context, v8::Local<v8::Data> options,
+                                                       v8::Local<v8::Value> resourceName,
+                                                       v8::Local<v8::String> specifier,
+                                                       v8::Local<v8::FixedArray> attributes);
+  static v8::MaybeLocal<v8::Value> evaluateSynthetic(v8::Local<v8::Context> context, v8::Local<v8::Module> module);
+
+  const ModuleSource* find(std::string_view specifier, std::string_view referrer) const;
+  v8::MaybeLocal<v8::Module> load(v8::Local<v8::Context> context, const ModuleSource& source);
+  v8::MaybeLocal<v8::Value> valueOf(v8::Local<v8::Context> context, const ModuleSource& source);
+  v8::MaybeLocal<v8::Module> evaluate(v8::Local<v8::Context> context, v8::Local<v8::Module> module);
+  std::string nameOf(v8::Local<v8::Module> module) const;
+  void throwMissing(std::string_view specifier, std::string_view referrer);
+
+  v8::Isolate* isolate_;
+  std::vector<ModuleSource> sources_;
+  Compile compile_;
+  std::map<std::string, Loaded, std::less<>> loaded_;
+  std::map<std::string, v8::Global<v8::Value>, std::less<>> restored_;  // namespaces that came with a snapshot
+};
+
+}  // namespace weir::js
