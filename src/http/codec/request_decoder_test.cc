@@ -1,0 +1,1 @@
+#include "http/codec/request_decoder.h"

@@ -1,0 +1,1 @@
+#include "http/codec/response_decoder.h"
