@@ -25,7 +25,7 @@ struct HttpLimits {
 
   // Memory and connections of a server
   uint32_t connectionsMax = 20'000;         // then the longest idle one goes, or the newcomer if none is idle
-  uint32_t readBytesMax = 64 * 1024;        // one read; also the most that is read ahead of what is asked for
+  uint32_t readBytesMax = 64 * 1024;        // one read, and what is held of it for later; at least 8 KiB
   uint32_t drainedBodyBytesMax = 256 * 1024;  // an unread request body up to here is skipped to keep the connection
   size_t pendingBytesMax = 4 * 1024 * 1024;   // response bytes waiting for a slow reader; a write beyond is refused
   size_t lowWaterBytes = 64 * 1024;           // a slow reader that has come down to here can take more

@@ -10,6 +10,7 @@ namespace {
 
 // Up to here copying a body behind its head is cheaper than a gathering send.
 constexpr size_t kJoinedBytesMax = 16 * 1024;
+constexpr size_t kReadAheadBytes = 4 * 1024;  // read beyond the grant
 
 std::string_view asText(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
@@ -96,8 +97,7 @@ void ServerConnection::onReadable() {
     return;
   }
   size_t room = server_.readBuffer_.size();
-  // A large body comes in pieces no bigger than what is granted, or little is gained by not reading.
-  if (decoder_.inBody() && bodyMode_ == BodyMode::kGranted) room = std::min<uint64_t>(room, granted_ + 4096);
+  if (decoder_.inBody() && bodyMode_ == BodyMode::kGranted) room = std::min(granted_, uint64_t{room} - kReadAheadBytes) + kReadAheadBytes;
   const auto got = stream_->read({server_.readBuffer_.data(), room});
   switch (got.kind) {
     case net::Stream::ReadResult::kNothingYet:
@@ -255,7 +255,8 @@ void ServerConnection::settle() {
   if (!stream_ || lingering_) return;
   const bool holding = heldAt_ < held_.size();
   if (open_ || !requestEnded_) {
-    const bool wantsBody = !requestEnded_ && (bodyMode_ == BodyMode::kSkipped || granted_ > 0);
+    // A little is read ahead of the grant, or the end behind the last granted byte would never be seen.
+    const bool wantsBody = !requestEnded_ && (bodyMode_ == BodyMode::kSkipped || bodyAsked_);
     stream_->setReading(wantsBody && !holding);
     const bool waits = wantsBody || stream_->pendingBytes() > 0;
     if (waits && waiting_ != Waiting::kExchange) {
