@@ -148,6 +148,7 @@ std::optional<HostPort> parseHostPort(std::string_view text) {
     const size_t close = text.find(']');
     if (close == std::string_view::npos) return std::nullopt;
     parts.host = text.substr(1, close - 1);
+    if (parts.host.find(':') == std::string::npos) return std::nullopt;
     rest = text.substr(close + 1);
     if (!rest.empty() && rest.front() != ':') return std::nullopt;
   } else {
