@@ -253,6 +253,7 @@ void ServerConnection::refuseBody(const Refusal& refusal) {
 // What the connection waits for now that input has gone as far as it goes.
 void ServerConnection::settle() {
   if (!stream_ || lingering_) return;
+  if (!open_ && closeAfter_) return beginLinger();
   const bool holding = heldAt_ < held_.size();
   if (open_ || !requestEnded_) {
     // A little is read ahead of the grant, or the end behind the last granted byte would never be seen.
@@ -266,7 +267,6 @@ void ServerConnection::settle() {
     }
     return;
   }
-  if (closeAfter_) return beginLinger();
   if (stream_->pendingBytes() > server_.limits_.lowWaterBytes) {
     // The reader of the last response is slow; its next request waits for it.
     stream_->setReading(false);
