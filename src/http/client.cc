@@ -440,6 +440,7 @@ void ClientCallImpl::consume(std::span<const std::byte> bytes, bool held) {
     timer_.disarm();
     CallEvents* const events = std::exchange(events_, nullptr);
     auto stream = std::move(connection_->stream_);
+    stream->setReading(false);
     client_.discard(std::move(connection_));
     events->onUpgraded(std::move(stream), std::move(held_));
     return;

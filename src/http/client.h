@@ -60,8 +60,8 @@ class CallEvents {
   virtual void onError(const ClientError& error) = 0;
   // Request body bytes that waited have come down to HttpLimits::lowWaterBytes or less.
   virtual void onDrained() {}
-  // 101: the connection is the caller's, with what came behind the head. Set the stream's handler at once. Without an
-  // override the connection is dropped.
+  // 101: the connection is the caller's, with what came behind the head. Set the stream's handler at once and turn
+  // reading on. Without an override the connection is dropped.
   virtual void onUpgraded(std::unique_ptr<net::Stream> stream, std::string received) {}
 
  protected:

@@ -95,7 +95,7 @@ class Exchange {
   // Response bytes that the kernel has not taken.
   virtual size_t pendingBytes() const = 0;
 
-  // Answers 101 and hands the connection over; `handler` is its new handler. Nullopt, and nothing happened, when the
+  // Answers 101 and hands the connection over; `handler` is its new handler, and turns reading on. Nullopt, and nothing happened, when the
   // request did not ask for an upgrade, a header cannot be sent, or the body was not read to its end.
   virtual std::optional<Upgraded> upgrade(std::string_view protocol, const HeaderList& headers,
                                           net::StreamHandler& handler) = 0;

@@ -518,6 +518,7 @@ std::optional<Upgraded> ServerConnection::upgrade(std::string_view protocol, con
   std::string received(dispatching_ ? asText(behindHead_) : std::string_view(held_).substr(heldAt_));
   Upgraded upgraded{std::move(stream_), std::move(received)};
   upgraded.stream->setHandler(handler);
+  upgraded.stream->setReading(false);
   timer_.disarm();
   unscheduleFlush();
   open_ = false;

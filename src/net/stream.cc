@@ -130,11 +130,12 @@ void Stream::onConnectTimeout() {
 
 void Stream::onDeferred() {
   DropFlag::Watch watch(dropFlag_);
+  // SSL_pending and not SSL_has_pending: the latter counts a record that is only half here, which would be polled for.
   if (state_ == State::kBroken) {
     handler_->onError(brokenBy_);
   } else if (state_ == State::kOpen && reading_) {
     handler_->onReadable();
-    if (!watch.dropped() && reading_ && ssl_ && SSL_has_pending(ssl_.get())) deferred_.schedule();
+    if (!watch.dropped() && reading_ && ssl_ && SSL_pending(ssl_.get()) > 0) deferred_.schedule();
   }
 }
 
@@ -146,7 +147,7 @@ void Stream::continueHandshake(const DropFlag::Watch& watch) {
     connectTimer_.reset();
     updateInterest();
     handler_->onConnected();
-    if (!watch.dropped() && reading_ && SSL_has_pending(ssl_.get())) deferred_.schedule();
+    if (!watch.dropped() && reading_ && SSL_pending(ssl_.get()) > 0) deferred_.schedule();
     return;
   }
   const int error = SSL_get_error(ssl_.get(), result);
@@ -195,7 +196,7 @@ void Stream::onReady(uint32_t events) {
     if (reading_) {
       handler_->onReadable();
       if (watch.dropped()) return;
-      if (reading_ && ssl_ && SSL_has_pending(ssl_.get())) deferred_.schedule();
+      if (reading_ && ssl_ && SSL_pending(ssl_.get()) > 0) deferred_.schedule();
     } else if (wantReadable_) {
       wantReadable_ = false;
       updateInterest();
@@ -224,7 +225,7 @@ void Stream::setReading(bool on) {
     wantReadable_ = true;
     if (state_ == State::kOpen) updateInterest();
   }
-  if (ssl_ && state_ == State::kOpen && SSL_has_pending(ssl_.get())) deferred_.schedule();
+  if (ssl_ && state_ == State::kOpen && SSL_pending(ssl_.get()) > 0) deferred_.schedule();
 }
 
 Stream::ReadResult Stream::read(std::span<std::byte> into) {

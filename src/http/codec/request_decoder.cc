@@ -200,7 +200,10 @@ std::optional<Refusal> RequestDecoder::takeField(std::string_view line) {
 std::optional<Refusal> RequestDecoder::finishHead() {
   const bool http11 = head_.version == Version::kHttp11;
   if (http11 && !sawHost_) return Refusal{400, "Host is missing"};
-  if (absoluteForm_ && !sawHost_) head_.headers.add("Host", head_.authority);
+  if (absoluteForm_ && !sawHost_) {
+    if (head_.headers.size() >= limits_.headerCountMax) return Refusal{431, "too many headers"};
+    head_.headers.add("Host", head_.authority);
+  }
   if (sawTransferEncoding_) {
     if (sawLength_) return Refusal{400, "both Content-Length and Transfer-Encoding are there"};
     if (!http11) return Refusal{400, "Transfer-Encoding is not part of HTTP/1.0"};

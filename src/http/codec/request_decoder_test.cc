@@ -215,6 +215,13 @@ TEST(RequestDecoder, countsHeaders) {
   EXPECT_EQ(decode({withField("A: 1\r\nB: 2\r\nC: 3")}, limits), "refused 431");
 }
 
+TEST(RequestDecoder, countsTheHostItAddsForAnAbsoluteTarget) {
+  HttpLimits limits;
+  limits.headerCountMax = 2;
+  EXPECT_EQ(decode({"GET http://x/ HTTP/1.0\r\nA: 1\r\n\r\n"}, limits), "GET / @x 1.0 close|A=1|Host=x\nend\n");
+  EXPECT_EQ(decode({"GET http://x/ HTTP/1.0\r\nA: 1\r\nB: 2\r\n\r\n"}, limits), "refused 431");
+}
+
 TEST(RequestDecoder, refusesBodiesOverTheBoundBeforeTheirBytes) {
   HttpLimits limits;
   limits.bodyBytesMax = 4;
