@@ -35,9 +35,6 @@ constexpr int kDetach = 2;
 
 std::string because(const char* what, int error) { return std::string(what) + ": " + std::strerror(error); }
 
-// --- descriptors
-// ---------------------------------------------------------------------------------------------------
-
 // An event descriptor takes an addition of 0 without a trace; every other anonymous kind refuses to be
 // written.
 bool isEventDescriptor(int fd) {
@@ -87,9 +84,6 @@ void closeDescriptors(const LockDownRequest& request, Confinements& report) {
   }
 }
 
-// --- root
-// ----------------------------------------------------------------------------------------------------------
-
 void leaveRoot(const char* emptyDirectory, Confinements& report) {
   // Landlock allows no change of mounts, so under it the root is only changed, not unmounted; nothing can
   // change it back.
@@ -115,9 +109,6 @@ void leaveRoot(const char* emptyDirectory, Confinements& report) {
   }
   report.setActive(Confinement::kEmptyRoot);
 }
-
-// --- capabilities
-// --------------------------------------------------------------------------------------------------
 
 struct ThreadCapabilities {
   std::array<__user_cap_data_struct, 2> halves{};
@@ -201,9 +192,6 @@ void dropCapabilities(Confinements& report) {
   ::sigaction(signal, &before, nullptr);
   report.setActive(Confinement::kCapabilities);
 }
-
-// --- the rest
-// ------------------------------------------------------------------------------------------------------
 
 void forbidDumps(Confinements& report) {
   if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 && ::prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0) {

@@ -127,13 +127,17 @@ Failure cloneFiles(const ChildPlan& plan, int* clones) {
   return {};
 }
 
+// Goes on after a failure, to give up at least the rest.
 Failure switchUser(const ChildPlan& plan) {
-  if (!plan.switchUser) return {};
+  Failure failure;
+  if (!plan.switchUser) return failure;
   if (plan.dropGroups && ::syscall(SYS_setgroups, 0, nullptr) != 0)
-    return failedAt(ChildStep::kSwitchUser, 0);
-  if (::syscall(SYS_setresgid, plan.gid, plan.gid, plan.gid) != 0) return failedAt(ChildStep::kSwitchUser, 1);
-  if (::syscall(SYS_setresuid, plan.uid, plan.uid, plan.uid) != 0) return failedAt(ChildStep::kSwitchUser, 2);
-  return {};
+    failure = failedAt(ChildStep::kSwitchUser, 0);
+  if (::syscall(SYS_setresgid, plan.gid, plan.gid, plan.gid) != 0)
+    failure = failedAt(ChildStep::kSwitchUser, 1);
+  if (::syscall(SYS_setresuid, plan.uid, plan.uid, plan.uid) != 0)
+    failure = failedAt(ChildStep::kSwitchUser, 2);
+  return failure;
 }
 
 long mountCall(const char* source, const char* target, const char* type, unsigned long flags,
@@ -374,7 +378,7 @@ void runChild(const ChildPlan& plan) noexcept {
   if (userNamespace) userFailure = switchUser(plan);
   if (mountNamespace && rootFailure.error == 0) rootFailure = makeRoot(plan, clones);
   if (!userNamespace) userFailure = switchUser(plan);
-  if (userFailure.error != 0 && plan.switchUser) fail(userFailure);
+  if (userFailure.error != 0) reportOutcome(Confinement::kUnprivilegedUser, userFailure);
   const bool ownRoot = mountNamespace && rootFailure.error == 0;
   if (mountNamespace) reportOutcome(Confinement::kMountNamespace, rootFailure);
   closeFrom(kReportDescriptor + 1, ~0U);

@@ -104,18 +104,22 @@ int writeFile(const std::string& path, const std::string& text) {
   return ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()) ? 0 : errno;
 }
 
-// One user and one group exist inside. As root they are an unprivileged one's outside, else our own.
-int writeIdMaps(pid_t child, const EngineLaunch& launch, bool root) {
+// One user and one group exist inside. As root they are an unprivileged one's outside; where those do not
+// exist (a container with few ids), and for an ordinary user, they are our own. 0, or the error number;
+// `ownUser` tells which it became.
+int writeIdMaps(pid_t child, const EngineLaunch& launch, bool root, bool& ownUser) {
   const std::string directory = "/proc/" + std::to_string(child) + "/";
-  const std::string inside = std::to_string(kInsideId) + " ";
-  const unsigned uid = root ? launch.unprivilegedUid : ::geteuid();
-  const unsigned gid = root ? launch.unprivilegedGid : ::getegid();
-  if (!root) {
+  auto map = [&](const char* file, unsigned outside) {
+    return writeFile(directory + file, std::to_string(kInsideId) + " " + std::to_string(outside) + " 1");
+  };
+  ownUser = !root;
+  if (!root || map("gid_map", launch.unprivilegedGid) != 0) {
     if (const int error = writeFile(directory + "setgroups", "deny"); error != 0) return error;
+    if (const int error = map("gid_map", ::getegid()); error != 0) return error;
   }
-  if (const int error = writeFile(directory + "gid_map", inside + std::to_string(gid) + " 1"); error != 0)
-    return error;
-  return writeFile(directory + "uid_map", inside + std::to_string(uid) + " 1");
+  if (root && map("uid_map", launch.unprivilegedUid) == 0) return 0;
+  ownUser = true;
+  return map("uid_map", ::geteuid());
 }
 
 // Null-terminated pointers into strings that live elsewhere.
@@ -253,8 +257,11 @@ base::Result<std::unique_ptr<EngineProcess>> EngineProcess::spawn(const EngineIm
     arguments->push_back(inside ? image.addon().inside : image.addon().outside);
     arguments->insert(arguments->end(), launch.arguments.begin(), launch.arguments.end());
   }
-  // libuv would otherwise make io_uring instances that outlive the lock-down.
-  std::vector<std::string> outsideEnvironment = {"UV_USE_IO_URING=0"};
+  // libuv would otherwise make io_uring instances that outlive the lock-down. The machine's OpenSSL
+  // configuration is not the engine's: a path that does not exist stands for none, while one that Landlock
+  // hides would end Node.
+  std::vector<std::string> outsideEnvironment = {"UV_USE_IO_URING=0",
+                                                 "OPENSSL_CONF=/nonexistent/openssl.cnf"};
   outsideEnvironment.insert(outsideEnvironment.end(), launch.environment.begin(), launch.environment.end());
   std::vector<std::string> insideEnvironment = outsideEnvironment;
   insideEnvironment.push_back(std::string("LD_LIBRARY_PATH=") + kEngineLibraryDirectory);
@@ -335,8 +342,9 @@ base::Result<std::unique_ptr<EngineProcess>> EngineProcess::spawn(const EngineIm
     // Our copy of go->reading stays: writing to a child that has died must not be a SIGPIPE.
     report->writing.reset();
 
+    bool ownUser = !root;
     if (userNamespace) {
-      if (const int error = writeIdMaps(engine->pid_, launch, root); error != 0) {
+      if (const int error = writeIdMaps(engine->pid_, launch, root, ownUser); error != 0) {
         refused.setInactive(Confinement::kUserNamespace,
                             std::string("writing its uid map: ") + std::strerror(error));
         engine.reset();
@@ -352,6 +360,10 @@ base::Result<std::unique_ptr<EngineProcess>> EngineProcess::spawn(const EngineIm
     }
     if (root && launch.unprivilegedUid == 0) {
       confinements.setInactive(Confinement::kUnprivilegedUser, "the launch asks for uid 0");
+    } else if (root && ownUser) {
+      confinements.setInactive(
+          Confinement::kUnprivilegedUser,
+          "uid " + std::to_string(launch.unprivilegedUid) + " does not exist in this container");
     } else {
       confinements.setActive(Confinement::kUnprivilegedUser);
     }

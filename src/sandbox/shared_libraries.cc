@@ -52,6 +52,7 @@ base::Result<std::string> listWith(const std::string& interpreter, const std::st
   posix_spawn_file_actions_t actions;
   ::posix_spawn_file_actions_init(&actions);
   ::posix_spawn_file_actions_adddup2(&actions, writing.get(), STDOUT_FILENO);
+  ::posix_spawn_file_actions_adddup2(&actions, writing.get(), STDERR_FILENO);
   std::string list = "--list";
   std::string loader = interpreter;
   std::string target = object;
@@ -75,7 +76,7 @@ base::Result<std::string> listWith(const std::string& interpreter, const std::st
     if (errno != EINTR) return base::Error{std::string("waitpid: ") + std::strerror(errno)};
   }
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-    return base::Error{object + ": the dynamic loader could not resolve its libraries"};
+    return base::Error{"the dynamic loader cannot load it: " + listing.substr(0, listing.find('\n'))};
   }
   return listing;
 }

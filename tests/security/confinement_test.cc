@@ -2,9 +2,12 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <linux/capability.h>
 #include <poll.h>
+#include <sched.h>
+#include <seccomp.h>
 #include <signal.h>
-#include <sys/resource.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -16,6 +19,7 @@
 #include <chrono>
 #include <cstdio>
 #include <fstream>
+#include <functional>
 #include <map>
 #include <set>
 #include <thread>
@@ -157,6 +161,7 @@ std::set<std::string> openDescriptors(const std::string& directory = "/proc/self
 bool isChildLeft() { return ::waitpid(-1, nullptr, WNOHANG) >= 0 || errno != ECHILD; }
 
 void expectAllRefusedAndAllWorking(const ProbeRun& run) {
+  for (const std::string& line : run.lines) std::printf("engine: %s\n", line.c_str());
   ASSERT_TRUE(run.ended) << "the probe did not come to its end; " << run.answers.size() << " answers";
   EXPECT_TRUE(run.confinements.active(Confinement::kSeccomp))
       << run.confinements.reason(Confinement::kSeccomp);
@@ -198,7 +203,6 @@ TEST(Confinement, everyAttemptIsRefusedOnEveryThreadAndV8Works) {
   auto engine = start(image(), launchWith("attempts"));
   ASSERT_NE(engine, nullptr);
   const ProbeRun run = listen(*engine);
-  for (const std::string& line : run.lines) std::printf("engine: %s\n", line.c_str());
   printMissing(run.confinements);
   expectAllRefusedAndAllWorking(run);
 }
@@ -498,6 +502,123 @@ TEST(EngineImage, unusableFilesAreNamedBeforeAnythingStarts) {
   EXPECT_FALSE(EngineImage::load({.node = "/dev/null", .addon = WEIR_PROBE, .launcher = WEIR_LAUNCHER}).ok());
 }
 
+// Runs `body` in a child process, as whoever `become` made it; its failures are this test's.
+void inChild(const std::function<void()>& body) {
+  std::fflush(nullptr);
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    body();
+    std::fflush(nullptr);
+    ::_exit(::testing::Test::HasFailure() ? 1 : 0);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
+}
+
+bool put(const char* path, const std::string& text) {
+  std::ofstream file(path);
+  file << text;
+  file.close();
+  return file.good();
+}
+
+// Into a user namespace that allows no further ones, as `inside`, the only user there is.
+void enterPlaceWithoutUserNamespaces(unsigned inside) {
+  const std::string uid = std::to_string(inside) + " " + std::to_string(::geteuid()) + " 1";
+  const std::string gid = std::to_string(inside) + " " + std::to_string(::getegid()) + " 1";
+  ASSERT_EQ(::unshare(CLONE_NEWUSER), 0);
+  ASSERT_TRUE(put("/proc/self/setgroups", "deny"));
+  ASSERT_TRUE(put("/proc/self/gid_map", gid));
+  ASSERT_TRUE(put("/proc/self/uid_map", uid));
+  ASSERT_TRUE(put("/proc/sys/user/max_user_namespaces", "0"));
+}
+
+TEST(Confinement, rootInAContainerWithoutUserNamespacesGetsTheRest) {
+  inChild([] {
+    ASSERT_NO_FATAL_FAILURE(enterPlaceWithoutUserNamespaces(0));
+    auto engine = start(image(), launchWith("attempts"));
+    ASSERT_NE(engine, nullptr);
+    const ProbeRun run = listen(*engine);
+    printMissing(run.confinements);
+    expectAllRefusedAndAllWorking(run);
+    EXPECT_FALSE(run.confinements.active(Confinement::kUserNamespace));
+    EXPECT_FALSE(run.confinements.active(Confinement::kUnprivilegedUser));  // there is no other user
+    EXPECT_TRUE(run.confinements.active(Confinement::kPidNamespace));
+    EXPECT_TRUE(run.confinements.active(Confinement::kMountNamespace));
+    EXPECT_TRUE(run.confinements.active(Confinement::kNetNamespace));
+    EXPECT_TRUE(run.confinements.active(Confinement::kCapabilities));
+  });
+}
+
+// An older kernel, as far as this process and its children can tell.
+void pretendTheKernelHasNo(std::initializer_list<const char*> calls) {
+  scmp_filter_ctx context = seccomp_init(SCMP_ACT_ALLOW);
+  for (const char* name : calls) {
+    ASSERT_EQ(seccomp_rule_add(context, SCMP_ACT_ERRNO(ENOSYS), seccomp_syscall_resolve_name(name), 0), 0)
+        << name;
+  }
+  ASSERT_EQ(seccomp_load(context), 0);
+  seccomp_release(context);
+}
+
+TEST(Confinement, withoutLandlockTheRootIsUnmountedAltogether) {
+  inChild([] {
+    ASSERT_NO_FATAL_FAILURE(pretendTheKernelHasNo({"landlock_create_ruleset"}));
+    auto engine = start(image(), launchWith("attempts"));
+    ASSERT_NE(engine, nullptr);
+    const ProbeRun run = listen(*engine);
+    printMissing(run.confinements);
+    expectAllRefusedAndAllWorking(run);
+    EXPECT_EQ(run.confinements.reason(Confinement::kLandlock), "the kernel has no Landlock");
+    if (run.confinements.active(Confinement::kEmptyRoot)) {
+      // Only the empty mount is left of what it was loaded from.
+      const std::string mounts = readAll("/proc/" + std::to_string(engine->pid()) + "/mounts");
+      EXPECT_EQ(std::count(mounts.begin(), mounts.end(), '\n'), 1) << mounts;
+    }
+  });
+}
+
+TEST(Confinement, withoutDetachedMountsTheEngineStartsInTheOldRoot) {
+  inChild([] {
+    ASSERT_NO_FATAL_FAILURE(pretendTheKernelHasNo({"open_tree", "mount_setattr", "close_range"}));
+    auto engine = start(image(), launchWith("attempts"));
+    ASSERT_NE(engine, nullptr);
+    const ProbeRun run = listen(*engine);
+    printMissing(run.confinements);
+    expectAllRefusedAndAllWorking(run);
+    EXPECT_FALSE(run.confinements.active(Confinement::kMountNamespace));
+    EXPECT_FALSE(run.confinements.active(Confinement::kEmptyRoot));
+  });
+}
+
+TEST(Confinement, anOrdinaryUserWithoutNamespacesGetsTheRest) {
+  inChild([] {
+    ASSERT_NO_FATAL_FAILURE(enterPlaceWithoutUserNamespaces(1000));
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    const __user_cap_data_struct none[2] = {};
+    ASSERT_EQ(::syscall(SYS_capset, &header, none), 0);
+    auto engine = start(image(), launchWith("attempts"));
+    ASSERT_NE(engine, nullptr);
+    const ProbeRun run = listen(*engine);
+    printMissing(run.confinements);
+    expectAllRefusedAndAllWorking(run);
+    for (const auto confinement :
+         {Confinement::kUserNamespace, Confinement::kPidNamespace, Confinement::kMountNamespace,
+          Confinement::kNetNamespace, Confinement::kEmptyRoot}) {
+      EXPECT_FALSE(run.confinements.active(confinement));
+      EXPECT_NE(run.confinements.reason(confinement), "not reported");
+    }
+    EngineLaunch strict = launchWith("wait");
+    strict.requireSandbox = true;
+    auto refused = EngineProcess::spawn(image(), strict);
+    ASSERT_FALSE(refused.ok());
+    EXPECT_EQ(refused.error().message.find("--require-sandbox: missing user-namespace (refused"), 0u)
+        << refused.error().message;
+  });
+}
+
 // The same attempts by a platform that is an ordinary user. Everything it needs is copied to where that user
 // can read it.
 TEST(Confinement, holdsWhenThePlatformIsAnOrdinaryUser) {
@@ -517,32 +638,21 @@ TEST(Confinement, holdsWhenThePlatformIsAnOrdinaryUser) {
   const std::string node = copy(WEIR_NODE, "/node", 0755);
   const std::string addon = copy(WEIR_PROBE, "/probe.node", 0644);
   const std::string launcher = copy(WEIR_LAUNCHER, "/launcher.cjs", 0644);
-  std::fflush(nullptr);
-  const pid_t user = ::fork();
-  ASSERT_GE(user, 0);
-  if (user == 0) {
+  inChild([&] {
     constexpr unsigned kOrdinary = 64123;
-    if (::syscall(SYS_setgroups, 0, nullptr) != 0 || ::setresgid(kOrdinary, kOrdinary, kOrdinary) != 0 ||
-        ::setresuid(kOrdinary, kOrdinary, kOrdinary) != 0) {
-      ::_exit(2);
-    }
-    ::syscall(SYS_prctl, 4, 1, 0, 0,
-              0);  // PR_SET_DUMPABLE, which the change of user took away: /proc must be ours
+    ASSERT_EQ(::syscall(SYS_setgroups, 0, nullptr), 0);
+    ASSERT_EQ(::setresgid(kOrdinary, kOrdinary, kOrdinary), 0);
+    ASSERT_EQ(::setresuid(kOrdinary, kOrdinary, kOrdinary), 0);
+    // Which the change of user took away; without it /proc would not be ours to write the maps to.
+    ASSERT_EQ(::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0), 0);
     auto loaded = EngineImage::load({.node = node, .addon = addon, .launcher = launcher});
-    if (!loaded.ok()) {
-      ADD_FAILURE() << loaded.error().message;
-    } else if (auto engine = start(*loaded, launchWith("attempts"))) {
-      const ProbeRun run = listen(*engine);
-      std::printf("as an ordinary user: ");
-      printMissing(run.confinements);
-      expectAllRefusedAndAllWorking(run);
-    }
-    std::fflush(nullptr);
-    ::_exit(::testing::Test::HasFailure() ? 1 : 0);
-  }
-  int status = 0;
-  ASSERT_EQ(::waitpid(user, &status, 0), user);
-  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
+    ASSERT_TRUE(loaded.ok()) << loaded.error().message;
+    auto engine = start(*loaded, launchWith("attempts"));
+    ASSERT_NE(engine, nullptr);
+    const ProbeRun run = listen(*engine);
+    printMissing(run.confinements);
+    expectAllRefusedAndAllWorking(run);
+  });
   for (const std::string& file : {node, addon, launcher}) ::unlink(file.c_str());
   ::rmdir(directory);
 }

@@ -49,8 +49,10 @@ void answer(const char* thread, const char* kind, const char* name, long result)
   say(std::string("A") + thread + "\t" + kind + "\t" + name + "\t" + std::to_string(result));
 }
 
-void attemptAll(const char* thread) {
-  for (const Attempt& attempt : hostileAttempts()) answer(thread, "hostile", attempt.name, attempt.run());
+void attemptAll(const char* thread, bool filtered = true) {
+  for (const Attempt& attempt : hostileAttempts()) {
+    if (filtered || !attempt.needsFilter) answer(thread, "hostile", attempt.name, attempt.run());
+  }
   for (const Attempt& attempt : neededAttempts()) answer(thread, "needed", attempt.name, attempt.run());
 }
 
@@ -186,7 +188,7 @@ wire::Confinements lockDownAndReport(const engine::LockDownRequest& request) {
     lockDownAndReport(request);
     if (mode == "without-filter") {
       older.detach();
-      attemptAll("main");
+      attemptAll("main", false);
       say("E");
       untilParentGoes();
     }

@@ -16,6 +16,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -69,6 +70,14 @@ long callRaised(int resource) {
 
 const char* const kNoArguments[] = {nullptr};
 char gBuffer[4096];
+
+long reachProcess(long number) {
+  iovec ours{gBuffer, 1};
+  iovec theirs{gBuffer, 1};
+  return ask(number, ::getppid(), &ours, 1, &theirs, 1, 0);
+}
+
+constexpr bool kNeedsFilter = true;
 
 constexpr Attempt kHostile[] = {
     // Files.
@@ -127,34 +136,37 @@ constexpr Attempt kHostile[] = {
     {"accept", [] { return ask(SYS_accept4, wire::kControlDescriptor, nullptr, nullptr, 0); }},
     {"sendto", [] { return ask(SYS_sendto, wire::kControlDescriptor, "x", 1, MSG_DONTWAIT, nullptr, 0); }},
     // Processes.
-    {"fork", [] { return asChild(ask(SYS_clone, SIGCHLD, nullptr, nullptr, nullptr, nullptr)); }},
+    {"fork", [] { return asChild(ask(SYS_clone, SIGCHLD, nullptr, nullptr, nullptr, nullptr)); },
+     kNeedsFilter},
     {"clone a process that shares memory",
-     [] { return asChild(ask(SYS_clone, CLONE_VM | SIGCHLD, gBuffer + 4000, nullptr, nullptr, nullptr)); }},
+     [] { return asChild(ask(SYS_clone, CLONE_VM | SIGCHLD, gBuffer + 4000, nullptr, nullptr, nullptr)); },
+     kNeedsFilter},
     {"clone into a user namespace",
-     [] { return asChild(ask(SYS_clone, CLONE_NEWUSER | SIGCHLD, nullptr, nullptr, nullptr, nullptr)); }},
+     [] { return asChild(ask(SYS_clone, CLONE_NEWUSER | SIGCHLD, nullptr, nullptr, nullptr, nullptr)); },
+     kNeedsFilter},
     {"clone a thread into a namespace",
-     [] { return ask(SYS_clone, 0x3d0f00 | CLONE_NEWNET, nullptr, nullptr, nullptr, nullptr); }},
+     [] { return ask(SYS_clone, 0x3d0f00 | CLONE_NEWNET, nullptr, nullptr, nullptr, nullptr); },
+     kNeedsFilter},
     {"clone3",
      [] {
        std::array<uint64_t, 8> arguments = {};
        arguments[4] = SIGCHLD;
        return asChild(ask(SYS_clone3, arguments.data(), sizeof(arguments)));
-     }},
+     },
+     kNeedsFilter},
 #ifdef SYS_fork
-    {"fork, the old call", [] { return asChild(ask(SYS_fork)); }},
-    {"vfork", [] { return asChild(ask(SYS_vfork)); }},
+    {"fork, the old call", [] { return asChild(ask(SYS_fork)); }, kNeedsFilter},
+    {"vfork", [] { return asChild(ask(SYS_vfork)); }, kNeedsFilter},
     {"open, the old call", [] { return ask(SYS_open, "/etc/passwd", O_RDONLY, 0); }},
     {"creat, the old call", [] { return ask(SYS_creat, "/x", 0600); }},
 #endif
     {"execve", [] { return ask(SYS_execve, "/bin/node", kNoArguments, kNoArguments); }},
     {"execveat of a descriptor",
      [] { return ask(SYS_execveat, 4, "", kNoArguments, kNoArguments, AT_EMPTY_PATH); }},
-    {"ptrace", [] { return ask(SYS_ptrace, PTRACE_TRACEME, 0, nullptr, nullptr); }},
+    {"ptrace", [] { return ask(SYS_ptrace, PTRACE_TRACEME, 0, nullptr, nullptr); }, kNeedsFilter},
     {"ptrace the parent", [] { return ask(SYS_ptrace, PTRACE_ATTACH, ::getppid(), nullptr, nullptr); }},
-    {"read another process",
-     [] { return ask(SYS_process_vm_readv, ::getppid(), nullptr, 0, nullptr, 0, 0); }},
-    {"write another process",
-     [] { return ask(SYS_process_vm_writev, ::getppid(), nullptr, 0, nullptr, 0, 0); }},
+    {"read another process", [] { return reachProcess(SYS_process_vm_readv); }},
+    {"write another process", [] { return reachProcess(SYS_process_vm_writev); }},
     {"kill everybody", [] { return ask(SYS_kill, -1, 0); }},
     {"kill the parent", [] { return ask(SYS_kill, ::getppid(), 0); }},
     {"kill by thread", [] { return ask(SYS_tkill, 1, 0); }},
@@ -173,7 +185,7 @@ constexpr Attempt kHostile[] = {
     {"pivot_root", [] { return ask(SYS_pivot_root, ".", "."); }},
     {"chroot", [] { return ask(SYS_chroot, "/"); }},
     {"unshare a user namespace", [] { return ask(SYS_unshare, CLONE_NEWUSER); }},
-    {"unshare descriptors", [] { return ask(SYS_unshare, CLONE_FILES); }},
+    {"unshare descriptors", [] { return ask(SYS_unshare, CLONE_FILES); }, kNeedsFilter},
     {"setns", [] { return ask(SYS_setns, 3, 0); }},
     {"bpf", [] { return ask(SYS_bpf, 0, gBuffer, 64); }},
     {"perf_event_open", [] { return ask(SYS_perf_event_open, gBuffer, 0, -1, -1, 0); }},
@@ -188,7 +200,7 @@ constexpr Attempt kHostile[] = {
     {"reboot", [] { return ask(SYS_reboot, 0xfee1dead, 672274793, 0, nullptr); }},
     {"syslog", [] { return ask(SYS_syslog, 10, nullptr, 0); }},
     {"set the clock", [] { return ask(SYS_clock_settime, CLOCK_REALTIME, gBuffer); }},
-    {"personality", [] { return ask(SYS_personality, 0xffffffff); }},
+    {"personality", [] { return ask(SYS_personality, 0xffffffff); }, kNeedsFilter},
     {"sethostname", [] { return ask(SYS_sethostname, "x", 1); }},
     {"shared memory segment", [] { return ask(SYS_shmget, 0, 4096, 0600 | 01000); }},
     {"message queue", [] { return ask(SYS_msgget, 0, 0600 | 01000); }},
@@ -213,8 +225,7 @@ constexpr Attempt kHostile[] = {
     {"huge memfd", [] { return ask(SYS_memfd_create, "x", MFD_HUGETLB); }},
 };
 
-// --- what must work
-// ------------------------------------------------------------------------------------------------
+// What must work.
 
 long runAnonymousCode() {
 #if defined(__x86_64__)

@@ -9,6 +9,8 @@ struct Attempt {
   const char* name;
   // 0 or more: it worked. Negative: the kernel's error number.
   long (*run)();
+  // Would leave a second process or a tracer behind if it worked: never run without the filter.
+  bool needsFilter = false;
 };
 
 // What must be refused.
