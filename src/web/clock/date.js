@@ -25,6 +25,7 @@ function hidden(value) {
 /** Replaces the clock of Date, Intl.DateTimeFormat and Temporal in `global`. */
 export function installClock(global) {
   defineProperty(Date, "prototype", { __proto__: null, value: NativeDate.prototype, writable: false });
+  defineProperty(Date, "name", { __proto__: null, value: "Date", writable: false, configurable: true });
   defineProperty(Date, "now", hidden(statics.now));
   defineProperty(Date, "parse", hidden(NativeDate.parse));
   defineProperty(Date, "UTC", hidden(NativeDate.UTC));

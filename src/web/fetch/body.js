@@ -154,18 +154,23 @@ export function extractBody(init) {
   return new Body(owner, toUSVString(init), null, "text/plain;charset=UTF-8");
 }
 
-/** Reads a Readable to its end; the promise gives one Uint8Array. */
+/**
+ * Reads a Readable to its end; the promise gives convert(bytes). Converted before the promise is resolved: a patched
+ * Object.prototype.then sees what the script asked for, not the bytes.
+ */
 class Collector {
   reader;
   limit;
+  convert;
   chunks = [];
   total = 0;
   done = new Deferred();
   #active = false;
   #again = false;
 
-  constructor(readable, limit) {
+  constructor(readable, limit, convert) {
     this.limit = limit;
+    this.convert = convert;
     this.reader = new Reader(readable, false);
   }
 
@@ -204,14 +209,19 @@ class Collector {
   }
 
   close() {
-    const { chunks } = this;
-    if (chunks.length === 1 && hasOwnBuffer(chunks[0])) {
-      this.done.resolve(chunks[0]);
-      return;
+    try {
+      this.done.resolve(this.convert(this.#joined()));
+    } catch (error) {
+      this.done.reject(error);
     }
+  }
+
+  #joined() {
+    const { chunks } = this;
+    if (chunks.length === 1 && hasOwnBuffer(chunks[0])) return chunks[0];
     const all = new NativeUint8Array(this.total);
     for (let i = 0, at = 0; i < chunks.length; at += byteLength(chunks[i]), i++) typedArraySet(all, chunks[i], at);
-    this.done.resolve(all);
+    return all;
   }
 
   error(reason) {
@@ -221,33 +231,23 @@ class Collector {
 
 const kEmpty = new Uint8Array(0);
 
-/** Everything a body has, as a string or Uint8Array, or a promise of a Uint8Array. null is the empty body. */
-function readAll(body) {
-  if (body === null) return kEmpty;
-  body.check();
-  const limit = host.memoryLimit();
-  const { source, readable } = body;
-  const known = source !== null ? (typeof source === "string" ? source.length : byteLength(source)) : readable.length;
-  if (known >= limit) throw memoryWouldBeExceeded();
-  const taken = body.take();
-  if (taken !== readable || taken === null) return taken;
-  const collector = new Collector(taken, limit);
-  collector.run();
-  return collector.done.promise;
-}
-
-function whole(body, convert) {
+/** A promise of convert(everything the body has: a string or a Uint8Array). null is the empty body. */
+function readAll(body, convert) {
   try {
-    const all = readAll(body);
-    if (typeof all === "string" || all === kEmpty || !isPromise(all)) return resolved(convert(all));
-    return then(all, convert);
+    if (body === null) return resolved(convert(kEmpty));
+    body.check();
+    const limit = host.memoryLimit();
+    const { source, readable } = body;
+    const known = source !== null ? (typeof source === "string" ? source.length : byteLength(source)) : readable.length;
+    if (known >= limit) throw memoryWouldBeExceeded();
+    const taken = body.take();
+    if (taken !== readable) return resolved(convert(taken));
+    const collector = new Collector(taken, limit, convert);
+    collector.run();
+    return collector.done.promise;
   } catch (error) {
     return rejected(error);
   }
-}
-
-function isPromise(value) {
-  return bytesOf(value) === undefined;
 }
 
 function asText(all) {
@@ -296,17 +296,17 @@ export function mixinBody(prototype, bodyOf, contentType) {
       const body = bodyOf(this);
       return body !== null && body.isUsed();
     },
-    arrayBuffer() { return whole(bodyOf(this), (all) => toArrayBuffer(asBytes(all))); },
-    bytes() { return whole(bodyOf(this), asBytes); },
-    text() { return whole(bodyOf(this), asText); },
-    json() { return whole(bodyOf(this), (all) => jsonParse(asText(all))); },
+    arrayBuffer() { return readAll(bodyOf(this), (all) => toArrayBuffer(asBytes(all))); },
+    bytes() { return readAll(bodyOf(this), asBytes); },
+    text() { return readAll(bodyOf(this), asText); },
+    json() { return readAll(bodyOf(this), (all) => jsonParse(asText(all))); },
     blob() {
       const body = bodyOf(this);
-      return whole(body, (all) => newBlob(asBytes(all), contentType(this) ?? ""));
+      return readAll(body, (all) => newBlob(asBytes(all), contentType(this) ?? ""));
     },
     formData() {
       const body = bodyOf(this);
-      return whole(body, (all) => asForm(all, contentType(this)));
+      return readAll(body, (all) => asForm(all, contentType(this)));
     },
   };
   const keys = ownKeys(members);

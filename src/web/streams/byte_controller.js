@@ -164,6 +164,8 @@ export class ByteController {
     this.closeRequested = true;
     this.clear();
     closeReadable(this.stream);
+    // A script's source answers pending BYOB reads with respond(0); an internal source has no request to do it with.
+    if (this.handle === null && this.pullIntos.length > 0) this.respond(0);
   }
 
   error(reason) {
