@@ -15,7 +15,7 @@ export const {
   ownKeys,
   setPrototypeOf,
 } = Reflect;
-export const { create: objectCreate, freeze } = Object;
+export const { create: objectCreate, freeze, getOwnPropertySymbols: objectSymbols, keys: objectKeys } = Object;
 export const { isArray } = Array;
 export const { isView } = ArrayBuffer;
 export const { fromCharCode } = String;

@@ -38,8 +38,11 @@ class Subrequest {
 
   /** Forgets the subrequest once nothing can come for it any more. */
   release() {
-    if (this.settled && this.pump === null && (this.inbound === null || this.inbound.finished)) {
-      mapDelete(this.record.subrequests, this.id);
+    if (!this.settled || this.pump !== null || (this.inbound !== null && !this.inbound.finished)) return;
+    mapDelete(this.record.subrequests, this.id);
+    if (this.step !== null) {
+      removeStep(this.signal, this.step);
+      this.step = null;
     }
   }
 
@@ -61,8 +64,8 @@ class Subrequest {
 
   fail(error) {
     this.settled = true;
-    if (this.step !== null) removeStep(this.signal, this.step);
     this.deferred.reject(error);
+    if (this.pump !== null) this.pump.cancel(error);
     this.release();
   }
 
@@ -77,7 +80,6 @@ class Subrequest {
       this.inbound = new Inbound(record, this.id, length);
       body = new Body(record, null, this.inbound.readable, null);
     }
-    if (kind !== kStream && this.step !== null) removeStep(this.signal, this.step);
     this.deferred.resolve(newFetchedResponse(status, statusText, head, body, url, redirected));
     this.release();
   }

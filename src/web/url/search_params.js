@@ -4,7 +4,8 @@ import { brand, isObject, receiver, requireArguments, typeError } from "../core/
 import { defineAlias, defineInterface, toUSVString } from "../core/idl.js";
 import { iteratorClass } from "../core/iterator.js";
 import {
-  apply, arrayPush, arraySort, arraySplice, getOwnPropertyDescriptor, iterator, ownKeys, stringCharCodeAt, stringSlice,
+  apply, arrayPush, arraySort, arraySplice, getOwnPropertyDescriptor, iterator, objectKeys, objectSymbols,
+  stringCharCodeAt, stringSlice,
 } from "../core/primordials.js";
 import { parseUrlencoded, serializeUrlencoded } from "./urlencoded.js";
 
@@ -30,12 +31,11 @@ export function readPairs(sequence, where) {
 /** WebIDL's record conversion: own enumerable string keys with their values. */
 export function readRecord(object) {
   const pairs = [];
-  const keys = ownKeys(object);
-  for (let i = 0; i < keys.length; i++) {
-    const descriptor = getOwnPropertyDescriptor(object, keys[i]);
-    if (descriptor === undefined || !descriptor.enumerable) continue;
-    if (typeof keys[i] === "symbol") throw typeError("Cannot convert a Symbol value to a string");
-    arrayPush(pairs, [keys[i], object[keys[i]]]);
+  const keys = objectKeys(object);
+  for (let i = 0; i < keys.length; i++) arrayPush(pairs, [keys[i], object[keys[i]]]);
+  const symbols = objectSymbols(object);
+  for (let i = 0; i < symbols.length; i++) {
+    if (getOwnPropertyDescriptor(object, symbols[i])?.enumerable) throw typeError("Cannot convert a Symbol value to a string");
   }
   return pairs;
 }

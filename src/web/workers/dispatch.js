@@ -75,6 +75,7 @@ function noOrigin(record, request) {
 
 /** Finds the record of an event and makes it current; undefined when the invocation is over. */
 function enter(seq) {
+  setRunning(undefined);  // a turn that was terminated could not do it
   const record = findInvocation(seq);
   if (record === undefined || record.ended) return undefined;
   host.setCurrent(record);
@@ -96,6 +97,7 @@ export const dispatch = {
 
   fetch(seq, method, url, head, kind, body, length, cf) {
     const record = new Invocation(seq);
+    setRunning(undefined);
     host.setCurrent(record);
     const request = newIncomingRequest(
       record, method, url, head, kind === 0 ? null : incomingBody(record, kind, body, length), cf);

@@ -26,8 +26,6 @@ export class Invocation {
   pump = null;
   /** The signal of the incoming request, once somebody asked for it. */
   signal = null;
-  /** The request as it came, for a service worker that does not respond. */
-  request = null;
 
   constructor(seq) {
     this.seq = seq;

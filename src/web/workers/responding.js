@@ -65,8 +65,7 @@ function respond(record, state) {
     return;
   }
   if (body === null) {
-    send(record, state, kNone, undefined, -1);
-    settle(record);
+    if (send(record, state, kNone, undefined, -1)) settle(record);
     return;
   }
   if (body.owner !== undefined && body.owner !== record) {
@@ -80,8 +79,7 @@ function respond(record, state) {
       return;
     }
     body.used = true;
-    send(record, state, kInline, body.source, -1);
-    settle(record);
+    if (send(record, state, kInline, body.source, -1)) settle(record);
     return;
   }
   respondStream(record, state, readable);
@@ -105,14 +103,12 @@ function respondStream(record, state, readable) {
     spend(readable);
     whole.piped = true;
     whole.finished = true;
-    send(record, state, kPipe, whole.id, readable.length);
-    settle(record);
+    if (send(record, state, kPipe, whole.id, readable.length)) settle(record);
     return;
   }
   if (whole !== null) {
     spend(readable);
-    send(record, state, kInline, whole, -1);
-    settle(record);
+    if (send(record, state, kInline, whole, -1)) settle(record);
     return;
   }
   if (record.cancelled) {
@@ -121,7 +117,7 @@ function respondStream(record, state, readable) {
     settle(record);
     return;
   }
-  send(record, state, kStream, undefined, readable.length);
+  if (!send(record, state, kStream, undefined, readable.length)) return;
   record.pump = new Pump(record, 0, readable, (failed, error) => {
     record.pump = null;
     if (failed) host.exception(record.seq, error);
@@ -130,9 +126,18 @@ function respondStream(record, state, readable) {
   record.pump.run();
 }
 
+/** False when the platform refused the head: the invocation has failed then. */
 function send(record, state, kind, body, length) {
+  if (!record.cancelled) {
+    try {
+      host.respond(record.seq, state.status, state.statusText, state.head(), kind, body, length);
+    } catch (error) {
+      fail(record, error);
+      return false;
+    }
+  }
   record.responded = true;
-  if (!record.cancelled) host.respond(record.seq, state.status, state.statusText, state.head(), kind, body, length);
+  return true;
 }
 
 /** The client has gone: nothing is sent from now on, the response counts as done. */
