@@ -1,0 +1,51 @@
+// Makes Readables out of what the platform has: bytes in hand, or a source of its own.
+
+import { byteLength, copyBytes } from "../core/primordials.js";
+import { host } from "../core/host.js";
+import { ByteController } from "./byte_controller.js";
+import { DefaultController } from "./default_controller.js";
+import { Readable } from "./readable.js";
+import { Strategy } from "./strategies.js";
+
+/** A byte stream pulled from an internal source ({ pull(controller), cancel(reason) }); nothing is pulled ahead. */
+export function byteReadable(source, highWaterMark = 0) {
+  const readable = new Readable();
+  new ByteController(readable, source, highWaterMark, undefined).startNow();
+  return readable;
+}
+
+/** A stream of any chunks from an internal source. */
+export function defaultReadable(source, highWaterMark = 0, size = null) {
+  const readable = new Readable();
+  const controller = new DefaultController(readable, source, new Strategy(highWaterMark, size));
+  controller.started = true;
+  return readable;
+}
+
+class WholeSource {
+  #whole;
+
+  constructor(whole) {
+    this.#whole = whole;
+  }
+
+  pull(controller) {
+    const whole = this.#whole;
+    if (whole === null) return;
+    this.#whole = null;
+    const bytes = typeof whole === "string" ? host.utf8Encode(whole) : copyBytes(whole);
+    if (byteLength(bytes) > 0) controller.enqueueBytes(bytes);
+    controller.close();
+  }
+
+  cancel() {
+    this.#whole = null;
+  }
+}
+
+/** A byte stream of a string (as UTF-8) or a Uint8Array, which must not change afterwards. */
+export function wholeReadable(whole) {
+  const readable = byteReadable(new WholeSource(whole));
+  readable.whole = whole;
+  return readable;
+}

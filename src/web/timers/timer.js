@@ -1,0 +1,88 @@
+// Timers. https://html.spec.whatwg.org/#timers, within one invocation; the engine keeps the time.
+
+import { host } from "../core/host.js";
+import { requireArguments, typeError } from "../core/errors.js";
+import { NativeMap, apply, mapDelete, mapGet, mapSet } from "../core/primordials.js";
+import { DOMException } from "../events/dom_exception.js";
+import { current, requireCurrent } from "../workers/invocation.js";
+
+const kTimersMax = 10000;  // active at once, per invocation
+
+class Timer {
+  callback;
+  args;
+  repeat;
+
+  constructor(callback, args, repeat) {
+    this.callback = callback;
+    this.args = args;
+    this.repeat = repeat;
+  }
+}
+
+const kNoArguments = [];
+
+/** Arms a timer for the platform's own use or a script's; returns its id. */
+export function startTimer(record, delay, repeat, callback, args = kNoArguments) {
+  if (record.timersActive >= kTimersMax) {
+    throw new DOMException(
+      `You have exceeded the number of active timeouts you may set. max active timeouts: ${kTimersMax}, current ` +
+        `active timeouts: ${record.timersActive}, finished timeouts: ${record.timersFinished}.`,
+      "QuotaExceededError",
+    );
+  }
+  const id = host.setTimer(record.seq, delay, repeat);
+  record.timers ??= new NativeMap();
+  mapSet(record.timers, id, new Timer(callback, args, repeat));
+  record.timersActive++;
+  return id;
+}
+
+export function stopTimer(record, id) {
+  if (record.timers === null || mapGet(record.timers, id) === undefined) return;
+  mapDelete(record.timers, id);
+  record.timersActive--;
+  if (!record.ended) host.clearTimer(record.seq, id);
+}
+
+/** The timer's time has come. */
+export function fireTimer(record, id) {
+  const timer = record.timers === null ? undefined : mapGet(record.timers, id);
+  if (timer === undefined) return;
+  if (!timer.repeat) {
+    mapDelete(record.timers, id);
+    record.timersActive--;
+    record.timersFinished++;
+  }
+  apply(timer.callback, undefined, timer.args);
+}
+
+function delayOf(value) {
+  const delay = +value;
+  return delay > 0 ? (delay < 0x7fffffff ? delay : 0x7fffffff) : 0;
+}
+
+function start(name, given, callback, delay, args, repeat) {
+  requireArguments(given, 1, name);
+  if (typeof callback !== "function") throw typeError(`${name}: the callback must be a function.`);
+  const milliseconds = delayOf(delay);
+  return startTimer(requireCurrent(), milliseconds, repeat, callback, args);
+}
+
+function stop(id) {
+  const record = current();
+  if (record === undefined || id === undefined || id === null) return;
+  stopTimer(record, +id);
+}
+
+export const functions = {
+  __proto__: null,
+  setTimeout(callback, delay = 0, ...args) {
+    return start("setTimeout", arguments.length, callback, delay, args, false);
+  },
+  setInterval(callback, delay = 0, ...args) {
+    return start("setInterval", arguments.length, callback, delay, args, true);
+  },
+  clearTimeout(id = undefined) { stop(id); },
+  clearInterval(id = undefined) { stop(id); },
+};

@@ -1,0 +1,212 @@
+// Dispatch: the engine's events, turned into calls of the script. See host.d.ts.
+//
+// One invocation: fetch() makes its record, calls the handler, sends what it gives (responding.js). If everything is
+// settled by then it is over, and no table ever knew it. Otherwise the record is kept for the events that follow.
+
+import { host } from "../core/host.js";
+import { NativeError, NativeUint8Array } from "../core/primordials.js";
+import { signalAbort } from "../events/abort.js";
+import { DOMException } from "../events/dom_exception.js";
+import { Body } from "../fetch/body.js";
+import { findSubrequest, subrequestError } from "../fetch/fetch.js";
+import { Inbound } from "../fetch/inbound.js";
+import { newIncomingRequest, requestState } from "../fetch/request.js";
+import { fireTimer } from "../timers/timer.js";
+import { newContext, waitFor } from "./execution_context.js";
+import { closeFetchEvent, newFetchEvent, newScheduledController, newScheduledEvent } from "./extendable_event.js";
+import { dispatchGlobal, hasListener, reportException, unhandledRejection } from "./global_events.js";
+import { callHandler, isModule, startHandlers } from "./handlers.js";
+import { Invocation, findInvocation, forgetInvocation, keepInvocation, setRunning, settle } from "./invocation.js";
+import { abandonResponse, fail, respondWith } from "./responding.js";
+
+const kInline = 1;
+const kStream = 2;
+
+function incomingBody(record, kind, buffer, length) {
+  if (kind === kInline) return new Body(record, new NativeUint8Array(buffer), null, null);
+  if (kind !== kStream) return null;
+  record.inbound = new Inbound(record, 0, length);
+  return new Body(record, null, record.inbound.readable, null);
+}
+
+function fetchModule(record, request) {
+  let result;
+  setRunning(record);
+  try {
+    result = callHandler("fetch", request, newContext(record));
+  } catch (error) {
+    setRunning(undefined);
+    fail(record, error);
+    return;
+  }
+  setRunning(undefined);
+  respondWith(record, result);
+}
+
+function fetchServiceWorker(record, request) {
+  if (!hasListener("fetch")) {
+    noOrigin(record, request);
+    return;
+  }
+  const event = newFetchEvent(record, request);
+  setRunning(record);
+  try {
+    dispatchGlobal(event, "fetch");
+  } catch (error) {
+    setRunning(undefined);
+    fail(record, error);
+    return;
+  }
+  setRunning(undefined);
+  const { called, response } = closeFetchEvent(event);
+  if (called) respondWith(record, response);
+  else if (event.defaultPrevented) fail(record, new NativeError("preventDefault() called but respondWith() not called"));
+  else noOrigin(record, request);
+}
+
+/** A service worker did not respond: the request is the origin's. The one place for that way to be added. */
+function noOrigin(record, request) {
+  const { body } = requestState(request);
+  fail(record, new NativeError(
+    body !== null && body.isUsed()
+      ? "Script consumed request body but didn't call respondWith(). Can't forward request."
+      : "The script did not call respondWith(), and there is no origin to send the request to."));
+}
+
+/** Finds the record of an event and makes it current; undefined when the invocation is over. */
+function enter(seq) {
+  setRunning(undefined);  // a turn that was terminated could not do it
+  const record = findInvocation(seq);
+  if (record === undefined || record.ended) return undefined;
+  host.setCurrent(record);
+  return record;
+}
+
+function inboundOf(record, stream) {
+  return stream === 0 ? record.inbound : (findSubrequest(record, stream)?.inbound ?? null);
+}
+
+function pumpOf(record, stream) {
+  return stream === 0 ? record.pump : (findSubrequest(record, stream)?.pump ?? null);
+}
+
+export const dispatch = {
+  start(handlers, named, env) {
+    return startHandlers(handlers, named, env);
+  },
+
+  fetch(seq, method, url, head, kind, body, length, cf) {
+    const record = new Invocation(seq);
+    setRunning(undefined);
+    host.setCurrent(record);
+    const request = newIncomingRequest(
+      record, method, url, head, kind === 0 ? null : incomingBody(record, kind, body, length), cf);
+    keepInvocation(record);
+    if (isModule()) fetchModule(record, request);
+    else fetchServiceWorker(record, request);
+  },
+
+  scheduled(seq, cron, scheduledTime) {
+    const record = new Invocation(seq);
+    host.setCurrent(record);
+    keepInvocation(record);
+    let result;
+    setRunning(record);
+    try {
+      if (isModule()) {
+        result = callHandler("scheduled", newScheduledController(cron, scheduledTime), newContext(record));
+      } else {
+        if (!hasListener("scheduled")) throw new NativeError("No event listener registered for scheduled events.");
+        dispatchGlobal(newScheduledEvent(record, cron, scheduledTime), "scheduled");
+      }
+    } catch (error) {
+      setRunning(undefined);
+      fail(record, error);
+      return;
+    }
+    setRunning(undefined);
+    record.responded = true;
+    waitFor(record, result);
+    settle(record);
+  },
+
+  timer(seq, id) {
+    const record = enter(seq);
+    if (record === undefined) return;
+    setRunning(record);
+    try {
+      fireTimer(record, id);
+    } catch (error) {
+      setRunning(undefined);
+      reportException(error);
+      return;
+    }
+    setRunning(undefined);
+  },
+
+  response(seq, id, status, statusText, head, kind, body, length, url, redirected) {
+    const record = enter(seq);
+    if (record === undefined) return;
+    findSubrequest(record, id)?.respond(status, statusText, head, kind, body, length, url, redirected);
+  },
+
+  responseError(seq, id, kind, message) {
+    const record = enter(seq);
+    if (record === undefined) return;
+    findSubrequest(record, id)?.fail(subrequestError(kind, message));
+  },
+
+  chunk(seq, stream, bytes) {
+    const record = enter(seq);
+    if (record !== undefined) inboundOf(record, stream)?.chunk(bytes);
+  },
+
+  chunkEnd(seq, stream) {
+    const record = enter(seq);
+    if (record === undefined) return;
+    inboundOf(record, stream)?.end();
+    if (stream > 0) findSubrequest(record, stream)?.release();
+  },
+
+  chunkError(seq, stream, message) {
+    const record = enter(seq);
+    if (record === undefined) return;
+    inboundOf(record, stream)?.error(message);
+    if (stream > 0) findSubrequest(record, stream)?.release();
+  },
+
+  credit(seq, stream, bytes) {
+    const record = enter(seq);
+    if (record !== undefined) pumpOf(record, stream)?.credit();
+  },
+
+  writeCancelled(seq, stream) {
+    const record = enter(seq);
+    if (record !== undefined) pumpOf(record, stream)?.cancel(new NativeError("The receiver does not want the rest."));
+  },
+
+  cancel(seq) {
+    const record = enter(seq);
+    if (record === undefined || record.cancelled) return;
+    const reason = new DOMException("The client has disconnected", "AbortError");
+    setRunning(record);
+    try {
+      if (record.signal !== null) signalAbort(record.signal, reason);
+    } catch (error) {
+      reportException(error);
+    }
+    setRunning(undefined);
+    abandonResponse(record, reason);
+  },
+
+  ended(seq) {
+    const record = findInvocation(seq);
+    if (record === undefined) return;
+    record.ended = true;
+    forgetInvocation(record);
+  },
+
+  unhandledRejection(promise, reason) {
+    return unhandledRejection(promise, reason);
+  },
+};

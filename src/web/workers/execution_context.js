@@ -1,0 +1,55 @@
+// ExecutionContext: the `ctx` of a handler. https://developers.cloudflare.com/workers/runtime-apis/context/
+
+import { host } from "../core/host.js";
+import { brand, illegalConstructor, receiver, requireArguments } from "../core/errors.js";
+import { defineInterface } from "../core/idl.js";
+import { resolved, then } from "../core/primordials.js";
+import { settle } from "./invocation.js";
+
+const kInternal = {};
+
+/** Keeps the invocation going until `value` has settled; a rejection is recorded. */
+export function waitFor(record, value) {
+  if (record.ended) return;
+  if (host.promiseState(value) === 1 || typeof value !== "object" || value === null) return;
+  record.pending++;
+  then(
+    resolved(value),
+    () => settle(record),
+    (error) => {
+      if (record.ended) return;
+      host.exception(record.seq, error);
+      settle(record);
+    },
+  );
+}
+
+export class ExecutionContext {
+  #record;
+  #props = undefined;
+  #exports = undefined;
+
+  constructor(token, record) {
+    if (token !== kInternal) throw illegalConstructor();
+    this.#record = record;
+  }
+
+  waitUntil(promise) {
+    brand(#record in receiver(this));
+    requireArguments(arguments.length, 1, "waitUntil");
+    waitFor(this.#record, promise);
+  }
+
+  passThroughOnException() {
+    brand(#record in receiver(this));
+    if (!this.#record.ended) host.passThroughOnException(this.#record.seq);
+  }
+
+  get props() { brand(#record in receiver(this)); return (this.#props ??= {}); }
+  get exports() { brand(#record in receiver(this)); return (this.#exports ??= {}); }
+}
+defineInterface(ExecutionContext, "ExecutionContext");
+
+export function newContext(record) {
+  return new ExecutionContext(kInternal, record);
+}

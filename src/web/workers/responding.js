@@ -1,0 +1,152 @@
+// Responding: from what a handler gave to the response on the wire.
+
+import { host } from "../core/host.js";
+import { bodyUsed, differentRequest, streamLocked, typeError } from "../core/errors.js";
+import { markHandled, resolved, then } from "../core/primordials.js";
+import { Inbound } from "../fetch/inbound.js";
+import { Pump } from "../fetch/pump.js";
+import { responseState } from "../fetch/response.js";
+import { spend } from "../fetch/body.js";
+import { cancelReadable, isLocked, isUntouched } from "../streams/readable.js";
+import { settle } from "./invocation.js";
+
+const kNone = 0;
+const kInline = 1;
+const kStream = 2;
+const kPipe = 3;
+
+/** Takes a handler's result: a Response, a promise of one, or anything else. */
+export function respondWith(record, result) {
+  const state = responseState(result);
+  if (state !== undefined) {
+    respond(record, state);
+    return;
+  }
+  switch (host.promiseState(result)) {
+    case 1:
+      respondSettled(record, host.promiseResult(result));
+      return;
+    case 2:
+      markHandled(result);
+      fail(record, host.promiseResult(result));
+      return;
+    case 0:
+      then(result, (value) => respondSettled(record, value), (error) => fail(record, error));
+      return;
+    default:
+      // Not a promise: perhaps a thenable of the script's own.
+      if (typeof result === "object" && result !== null) {
+        then(resolved(result), (value) => respondSettled(record, value), (error) => fail(record, error));
+      } else {
+        respondSettled(record, result);
+      }
+  }
+}
+
+function respondSettled(record, value) {
+  const state = responseState(value);
+  if (state !== undefined) respond(record, state);
+  else fail(record, typeError("Incorrect type for Promise: the Promise did not resolve to 'Response'."));
+}
+
+/** The handler failed, or gave what cannot be sent. */
+export function fail(record, error) {
+  if (record.ended || record.responded) return;
+  record.responded = true;
+  if (!record.cancelled) host.fail(record.seq, error);
+  settle(record);
+}
+
+function respond(record, state) {
+  if (record.ended || record.responded) return;
+  const { body } = state;
+  if (state.type === "error") {
+    fail(record, typeError("Return value from serve handler must not be an error response (like Response.error())"));
+    return;
+  }
+  if (body === null) {
+    if (send(record, state, kNone, undefined, -1)) settle(record);
+    return;
+  }
+  if (body.owner !== undefined && body.owner !== record) {
+    fail(record, differentRequest(body.ioType));
+    return;
+  }
+  const { readable } = body;
+  if (readable === null) {
+    if (body.used) {
+      fail(record, bodyUsed());
+      return;
+    }
+    body.used = true;
+    if (send(record, state, kInline, body.source, -1)) settle(record);
+    return;
+  }
+  respondStream(record, state, readable);
+}
+
+function respondStream(record, state, readable) {
+  if (readable.disturbed) {
+    fail(record, bodyUsed());
+    return;
+  }
+  if (isLocked(readable)) {
+    fail(record, streamLocked());
+    return;
+  }
+  if (readable.owner !== undefined && readable.owner !== record) {
+    fail(record, differentRequest("ReadableStreamSource"));
+    return;
+  }
+  const whole = isUntouched(readable) ? readable.whole : null;
+  if (whole instanceof Inbound) {
+    spend(readable);
+    whole.piped = true;
+    whole.finished = true;
+    if (send(record, state, kPipe, whole.id, readable.length)) settle(record);
+    return;
+  }
+  if (whole !== null) {
+    spend(readable);
+    if (send(record, state, kInline, whole, -1)) settle(record);
+    return;
+  }
+  if (record.cancelled) {
+    record.responded = true;
+    markHandled(cancelReadable(readable, undefined));
+    settle(record);
+    return;
+  }
+  if (!send(record, state, kStream, undefined, readable.length)) return;
+  record.pump = new Pump(record, 0, readable, (failed, error) => {
+    record.pump = null;
+    if (failed) host.exception(record.seq, error);
+    settle(record);
+  });
+  record.pump.run();
+}
+
+/** False when the platform refused the head: the invocation has failed then. */
+function send(record, state, kind, body, length) {
+  if (!record.cancelled) {
+    try {
+      host.respond(record.seq, state.status, state.statusText, state.head(), kind, body, length);
+    } catch (error) {
+      fail(record, error);
+      return false;
+    }
+  }
+  record.responded = true;
+  return true;
+}
+
+/** The client has gone: nothing is sent from now on, the response counts as done. */
+export function abandonResponse(record, reason) {
+  record.cancelled = true;
+  if (record.pump !== null) {
+    record.pump.cancel(reason);
+  } else if (!record.responded) {
+    record.responded = true;
+    settle(record);
+  }
+}
