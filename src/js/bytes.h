@@ -20,8 +20,8 @@ void throwRangeError(v8::Isolate* isolate, std::string_view message);
 // A V8 string of a literal or other ASCII text, shared between uses.
 v8::Local<v8::String> symbol(v8::Isolate* isolate, std::string_view text);
 
-// The bytes of an ArrayBuffer, SharedArrayBuffer or view, for reading, while this object and the value live. Small
-// views on V8's heap are copied into the object instead of being moved off the heap.
+// The bytes of an ArrayBuffer, SharedArrayBuffer or view, for reading, while this object and the value live.
+// Small views on V8's heap are copied into the object instead of being moved off the heap.
 class ReadableBytes {
  public:
   explicit ReadableBytes(v8::Local<v8::Value> value);
@@ -41,7 +41,8 @@ class ReadableBytes {
   bool ok_ = false;
 };
 
-// The bytes of a view, for writing; empty when the value is no view, or detached. Borrowed from the view's buffer.
+// The bytes of a view, for writing; empty when the value is no view, or detached. Borrowed from the view's
+// buffer.
 std::span<uint8_t> writableBytes(v8::Local<v8::Value> value);
 
 }  // namespace weir::js

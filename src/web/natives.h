@@ -1,4 +1,5 @@
-// Every pure native of the web API, in one order that never depends on the process: the snapshot's external references.
+// Every pure native of the web API, in one order that never depends on the process: the snapshot's external
+// references.
 #pragma once
 
 #include <span>

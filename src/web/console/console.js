@@ -19,7 +19,7 @@ function isPlain(value) {
 }
 
 /** One argument as JSON: data as it is, any other object by its string form, {} where that fails. */
-export function argumentJson(value) {
+function argumentJson(value) {
   try {
     switch (typeof value) {
       case "string": case "number": case "boolean": return jsonStringify(value) ?? "null";

@@ -11,7 +11,7 @@ export function brand(branded) {
   if (!branded) illegalInvocation();
 }
 
-export function illegalInvocation() {
+function illegalInvocation() {
   throw new NativeTypeError(kIllegalInvocation);
 }
 

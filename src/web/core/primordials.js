@@ -1,5 +1,5 @@
 // The builtins this bundle uses, taken before any tenant code runs. A tenant may patch every prototype it can reach;
-// nothing here looks at a prototype again. `uncurryThis(f)(receiver, …)` is `f.call(receiver, …)` without the lookup.
+// nothing here looks at one again. `uncurryThis(f)(receiver, …)` is `f.call(receiver, …)` without the lookup.
 
 const { bind, call } = Function.prototype;
 export const uncurryThis = bind.bind(call);
@@ -9,35 +9,31 @@ export const {
   construct,
   defineProperty,
   deleteProperty,
-  get: reflectGet,
   getOwnPropertyDescriptor,
   getPrototypeOf,
   ownKeys,
   setPrototypeOf,
 } = Reflect;
-export const { create: objectCreate, freeze, getOwnPropertySymbols: objectSymbols, keys: objectKeys } = Object;
+export const { getOwnPropertySymbols: objectSymbols, keys: objectKeys } = Object;
 export const { isArray } = Array;
 export const { isView } = ArrayBuffer;
 export const { fromCharCode } = String;
 export const { parse: jsonParse, stringify: jsonStringify } = JSON;
-export const { min, max, trunc, floor } = Math;
-export const { isInteger, isNaN: numberIsNaN } = Number;
+export const { max, min, trunc } = Math;
 export const { asyncIterator, iterator, toStringTag } = Symbol;
-export const dispose = Symbol.dispose;
 
 export const NativeArray = Array;
 export const NativeArrayBuffer = ArrayBuffer;
 export const NativeDate = Date;
 export const NativeError = Error;
 export const NativeMap = Map;
-export const NativePromise = Promise;
+const NativePromise = Promise;
 export const NativeRangeError = RangeError;
 export const NativeTypeError = TypeError;
 export const NativeUint8Array = Uint8Array;
 
 export const captureStackTrace = Error.captureStackTrace;
 
-export const arrayJoin = uncurryThis(Array.prototype.join);
 export const arrayPush = uncurryThis(Array.prototype.push);
 export const arraySort = uncurryThis(Array.prototype.sort);
 export const arraySplice = uncurryThis(Array.prototype.splice);
@@ -45,20 +41,15 @@ export const arraySplice = uncurryThis(Array.prototype.splice);
 export const mapGet = uncurryThis(Map.prototype.get);
 export const mapSet = uncurryThis(Map.prototype.set);
 export const mapDelete = uncurryThis(Map.prototype.delete);
-export const mapForEach = uncurryThis(Map.prototype.forEach);
-export const mapSize = uncurryThis(Object.getOwnPropertyDescriptor(Map.prototype, "size").get);
 
 export const stringCharCodeAt = uncurryThis(String.prototype.charCodeAt);
 export const stringIndexOf = uncurryThis(String.prototype.indexOf);
-export const stringLastIndexOf = uncurryThis(String.prototype.lastIndexOf);
 export const stringSlice = uncurryThis(String.prototype.slice);
 export const stringStartsWith = uncurryThis(String.prototype.startsWith);
 export const stringToLowerCase = uncurryThis(String.prototype.toLowerCase);
 export const stringToUpperCase = uncurryThis(String.prototype.toUpperCase);
 export const stringToWellFormed = uncurryThis(String.prototype.toWellFormed);
 export const stringTrim = uncurryThis(String.prototype.trim);
-export const numberToString = uncurryThis(Number.prototype.toString);
-export const hasOwn = uncurryThis(Object.prototype.hasOwnProperty);
 
 const typedArrayPrototype = Object.getPrototypeOf(Uint8Array.prototype);
 const getter = (prototype, name) => uncurryThis(Object.getOwnPropertyDescriptor(prototype, name).get);
@@ -105,7 +96,7 @@ export const bufferDetached = arrayBufferDetached;
 export const bufferTransfer = arrayBufferTransfer;
 
 /** True for an ArrayBuffer (by its internal slot), false for a SharedArrayBuffer and everything else. */
-export function isArrayBuffer(value) {
+function isArrayBuffer(value) {
   if (typeof value !== "object" || value === null) return false;
   try {
     arrayBufferByteLength(value);
@@ -147,7 +138,8 @@ export function subarray(bytes, start, end) {
 }
 
 export function hasOwnBuffer(bytes) {
-  return typedArrayByteOffset(bytes) === 0 && arrayBufferByteLength(typedArrayBuffer(bytes)) === typedArrayByteLength(bytes);
+  const buffer = typedArrayBuffer(bytes);
+  return typedArrayByteOffset(bytes) === 0 && arrayBufferByteLength(buffer) === typedArrayByteLength(bytes);
 }
 
 /** `bytes` as an ArrayBuffer that nobody else sees: its own buffer where it fills it, else a copy. */

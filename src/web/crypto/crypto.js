@@ -41,7 +41,9 @@ async function digest(given, algorithm, data) {
   const bytes = bytesOf(data);
   if (bytes === undefined) throw typeError("digest(): the data must be an ArrayBuffer or a view of one.");
   const result = host.digest(stringToUpperCase(`${name}`), copyBytes(bytes));
-  if (result === undefined) throw new DOMException("Unrecognized or unimplemented digest algorithm requested.", "NotSupportedError");
+  if (result === undefined) {
+    throw new DOMException("Unrecognized or unimplemented digest algorithm requested.", "NotSupportedError");
+  }
   return result;
 }
 
@@ -60,7 +62,8 @@ export class Crypto {
     requireArguments(arguments.length, 1, "getRandomValues");
     if (!isView(array)) throw typeError("getRandomValues(): the argument must be an integer-typed view.");
     if (kIntegerViews[viewType(array)] !== true) {
-      throw new DOMException("The data argument to getRandomValues() must be an integer-typed TypedArray.", "TypeMismatchError");
+      throw new DOMException(
+        "The data argument to getRandomValues() must be an integer-typed TypedArray.", "TypeMismatchError");
     }
     if (viewByteLength(array) > kRandomBytesMax) {
       throw new DOMException(

@@ -12,8 +12,8 @@ export const functions = {
     const decoded = host.atob(`${data}`);
     if (decoded === null) {
       throw new DOMException(
-        "atob() called with invalid base64-encoded data. (Only whitespace, '+', '/', alphanumeric ASCII, and up to two " +
-          "terminal '=' signs when the input data length is divisible by 4 are allowed.)",
+        "atob() called with invalid base64-encoded data. (Only whitespace, '+', '/', alphanumeric ASCII, and up to " +
+          "two terminal '=' signs when the input data length is divisible by 4 are allowed.)",
         "InvalidCharacterError");
     }
     return decoded;

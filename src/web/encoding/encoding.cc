@@ -44,8 +44,8 @@ void utf8EncodeInto(const Arguments& args) {
   size_t read = 0;
   size_t written = 0;
   if (!target.empty()) {
-    written = args[0].As<v8::String>()->WriteUtf8V2(isolate, reinterpret_cast<char*>(target.data()), target.size(),
-                                                    kWriteFlags, &read);
+    written = args[0].As<v8::String>()->WriteUtf8V2(isolate, reinterpret_cast<char*>(target.data()),
+                                                    target.size(), kWriteFlags, &read);
   }
   v8::Local<v8::Value> counts[] = {v8::Number::New(isolate, static_cast<double>(read)),
                                    v8::Number::New(isolate, static_cast<double>(written))};
@@ -68,9 +68,9 @@ void utf8Decode(const Arguments& args) {
   }
   if (bytes.size() == 0) return args.GetReturnValue().SetEmptyString();
   v8::Local<v8::String> text;
-  if (bytes.size() > INT_MAX ||
-      !v8::String::NewFromUtf8(isolate, bytes.chars(), v8::NewStringType::kNormal, static_cast<int>(bytes.size()))
-           .ToLocal(&text)) {
+  if (bytes.size() > INT_MAX || !v8::String::NewFromUtf8(isolate, bytes.chars(), v8::NewStringType::kNormal,
+                                                         static_cast<int>(bytes.size()))
+                                     .ToLocal(&text)) {
     return throwTooLong(isolate);
   }
   args.GetReturnValue().Set(text);
@@ -105,8 +105,8 @@ struct Base64Table {
 };
 constexpr Base64Table kTable;
 
-// https://infra.spec.whatwg.org/#forgiving-base64-decode. Returns the number of bytes, or SIZE_MAX on failure. `out`
-// has room for 3 bytes per 4 characters, rounded up.
+// https://infra.spec.whatwg.org/#forgiving-base64-decode. Returns the number of bytes, or SIZE_MAX on
+// failure. `out` has room for 3 bytes per 4 characters, rounded up.
 size_t decodeBase64(const uint8_t* in, size_t length, uint8_t* out) {
   size_t written = 0;
   uint32_t bits = 0;
@@ -197,8 +197,12 @@ void btoa(const Arguments& args) {
 }
 
 constexpr js::Native kNatives[] = {
-    {"utf8Encode", utf8Encode},     {"utf8EncodeInto", utf8EncodeInto}, {"utf8Length", utf8Length},
-    {"utf8Decode", utf8Decode},     {"latin1Decode", latin1Decode},     {"atob", atob},
+    {"utf8Encode", utf8Encode},
+    {"utf8EncodeInto", utf8EncodeInto},
+    {"utf8Length", utf8Length},
+    {"utf8Decode", utf8Decode},
+    {"latin1Decode", latin1Decode},
+    {"atob", atob},
     {"btoa", btoa},
 };
 

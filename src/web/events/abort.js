@@ -119,7 +119,7 @@ export class AbortController {
 }
 defineInterface(AbortController, "AbortController");
 
-export function abortError() {
+function abortError() {
   return new DOMException("The operation was aborted", "AbortError");
 }
 

@@ -96,8 +96,3 @@ export class DOMException {
 }
 setPrototypeOf(DOMException.prototype, NativeError.prototype);
 defineInterface(DOMException, "DOMException", kConstants);
-
-/** True for any DOMException, whatever its prototype. */
-export function isDOMException(value) {
-  return hasFields(value);
-}

@@ -271,7 +271,10 @@ function asForm(all, contentType) {
   }
   if (kind === "multipart/form-data") {
     const boundary = parameter(contentType, "boundary");
-    if (boundary === undefined) throw typeError("No boundary string in Content-Type header. The multipart/form-data MIME type requires a boundary parameter.");
+    if (boundary === undefined) {
+      throw typeError(
+        "No boundary string in Content-Type header. The multipart/form-data MIME type requires a boundary parameter.");
+    }
     parseMultipart(typeof all === "string" ? host.utf8Encode(all) : all, boundary, (name, value) => {
       arrayPush(formEntries(form), [name, value]);
     });

@@ -76,7 +76,7 @@ class Subrequest {
     if (kind === kInline) {
       body = new Body(record, new NativeUint8Array(buffer), null, null);
     } else if (kind === kStream) {
-      // TODO(fetch): bodies with content-encoding gzip or br are handed on as received; matters once a script reads one.
+      // TODO(fetch): content-encoding gzip or br is handed on as received; matters once a script reads such a body.
       this.inbound = new Inbound(record, this.id, length);
       body = new Body(record, null, this.inbound.readable, null);
     }
@@ -132,11 +132,13 @@ export function findSubrequest(record, id) {
   return record.subrequests === null ? undefined : mapGet(record.subrequests, id);
 }
 
+const kRefusedRedirect = "Response was redirected, but the request's redirect mode is \"error\".";
+
 /** host.d.ts, Dispatch.responseError */
 export function subrequestError(kind, message) {
   switch (kind) {
     case 0: return connectionLost();
-    case 2: return typeError(message === "" ? "Response was redirected, but the request's redirect mode is \"error\"." : message);
+    case 2: return typeError(message === "" ? kRefusedRedirect : message);
     case 3: return typeError("Too many redirects.");
     default: return new NativeError(message);
   }

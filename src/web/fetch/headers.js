@@ -59,7 +59,7 @@ function isSpace(code) {
 }
 
 /** https://fetch.spec.whatwg.org/#concept-header-value-normalize, then the check of a byte string. */
-export function normalizeValue(given) {
+function normalizeValue(given) {
   let value = typeof given === "string" ? given : `${given}`;
   let start = 0;
   let end = value.length;
@@ -270,7 +270,9 @@ export class Headers {
   getSetCookie() {
     brand(#list in receiver(this));
     const values = [];
-    for (let at = this.#open().first; at !== null; at = at.next) if (at.name === "set-cookie") arrayPush(values, at.value);
+    for (let at = this.#open().first; at !== null; at = at.next) {
+      if (at.name === "set-cookie") arrayPush(values, at.value);
+    }
     return values;
   }
 
@@ -305,7 +307,7 @@ export class Headers {
 }
 
 /** https://fetch.spec.whatwg.org/#concept-headers-fill */
-export function fillHeaders(list, init) {
+function fillHeaders(list, init) {
   if (isHeaders(init)) {
     for (let at = listOf(init).first; at !== null; at = at.next) list.append(at.name, at.value);
     return;

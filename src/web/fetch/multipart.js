@@ -42,7 +42,8 @@ export function serializeMultipart(entries) {
     if (typeof value === "string") {
       arrayPush(pieces, host.utf8Encode(`${head}\r\n\r\n${withNewlines(value)}\r\n`));
     } else {
-      head += `; filename="${escapeName(value.name)}"\r\nContent-Type: ${value.type || "application/octet-stream"}\r\n\r\n`;
+      const type = value.type || "application/octet-stream";
+      head += `; filename="${escapeName(value.name)}"\r\nContent-Type: ${type}\r\n\r\n`;
       arrayPush(pieces, host.utf8Encode(head), blobBytes(value), host.utf8Encode("\r\n"));
     }
   }

@@ -182,6 +182,14 @@ function copyRequest(state, other, init) {
   state.body = other.body.move();
 }
 
+function isBodyless(method) {
+  return method === "GET" || method === "HEAD";
+}
+
+function bodyWithGet() {
+  return typeError("Request with a GET or HEAD method cannot have a body.");
+}
+
 /** https://fetch.spec.whatwg.org/#dom-request, from step 12: the dictionary. */
 function readInit(state, init, other) {
   if (!isObject(init)) throw typeError("Request: the init argument must be an object.");
@@ -189,7 +197,9 @@ function readInit(state, init, other) {
   if (method !== undefined) state.method = readMethod(method);
   if (redirect !== undefined) {
     const mode = `${redirect}`;
-    if (kRedirects[mode] === undefined) throw typeError(`Invalid redirect value, must be one of "follow", "manual", or "error".`);
+    if (kRedirects[mode] === undefined) {
+      throw typeError("Invalid redirect value, must be one of \"follow\", \"manual\", or \"error\".");
+    }
     state.redirect = mode;
   }
   if (headers !== undefined) {
@@ -214,14 +224,14 @@ function readInit(state, init, other) {
     state.cfJson = undefined;
   }
   if (body !== undefined && body !== null) {
-    if (state.method === "GET" || state.method === "HEAD") throw typeError("Request with a GET or HEAD method cannot have a body.");
+    if (isBodyless(state.method)) throw bodyWithGet();
     state.body = extractBody(body);
     if (state.body.type !== null) {
       const list = listOf(state.openHeaders());
       if (!list.has("content-type")) list.append("content-type", state.body.type);
     }
-  } else if (state.body !== null && other !== undefined && (state.method === "GET" || state.method === "HEAD") && method !== undefined) {
-    throw typeError("Request with a GET or HEAD method cannot have a body.");
+  } else if (state.body !== null && other !== undefined && method !== undefined && isBodyless(state.method)) {
+    throw bodyWithGet();
   }
 }
 

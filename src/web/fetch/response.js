@@ -188,7 +188,9 @@ function readInit(state, init) {
   }
   if (cf !== undefined) state.cf = cf;
   if (encodeBody !== undefined) {
-    if (encodeBody !== "automatic" && encodeBody !== "manual") throw typeError(`encodeBody: unexpected value: ${encodeBody}`);
+    if (encodeBody !== "automatic" && encodeBody !== "manual") {
+      throw typeError(`encodeBody: unexpected value: ${encodeBody}`);
+    }
     state.encodeBody = encodeBody;
   }
 }

@@ -1,4 +1,5 @@
-// What JavaScript cannot see of its own values: a promise's state, a native error (host.d.ts, pure functions).
+// What JavaScript cannot see of its own values: a promise's state, a native error (host.d.ts, pure
+// functions).
 #pragma once
 
 #include <span>

@@ -183,7 +183,10 @@ export class ByteController {
     this.request = null;
   }
 
-  /** Takes `bytes` (a Uint8Array whose buffer nobody else uses). https://streams.spec.whatwg.org/#readable-byte-stream-controller-enqueue */
+  /**
+   * Takes `bytes`, a Uint8Array whose buffer nobody else uses.
+   * https://streams.spec.whatwg.org/#readable-byte-stream-controller-enqueue
+   */
   enqueueBytes(bytes) {
     if (!this.canEnqueue) return;
     const reader = this.stream.reader;
@@ -252,7 +255,8 @@ export class ByteController {
       const offset = viewByteOffset(head);
       const target = new NativeUint8Array(pullInto.buffer, pullInto.byteOffset + pullInto.filled, count);
       typedArraySet(target, new NativeUint8Array(buffer, offset, count));
-      if (count < length) this.queue.unshift(new NativeUint8Array(buffer, offset + count, length - count), length - count);
+      const rest = length - count;
+      if (rest > 0) this.queue.unshift(new NativeUint8Array(buffer, offset + count, rest), rest);
       pullInto.filled += count;
       left -= count;
     }

@@ -17,7 +17,9 @@ class BytePipe {
   written = 0;
   waiting = null;     // Deferred of the write that waits to be taken
   bytes = null;
+  source;
   sink;
+  wanted = false;     // the readable side asked for bytes
 
   constructor(expected, highWaterMark) {
     this.expected = expected;
@@ -29,9 +31,6 @@ class BytePipe {
       this.writable, new PipeSink(this), new Strategy(highWaterMark ?? 1, highWaterMark === undefined ? null : size));
     this.sink.startNow();
   }
-
-  source;
-  wanted = false;
 
   // ---- source of the readable side ----
   pull() {

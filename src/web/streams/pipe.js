@@ -104,8 +104,10 @@ class Pipe {
     const error = abortReason(this.options.signal);
     const { source, destination, options } = this;
     this.shutdown(async () => {
-      const first = !options.preventAbort && destination.state === "writable" ? abortWritable(destination, error) : undefined;
-      const second = !options.preventCancel && source.state === "readable" ? cancelReadable(source, error) : undefined;
+      let first;
+      let second;
+      if (!options.preventAbort && destination.state === "writable") first = abortWritable(destination, error);
+      if (!options.preventCancel && source.state === "readable") second = cancelReadable(source, error);
       if (second !== undefined) markHandled(second);
       await first;
       await second;

@@ -103,7 +103,9 @@ export class ReadableStreamBYOBReader {
     try {
       if (!isView(view)) throw typeError("read(): the argument must be an ArrayBufferView.");
       const length = viewByteLength(view);
-      if (length === 0) throw typeError("You must call read() on a \"byob\" reader with a positive-sized TypedArray object.");
+      if (length === 0) {
+        throw typeError("You must call read() on a \"byob\" reader with a positive-sized TypedArray object.");
+      }
       if (bufferByteLength(viewBuffer(view)) === 0) throw typeError("read(): the view's buffer is empty.");
       if (bufferDetached(viewBuffer(view))) throw typeError("read(): the view's buffer has been detached.");
       if (!(minimum >= 1)) throw typeError("read(): min must be greater than 0.");

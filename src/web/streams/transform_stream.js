@@ -25,15 +25,14 @@ export class Transform {
   backpressure = true;
   backpressureChange = new Deferred();
   finished = null;  // Deferred of close, abort or cancel, whichever came first
+  source;
+  sink;
 
   constructor(transformer, writableStrategy, readableStrategy) {
     this.transformer = transformer;
     this.source = new DefaultController(this.readable, new TransformSource(this), readableStrategy);
     this.sink = new SinkController(this.writable, new TransformSink(this), writableStrategy);
   }
-
-  source;
-  sink;
 
   start(result) {
     const started = resolved(result);

@@ -20,7 +20,9 @@ const Iterator = iteratorClass("URLSearchParams", (params, index) => pairsOf(par
 export function readPairs(sequence, where) {
   const pairs = [];
   for (const entry of sequence) {
-    if (!isObject(entry) || typeof entry[iterator] !== "function") throw typeError(`${where}: each entry must be a pair.`);
+    if (!isObject(entry) || typeof entry[iterator] !== "function") {
+      throw typeError(`${where}: each entry must be a pair.`);
+    }
     const pair = [...entry];
     if (pair.length !== 2) throw typeError(`${where}: each entry must be a [name, value] pair.`);
     arrayPush(pairs, pair);
@@ -35,7 +37,9 @@ export function readRecord(object) {
   for (let i = 0; i < keys.length; i++) arrayPush(pairs, [keys[i], object[keys[i]]]);
   const symbols = objectSymbols(object);
   for (let i = 0; i < symbols.length; i++) {
-    if (getOwnPropertyDescriptor(object, symbols[i])?.enumerable) throw typeError("Cannot convert a Symbol value to a string");
+    if (getOwnPropertyDescriptor(object, symbols[i])?.enumerable) {
+      throw typeError("Cannot convert a Symbol value to a string");
+    }
   }
   return pairs;
 }

@@ -18,8 +18,10 @@ const kSearchStart = 7;
 const kHashStart = 8;
 
 // Numbers of urlSet()'s `what`.
-const kSet = { __proto__: null, href: 0, protocol: 1, username: 2, password: 3, host: 4, hostname: 5, port: 6, pathname: 7,
-               search: 8, hash: 9 };
+const kSet = {
+  __proto__: null,
+  href: 0, protocol: 1, username: 2, password: 3, host: 4, hostname: 5, port: 6, pathname: 7, search: 8, hash: 9,
+};
 
 const kNoParse = {};
 
@@ -145,7 +147,7 @@ export class URL {
     brand(#record in receiver(this));
     const { parts } = this.#record;
     const end = parts[kSearchStart] >= 0 ? parts[kSearchStart] : parts[kHashStart];
-    return end >= 0 ? stringSlice(parts[kHref], parts[kPathnameStart], end) : stringSlice(parts[kHref], parts[kPathnameStart]);
+    return stringSlice(parts[kHref], parts[kPathnameStart], end >= 0 ? end : parts[kHref].length);
   }
   set pathname(value) { brand(#record in receiver(this)); this.#record.set(kSet.pathname, `${value}`); }
 

@@ -60,8 +60,12 @@ function fetchServiceWorker(record, request) {
   setRunning(undefined);
   const { called, response } = closeFetchEvent(event);
   if (called) respondWith(record, response);
-  else if (event.defaultPrevented) fail(record, new NativeError("preventDefault() called but respondWith() not called"));
+  else if (event.defaultPrevented) fail(record, preventedOnly());
   else noOrigin(record, request);
+}
+
+function preventedOnly() {
+  return new NativeError("preventDefault() called but respondWith() not called");
 }
 
 /** A service worker did not respond: the request is the origin's. The one place for that way to be added. */

@@ -45,7 +45,8 @@ export function dispatchGlobal(event, type) {
 export function reportException(error) {
   if (listeners.has("error")) {
     const message = errorMessage(error);
-    if (!dispatchGlobal(new ErrorEvent("error", { __proto__: null, cancelable: true, message, error }), "error")) return;
+    const event = new ErrorEvent("error", { __proto__: null, cancelable: true, message, error });
+    if (!dispatchGlobal(event, "error")) return;
   }
   const record = current();
   if (record !== undefined && !record.ended) host.exception(record.seq, error);

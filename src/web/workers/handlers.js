@@ -5,7 +5,9 @@ import { NativeError, apply, arrayPush, construct } from "../core/primordials.js
 import { logWarning } from "../console/console.js";
 import { hasListener, setModuleSyntax } from "./global_events.js";
 
-const kHandlerNames = ["fetch", "scheduled", "queue", "email", "tail", "trace", "tailStream", "alarm", "test", "connect"];
+const kHandlerNames = [
+  "fetch", "scheduled", "queue", "email", "tail", "trace", "tailStream", "alarm", "test", "connect",
+];
 
 let target;         // the default export: an object, or a class made anew for each invocation
 let environment;
@@ -17,7 +19,9 @@ export function startHandlers(handlers, named, env) {
   target = handlers;
   const found = [];
   if (!isObject(handlers)) {
-    for (let i = 0; i < kHandlerNames.length; i++) if (hasListener(kHandlerNames[i])) arrayPush(found, kHandlerNames[i]);
+    for (let i = 0; i < kHandlerNames.length; i++) {
+      if (hasListener(kHandlerNames[i])) arrayPush(found, kHandlerNames[i]);
+    }
     return found;
   }
   setModuleSyntax();
