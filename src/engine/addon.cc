@@ -17,6 +17,7 @@
 
 #include "engine/base_snapshot.h"
 #include "engine/lane.h"
+#include "engine/lockdown.h"
 #include "engine/park.h"
 #include "js/exception.h"
 #include "wire/confinement.h"
@@ -71,7 +72,9 @@ int writeSnapshot(node::MultiIsolatePlatform& platform, const std::string& bundl
   }
   installParking();
 
-  wire::Confinements confinements;
+  std::vector<int> keep{wire::kEventWakeDescriptor};
+  for (int loop = 0; loop < loops; ++loop) keep.push_back(wire::effectWakeDescriptor(loop));
+  const wire::Confinements confinements = lockDown({.keep = keep});
   std::vector<uint8_t> ready;
   const auto report = confinements.encode();
   wire::EngineReady message;

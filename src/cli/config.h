@@ -1,0 +1,40 @@
+// weir.toml: the scripts that `weir serve` runs, and its settings.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "wire/bundle.h"
+
+namespace weir::cli {
+
+struct ModuleFile {
+  std::string name;  // relative to the main module's folder
+  wire::ModuleType type = wire::ModuleType::kEsModule;
+  std::string content;
+};
+
+struct ScriptConfig {
+  std::string name;
+  wire::Syntax syntax = wire::Syntax::kEsModules;
+  std::string compatibilityDate = "2026-01-01";
+  std::string compatibilityFlags;  // separated by commas
+  std::string env = "{}";          // JSON
+  wire::VersionLimits limits;
+  std::vector<ModuleFile> modules;  // the first is the main module
+};
+
+struct Config {
+  std::vector<ScriptConfig> scripts;
+};
+
+// Reads the file and every module it names. An error names file, line, column and key; nothing is kept then.
+base::Result<Config> readConfig(const std::string& path);
+
+// One script from one file: `weir dev FILE.js`. Text, data, JSON and Wasm modules beside it are found by relative imports
+// of the same folder: every file of it (not deeper) with a known ending is a module.
+base::Result<ScriptConfig> readSingleScript(const std::string& path);
+
+}  // namespace weir::cli

@@ -1,0 +1,139 @@
+#include "edge/engine_link.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+namespace weir::edge {
+
+namespace {
+
+constexpr int kReadyTimeoutMs = 20'000;
+
+struct Ring {
+  wire::Descriptor memory;
+  void* mapped = nullptr;
+};
+
+base::Result<Ring> makeRing(const char* name, size_t capacity) {
+  const size_t bytes = wire::ringMemoryBytes(capacity);
+  Ring ring;
+  ring.memory = wire::Descriptor(memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  // The engine must not shrink what this process reads: that would be a SIGBUS here.
+  if (!ring.memory || ftruncate(ring.memory.get(), static_cast<off_t>(bytes)) != 0 ||
+      fcntl(ring.memory.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
+    return base::Error{"cannot make shared memory for an engine: is memory short?"};
+  }
+  ring.mapped = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, ring.memory.get(), 0);
+  if (ring.mapped == MAP_FAILED) return base::Error{"cannot map shared memory for an engine: is memory short?"};
+  return ring;
+}
+
+}  // namespace
+
+base::Result<std::shared_ptr<EngineLink>> EngineLink::start(const Options& options) {
+  auto link = std::shared_ptr<EngineLink>(new EngineLink());
+  link->index_ = options.index;
+  sandbox::EngineLaunch launch;
+  launch.nodeFlags = options.nodeFlags;
+  launch.arguments = {"serve", std::to_string(options.loops), std::to_string(options.memoryBudgetMb)};
+  launch.requireSandbox = options.requireSandbox;
+
+  auto events = makeRing("weir-events", wire::Bounds::kEventRingBytes);
+  if (!events.ok()) return events.error();
+  link->eventMemory_ = events->mapped;
+  link->writer_ = std::make_unique<wire::RingWriter>(events->mapped, wire::Bounds::kEventRingBytes);
+  link->eventWake_ = wire::Descriptor(eventfd(0, EFD_CLOEXEC));
+  launch.descriptors.push_back({events->memory.get(), wire::kEventRingDescriptor});
+  launch.descriptors.push_back({link->eventWake_.get(), wire::kEventWakeDescriptor});
+  launch.descriptors.push_back({options.baseSnapshot.get(), wire::kBaseSnapshotDescriptor});
+  std::vector<wire::Descriptor> memories;
+  for (uint32_t loop = 0; loop < options.loops; ++loop) {
+    auto ring = makeRing("weir-effects", wire::Bounds::kEffectRingBytes);
+    if (!ring.ok()) return ring.error();
+    LoopEnd end;
+    end.memory = ring->mapped;
+    end.reader = std::make_unique<wire::RingReader>(ring->mapped, wire::Bounds::kEffectRingBytes);
+    end.wake = wire::Descriptor(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    const int number = static_cast<int>(loop);
+    launch.descriptors.push_back({ring->memory.get(), wire::effectRingDescriptor(number)});
+    launch.descriptors.push_back({end.wake.get(), wire::effectWakeDescriptor(number)});
+    link->loops_.push_back(std::move(end));
+    memories.push_back(std::move(ring->memory));
+  }
+
+  auto process = sandbox::EngineProcess::spawn(options.image, launch);
+  if (!process.ok()) return process.error();
+  link->process_ = std::move(process).value();
+  link->confinements_ = link->process_->confinements();
+
+  pollfd wait{link->process_->control().fd(), POLLIN, 0};
+  std::string said;
+  for (int waitedMs = 0; poll(&wait, 1, 50) == 0; waitedMs += 50) {
+    link->process_->drainOutput([&](std::string_view line) { said += std::string(line) + "; "; });
+    if (link->process_->reap() || waitedMs > kReadyTimeoutMs) {
+      return base::Error{"an engine did not start: " + (said.empty() ? std::string("no output") : said)};
+    }
+  }
+  auto received = link->process_->control().receive();
+  if (!received.ok() || !received->message) {
+    link->process_->drainOutput([&](std::string_view line) { said += std::string(line) + "; "; });
+    return base::Error{"an engine ended while it started: " + (said.empty() ? link->process_->wait().text() : said)};
+  }
+  const auto& bytes = received->message->bytes;
+  const auto notice = wire::decode<wire::Notice>({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
+  const auto* ready = notice ? std::get_if<wire::EngineReady>(&*notice) : nullptr;
+  if (ready == nullptr || ready->wireVersion != wire::kWireVersion) {
+    return base::Error{"the engine addon is of another build: run make"};
+  }
+  auto reported = wire::Confinements::decode({reinterpret_cast<const std::byte*>(ready->confinements.data()), ready->confinements.size()});
+  if (!reported.ok()) return reported.error();
+  link->confinements_.merge(*reported);
+  link->v8Version_ = std::string(ready->v8Version);
+  if (options.requireSandbox && !link->confinements_.complete()) {
+    return base::Error{"--require-sandbox: " + link->confinements_.summary()};
+  }
+  return link;
+}
+
+EngineLink::~EngineLink() {
+  process_.reset();
+  if (eventMemory_ != nullptr) munmap(eventMemory_, wire::ringMemoryBytes(wire::Bounds::kEventRingBytes));
+  for (auto& end : loops_) munmap(end.memory, wire::ringMemoryBytes(wire::Bounds::kEffectRingBytes));
+}
+
+bool EngineLink::ensureLoaded(const RunnableVersion& version) {
+  const std::lock_guard lock(mutex_);
+  if (loaded_.contains(version.number.value)) return true;
+  std::vector<uint8_t> notice;
+  const uint64_t blob = nextBlob_++;
+  wire::encode<wire::Notice>(wire::BlobSent{blob}, notice);
+  const int descriptor = version.bundleBlob.get();
+  const auto sent = process_->control().send({reinterpret_cast<const std::byte*>(notice.data()), notice.size()}, {&descriptor, 1});
+  if (!sent.ok() || *sent != wire::ControlSocket::Sent::kYes) return false;
+  wire::LoadVersion load;
+  load.version = version.number;
+  load.bundleBlob = blob;
+  scratch_.clear();
+  wire::encode<wire::Event>(load, scratch_);
+  dirty_ = true;
+  if (!writer_->write(scratch_)) return false;
+  loaded_.insert(version.number.value);
+  return true;
+}
+
+void EngineLink::flush() {
+  bool wake = false;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!dirty_) return;
+    dirty_ = false;
+    wake = writer_->takeWake();
+  }
+  const uint64_t one = 1;
+  if (wake && ::write(eventWake_.get(), &one, sizeof one) < 0) condemn();
+}
+
+}  // namespace weir::edge

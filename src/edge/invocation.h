@@ -1,0 +1,97 @@
+// Invocation: one client request while a script handles it: the exchange on one side, an engine on the other, and the
+// subrequests between.
+//
+// Threads: its loop's. It lives in a slot of the loop until both the engine is done and the client has its response.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "edge/edge_loop.h"
+
+namespace weir::edge {
+
+class Invocation final : private http::ExchangeEvents {
+ public:
+  Invocation(EdgeLoop& loop, wire::InvocationId id, uint32_t engine, std::shared_ptr<const RunnableVersion> version);
+  ~Invocation();
+
+  wire::InvocationId id() const { return id_; }
+  uint32_t engine() const { return engine_; }
+
+  // Hands the request to the engine; on failure the client has its page and the invocation is over.
+  void start(http::Exchange& exchange, const Ray& ray);
+
+  // Effects. False: the engine broke the protocol.
+  bool on(const wire::Respond& effect);
+  bool on(const wire::Subrequest& effect);
+  bool on(const wire::CancelSubrequest& effect);
+  bool on(const wire::LogLine& effect);
+  bool on(const wire::ExceptionThrown& effect);
+  bool on(const wire::Done& effect);
+  bool on(const wire::BodyChunk& effect);
+  bool on(const wire::BodyEnd& effect);
+  bool on(const wire::BodyAbort& effect);
+  bool on(const wire::BodyCredit& effect);
+  bool on(const wire::BodyCancel& effect);
+
+  // The engine died or gave up.
+  void lose(wire::Outcome outcome);
+
+ private:
+  class Call;
+  struct Log {
+    double timestampMs;
+    wire::LogLevel level;
+    std::string message;
+  };
+  struct Thrown {
+    double timestampMs;
+    std::string name, message, stack;
+  };
+
+  void onBody(std::span<const std::byte> bytes) override;
+  void onBodyEnd() override;
+  void onBodyRefused(const http::Refusal& refusal) override;
+  void onDrained() override;
+  void onGone() override;
+
+  template <class Message>
+  void send(const Message& message);
+  void creditResponse(uint32_t bytes);
+  void writeToClient(std::span<const std::byte> bytes);
+  void finishResponse();
+  void cutResponse();
+  void settle(wire::Outcome outcome, uint64_t cpuUs);
+  void releaseIfOver();
+
+  EdgeLoop& loop_;
+  const wire::InvocationId id_;
+  const uint32_t engine_;
+  const std::shared_ptr<const RunnableVersion> version_;
+  http::Exchange* exchange_ = nullptr;  // null once it is dead
+  Ray ray_{};
+  std::string method_, url_, head_;
+  double startedMs_ = 0;
+  base::Instant started_{};
+  uint16_t status_ = 0;
+  uint16_t errorCode_ = 0;
+  uint64_t responseBytes_ = 0;
+  bool responded_ = false;
+  bool streaming_ = false;
+  bool done_ = false;
+  uint32_t owedCredit_ = 0;
+  uint64_t window_ = wire::Bounds::kStreamWindowBytes;  // bytes the engine may still send of the response
+  wire::StreamId pipedFrom_ = 0;
+  size_t logBytes_ = 0;
+  bool truncated_ = false;
+  std::vector<Log> logs_;
+  std::vector<Thrown> exceptions_;
+  std::map<uint32_t, std::unique_ptr<Call>> calls_;
+  uint32_t uploadCall_ = 0;  // subrequest that the client's body is piped to
+  bool inboundEnded_ = false;
+};
+
+}  // namespace weir::edge
