@@ -98,9 +98,9 @@ void EdgeLoop::replaceEngine(uint32_t index, std::shared_ptr<EngineLink> link) {
   loop_.post([this, index, link = std::move(link)] {
     drainEngine(index);  // what it said before it died still counts
     loseEngine(index);
+    wakes_[index]->unwatch();  // before the old link goes, which closes the descriptor
     options_.engines[index] = link;
     if (link) wakes_[index]->watch(link);
-    else wakes_[index]->unwatch();
   });
 }
 

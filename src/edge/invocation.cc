@@ -366,6 +366,12 @@ bool Invocation::on(const wire::Respond& effect) {
   }
   streaming_ = true;
   if (effect.bodyKind == wire::BodyKind::kStream) return true;
+  if (effect.pipeFrom == 0) {
+    echo_ = true;
+    if (inboundEnded_) finishResponse();
+    else exchange_->readMore(wire::Bounds::kStreamWindowBytes);
+    return true;
+  }
   const auto at = calls_.find(effect.pipeFrom);
   if (at == calls_.end()) return false;
   pipedFrom_ = effect.pipeFrom;
@@ -495,7 +501,7 @@ void Invocation::settle(wire::Outcome outcome, uint64_t cpuUs) {
     exchange_ = nullptr;
     loop_.respondWithPage(exchange, errorCode_, ray_);
     status_ = wire::factsOf(outcome).httpStatus;
-  } else if (exchange_ != nullptr && streaming_ && pipedFrom_ == 0) {
+  } else if (exchange_ != nullptr && streaming_ && pipedFrom_ == 0 && !echo_) {
     exchange_->abort();
     exchange_ = nullptr;
   }
@@ -529,6 +535,13 @@ void Invocation::releaseIfOver() {
 }
 
 void Invocation::onBody(std::span<const std::byte> bytes) {
+  if (echo_) {
+    writeToClient(bytes);
+    if (exchange_ == nullptr) return;
+    if (exchange_->pendingBytes() <= kPauseBytes) exchange_->readMore(bytes.size());
+    else owedCredit_ += static_cast<uint32_t>(bytes.size());
+    return;
+  }
   if (uploadCall_ != 0) {
     if (const auto at = calls_.find(uploadCall_); at != calls_.end()) at->second->upload(bytes);
     return;
@@ -538,6 +551,7 @@ void Invocation::onBody(std::span<const std::byte> bytes) {
 
 void Invocation::onBodyEnd() {
   inboundEnded_ = true;
+  if (echo_) return finishResponse();
   if (uploadCall_ != 0) {
     if (const auto at = calls_.find(uploadCall_); at != calls_.end()) at->second->uploadEnd();
     return;
@@ -547,10 +561,15 @@ void Invocation::onBodyEnd() {
 
 void Invocation::onBodyRefused(const http::Refusal& refusal) {
   inboundEnded_ = true;
+  if (echo_) return cutResponse();
   send(wire::BodyAbort{id_, 0, "The request body could not be read."});
 }
 
 void Invocation::onDrained() {
+  if (echo_) {
+    if (!inboundEnded_) exchange_->readMore(std::exchange(owedCredit_, 0));
+    return;
+  }
   if (pipedFrom_ != 0) {
     if (const auto at = calls_.find(pipedFrom_); at != calls_.end()) at->second->readMore(std::exchange(owedCredit_, 0));
     return;

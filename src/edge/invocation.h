@@ -92,6 +92,7 @@ class Invocation final : private http::ExchangeEvents {
   std::map<uint32_t, std::unique_ptr<Call>> calls_;
   uint32_t uploadCall_ = 0;  // subrequest that the client's body is piped to
   bool inboundEnded_ = false;
+  bool echo_ = false;  // the client's own body, untouched, is the response
 };
 
 }  // namespace weir::edge

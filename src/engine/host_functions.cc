@@ -102,7 +102,8 @@ void current(Arguments info) {
 
 void setCurrent(Arguments info) { info.GetIsolate()->SetContinuationPreservedEmbedderDataV2(info[0]); }
 
-void now(Arguments info) { info.GetReturnValue().Set(ScriptIsolate::of(info.GetIsolate())->nowMs()); }
+void now(Arguments info) { // Whole milliseconds, as Date has them.
+  info.GetReturnValue().Set(std::floor(ScriptIsolate::of(info.GetIsolate())->nowMs())); }
 
 void memoryLimit(Arguments info) {
   info.GetReturnValue().Set(

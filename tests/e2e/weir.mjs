@@ -1,0 +1,66 @@
+// A running weir for one test file: its scripts, its address, its traces. Ends with the test.
+import { spawn } from "node:child_process";
+import { mkdtempSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import http from "node:http";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
+
+/** scripts: name → { code, vars, limits } or { main: file }. Resolves when weir listens. */
+export async function startWeir(scripts, { flags = [] } = {}) {
+  const folder = mkdtempSync(join(tmpdir(), "weir-e2e-"));
+  let toml = "";
+  for (const [name, script] of Object.entries(scripts)) {
+    mkdirSync(join(folder, name));
+    writeFileSync(join(folder, name, "index.js"), script.code);
+    for (const [file, content] of Object.entries(script.files ?? {})) writeFileSync(join(folder, name, file), content);
+    toml += `[[script]]\nname = "${name}"\nmain = "${name}/index.js"\n`;
+    for (const [key, table] of Object.entries({ vars: script.vars, limits: script.limits })) {
+      if (table) toml += `${key} = { ${Object.entries(table).map(([k, v]) => `${k} = ${JSON.stringify(v)}`).join(", ")} }\n`;
+    }
+  }
+  writeFileSync(join(folder, "weir.toml"), toml);
+  const child = spawn(join(root, "build/weir"), ["serve", "--edge", "127.0.0.1:0", "--data", join(folder, "data"),
+    "--config", join(folder, "weir.toml"), ...flags], { stdio: ["ignore", "pipe", "pipe"] });
+  let out = "";
+  let errors = "";
+  child.stderr.on("data", (bytes) => (errors += bytes));
+  const exited = new Promise((done) => child.on("exit", (code, signal) => done({ code, signal })));
+  const port = await new Promise((found, failed) => {
+    child.stdout.on("data", (bytes) => {
+      out += bytes;
+      const match = /http:\/\/127\.0\.0\.1:(\d+)/.exec(out);
+      if (match) found(Number(match[1]));
+    });
+    child.on("exit", (code) => failed(new Error(`weir ended with ${code}: ${errors}`)));
+  });
+  return {
+    port,
+    pid: child.pid,
+    output: () => out + errors,
+    /** One request; body is a Buffer or string. Resolves with { status, headers, text }. */
+    request(script, path = "/", { method = "GET", headers = {}, body, host } = {}) {
+      return new Promise((found, failed) => {
+        const request = http.request({ port, host: "127.0.0.1", method, path,
+          headers: { host: host ?? `${script}.local.workers.localhost:${port}`, ...headers } }, (response) => {
+          const chunks = [];
+          response.on("data", (chunk) => chunks.push(chunk));
+          response.on("end", () => found({ status: response.statusCode, headers: response.headers, text: Buffer.concat(chunks).toString() }));
+          response.on("error", failed);
+        });
+        request.on("error", failed);
+        request.end(body);
+      });
+    },
+    /** Ends weir by SIGTERM; resolves with its exit and every trace it wrote. */
+    async stop() {
+      child.kill("SIGTERM");
+      const exit = await exited;
+      const lines = readFileSync(join(folder, "data/traces.jsonl"), "utf8").split("\n").filter(Boolean);
+      rmSync(folder, { recursive: true, force: true });
+      return { exit, traces: lines.map((line) => JSON.parse(line)) };
+    },
+  };
+}
