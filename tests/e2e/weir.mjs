@@ -50,6 +50,7 @@ export async function startWeir(scripts, { flags = [] } = {}) {
           response.on("end", () => found({ status: response.statusCode, headers: response.headers, text: Buffer.concat(chunks).toString() }));
           response.on("error", failed);
         });
+        request.setTimeout(30_000, () => request.destroy(new Error(`no answer from ${script}${path}`)));
         request.on("error", failed);
         request.end(body);
       });
