@@ -429,7 +429,7 @@ void Lane::afterTurn(Runner& me, Lock& lock, Resident& resident) {
   }
   if (leader_ != &me) {
     effects_.flush();
-    if (!ready_.empty() && leader_ != nullptr) {
+    if (leader_ != nullptr) {  // it may sleep towards a deadline from before this turn's timers, or beside ready work
       const uint64_t one = 1;
       if (::write(setup_.eventDescriptor, &one, sizeof one) < 0) _exit(3);
     }
