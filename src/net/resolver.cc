@@ -84,6 +84,8 @@ Resolver::~Resolver() {
 
 std::optional<Addresses> Resolver::find(const std::string& host) {
   if (const auto literal = Address::fromIp(host, 0)) return Addresses{*literal};
+  // RFC 6761 §6.3: every name under localhost is loopback, whatever the system's resolver thinks of it.
+  if (host.ends_with(".localhost")) return Addresses{*Address::fromIp("127.0.0.1", 0)};
   const auto cached = cache_.find(host);
   if (cached == cache_.end() || cached->second.expires <= loop_.now() || !cached->second.result.ok()) return std::nullopt;
   return *cached->second.result;
