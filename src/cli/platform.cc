@@ -32,8 +32,8 @@ std::string versionIdOf(const std::vector<uint8_t>& bundle) {
 
 }  // namespace
 
-base::Result<std::shared_ptr<edge::EngineLink>> Platform::startEngine(uint32_t index) {
-  edge::EngineLink::Options options{*image_, baseSnapshot_, {}, index, static_cast<uint32_t>(options_.loops), 1024, options_.requireSandbox};
+base::Result<std::shared_ptr<sandbox::EngineLink>> Platform::startEngine(uint32_t index) {
+  sandbox::EngineLink::Options options{*image_, baseSnapshot_, {}, index, static_cast<uint32_t>(options_.loops), 1024, options_.requireSandbox};
   std::string flags = WEIR_V8_FLAGS;
   size_t from = 0;
   while (from < flags.size()) {
@@ -41,7 +41,7 @@ base::Result<std::shared_ptr<edge::EngineLink>> Platform::startEngine(uint32_t i
     options.nodeFlags.push_back(flags.substr(from, end - from));
     from = end + 1;
   }
-  return edge::EngineLink::start(options);
+  return sandbox::EngineLink::start(options);
 }
 
 base::Result<std::unique_ptr<Platform>> Platform::start(const PlatformOptions& given, const base::Clock& clock) {
@@ -133,7 +133,7 @@ base::Status Platform::setScripts(const std::vector<ScriptConfig>& scripts, bool
     if (!wire::decodeBundle(bytes)) return base::Error{"script " + script.name + ": its modules or values are too large"};
     auto blob = wire::makeSealedBlob("bundle", {reinterpret_cast<const std::byte*>(bytes.data()), bytes.size()});
     if (!blob.ok()) return blob.error();
-    auto version = std::make_shared<edge::RunnableVersion>();
+    auto version = std::make_shared<sandbox::RunnableVersion>();
     version->number = {nextVersion_++};
     version->script = script.name;
     version->id = versionIdOf(bytes);

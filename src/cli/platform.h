@@ -34,7 +34,7 @@ class Platform {
   ~Platform();
 
   std::string address() const;
-  const std::vector<std::shared_ptr<edge::EngineLink>>& engines() const { return engines_; }
+  const std::vector<std::shared_ptr<sandbox::EngineLink>>& engines() const { return engines_; }
 
   // Routes to these scripts from now on; in-flight requests finish on what they started with.
   base::Status setScripts(const std::vector<ScriptConfig>& scripts, bool everyHost);
@@ -45,7 +45,7 @@ class Platform {
 
  private:
   Platform(const PlatformOptions& options, const base::Clock& clock) : options_(options), clock_(clock) {}
-  base::Result<std::shared_ptr<edge::EngineLink>> startEngine(uint32_t index);
+  base::Result<std::shared_ptr<sandbox::EngineLink>> startEngine(uint32_t index);
   void superviseOnce();
 
   PlatformOptions options_;
@@ -53,7 +53,7 @@ class Platform {
   std::unique_ptr<sandbox::EngineImage> image_;
   wire::Descriptor baseSnapshot_;
   std::unique_ptr<logs::TraceWriter> traces_;
-  std::vector<std::shared_ptr<edge::EngineLink>> engines_;
+  std::vector<std::shared_ptr<sandbox::EngineLink>> engines_;
   std::vector<std::unique_ptr<edge::EdgeLoop>> loops_;
   std::vector<std::thread> threads_;
   std::vector<int> failedStarts_;

@@ -28,7 +28,7 @@ uint64_t mix(uint64_t x) {
 class EdgeLoop::EngineWake final : public net::FdHandler {
  public:
   EngineWake(EdgeLoop& owner, uint32_t index) : owner_(owner), index_(index) {}
-  void watch(const std::shared_ptr<EngineLink>& link) {
+  void watch(const std::shared_ptr<sandbox::EngineLink>& link) {
     unwatch();
     descriptor_ = link->wakeDescriptor(owner_.options_.index);
     owner_.loop_.watch(descriptor_, EPOLLIN, *this);
@@ -49,7 +49,7 @@ class EdgeLoop::EngineWake final : public net::FdHandler {
   int descriptor_ = -1;
 };
 
-std::shared_ptr<const RunnableVersion> Routes::find(std::string_view authority) const {
+std::shared_ptr<const sandbox::RunnableVersion> Routes::find(std::string_view authority) const {
   if (everyHost) return everyHost;
   const size_t colon = authority.rfind(':');
   std::string host(colon == std::string_view::npos ? authority : authority.substr(0, colon));
@@ -94,7 +94,7 @@ EdgeLoop::~EdgeLoop() {
   loop_.removeSleepHook(*this);
 }
 
-void EdgeLoop::replaceEngine(uint32_t index, std::shared_ptr<EngineLink> link) {
+void EdgeLoop::replaceEngine(uint32_t index, std::shared_ptr<sandbox::EngineLink> link) {
   loop_.post([this, index, link = std::move(link)] {
     drainEngine(index);  // what it said before it died still counts
     loseEngine(index);
@@ -112,7 +112,7 @@ void EdgeLoop::drain(std::chrono::milliseconds bound) {
   loop_.post([this, bound] { server_->drain(bound, [this] { loop_.stop(); }); });
 }
 
-uint32_t EdgeLoop::engineFor(const RunnableVersion& version) const {
+uint32_t EdgeLoop::engineFor(const sandbox::RunnableVersion& version) const {
   // Rendezvous hashing: an engine that goes moves only its own versions.
   uint32_t best = 0;
   uint64_t bestScore = 0;

@@ -12,7 +12,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "edge/engine_link.h"
+#include "sandbox/engine_link.h"
 #include "edge/ray.h"
 #include "http/client.h"
 #include "http/server.h"
@@ -24,13 +24,13 @@ namespace weir::edge {
 
 // What a request is routed by: an immutable snapshot, swapped whole.
 struct Routes {
-  std::unordered_map<std::string, std::shared_ptr<const RunnableVersion>> byScript;
+  std::unordered_map<std::string, std::shared_ptr<const sandbox::RunnableVersion>> byScript;
   std::string subdomain = "local";
   std::string workersDomain = "workers.localhost";
-  std::shared_ptr<const RunnableVersion> everyHost;  // `weir dev`: the one script; null otherwise
+  std::shared_ptr<const sandbox::RunnableVersion> everyHost;  // `weir dev`: the one script; null otherwise
 
   // The version that answers for a Host header, or null.
-  std::shared_ptr<const RunnableVersion> find(std::string_view authority) const;
+  std::shared_ptr<const sandbox::RunnableVersion> find(std::string_view authority) const;
 };
 
 class Invocation;
@@ -43,7 +43,7 @@ class EdgeLoop final : private http::RequestHandler, private net::BatchHook, pri
     RaySource::Key rayKey{};
     const base::Clock& clock;
     std::vector<observe::Sink*> sinks;  // borrowed; outlive the loop
-    std::vector<std::shared_ptr<EngineLink>> engines;
+    std::vector<std::shared_ptr<sandbox::EngineLink>> engines;
     std::shared_ptr<const Routes> routes;
     // Version-level effects of an engine: start-up failures and the like. Called on this loop's thread.
     std::function<void(uint32_t engine, const wire::Effect&)> onVersionEffect;
@@ -57,7 +57,7 @@ class EdgeLoop final : private http::RequestHandler, private net::BatchHook, pri
   const net::Address& address() const { return server_->address(); }
 
   // Any thread. In-flight invocations of the engine it replaces end with internalError.
-  void replaceEngine(uint32_t index, std::shared_ptr<EngineLink> link);
+  void replaceEngine(uint32_t index, std::shared_ptr<sandbox::EngineLink> link);
   void setRoutes(std::shared_ptr<const Routes> routes);
   // Stops accepting, finishes what runs for at most `bound`, then ends `run`.
   void drain(std::chrono::milliseconds bound);
@@ -79,7 +79,7 @@ class EdgeLoop final : private http::RequestHandler, private net::BatchHook, pri
   Invocation* find(wire::InvocationId id, uint32_t engine);
   void release(Invocation& invocation);
   void respondWithPage(http::Exchange& exchange, uint16_t code, const Ray& ray);
-  uint32_t engineFor(const RunnableVersion& version) const;
+  uint32_t engineFor(const sandbox::RunnableVersion& version) const;
 
   Options options_;
   net::Loop loop_;

@@ -259,7 +259,7 @@ class Invocation::Call final : private http::CallEvents {
 };
 
 Invocation::Invocation(EdgeLoop& loop, wire::InvocationId id, uint32_t engine,
-                       std::shared_ptr<const RunnableVersion> version)
+                       std::shared_ptr<const sandbox::RunnableVersion> version)
     : loop_(loop), id_(id), engine_(engine), version_(std::move(version)) {}
 
 Invocation::~Invocation() = default;

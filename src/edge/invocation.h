@@ -15,7 +15,7 @@ namespace weir::edge {
 
 class Invocation final : private http::ExchangeEvents {
  public:
-  Invocation(EdgeLoop& loop, wire::InvocationId id, uint32_t engine, std::shared_ptr<const RunnableVersion> version);
+  Invocation(EdgeLoop& loop, wire::InvocationId id, uint32_t engine, std::shared_ptr<const sandbox::RunnableVersion> version);
   ~Invocation();
 
   wire::InvocationId id() const { return id_; }
@@ -70,7 +70,7 @@ class Invocation final : private http::ExchangeEvents {
   EdgeLoop& loop_;
   const wire::InvocationId id_;
   const uint32_t engine_;
-  const std::shared_ptr<const RunnableVersion> version_;
+  const std::shared_ptr<const sandbox::RunnableVersion> version_;
   http::Exchange* exchange_ = nullptr;  // null once it is dead
   Ray ray_{};
   std::string method_, url_, head_;

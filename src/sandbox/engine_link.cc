@@ -1,4 +1,4 @@
-#include "edge/engine_link.h"
+#include "sandbox/engine_link.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -6,7 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-namespace weir::edge {
+namespace weir::sandbox {
 
 namespace {
 
@@ -36,7 +36,7 @@ base::Result<Ring> makeRing(const char* name, size_t capacity) {
 base::Result<std::shared_ptr<EngineLink>> EngineLink::start(const Options& options) {
   auto link = std::shared_ptr<EngineLink>(new EngineLink());
   link->index_ = options.index;
-  sandbox::EngineLaunch launch;
+  EngineLaunch launch;
   launch.nodeFlags = options.nodeFlags;
   launch.arguments = {"serve", std::to_string(options.loops), std::to_string(options.memoryBudgetMb)};
   launch.requireSandbox = options.requireSandbox;
@@ -64,7 +64,7 @@ base::Result<std::shared_ptr<EngineLink>> EngineLink::start(const Options& optio
     memories.push_back(std::move(ring->memory));
   }
 
-  auto process = sandbox::EngineProcess::spawn(options.image, launch);
+  auto process = EngineProcess::spawn(options.image, launch);
   if (!process.ok()) return process.error();
   link->process_ = std::move(process).value();
   link->confinements_ = link->process_->confinements();
@@ -136,4 +136,4 @@ void EngineLink::flush() {
   if (wake && ::write(eventWake_.get(), &one, sizeof one) < 0) condemn();
 }
 
-}  // namespace weir::edge
+}  // namespace weir::sandbox

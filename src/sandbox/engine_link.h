@@ -12,24 +12,17 @@
 #include <vector>
 
 #include "sandbox/engine_process.h"
+#include "sandbox/runnable_version.h"
 #include "wire/codec.h"
 #include "wire/ring.h"
 #include "wire/sealed_blob.h"
 
-namespace weir::edge {
-
-// One version as the loops route to it. Immutable.
-struct RunnableVersion {
-  wire::VersionId number;
-  std::string script;
-  std::string id;               // UUID text, for traces
-  wire::Descriptor bundleBlob;  // sealed
-};
+namespace weir::sandbox {
 
 class EngineLink {
  public:
   struct Options {
-    const sandbox::EngineImage& image;
+    const EngineImage& image;
     const wire::Descriptor& baseSnapshot;
     std::vector<std::string> nodeFlags;
     uint32_t index = 0;
@@ -42,7 +35,7 @@ class EngineLink {
   ~EngineLink();
 
   uint32_t index() const { return index_; }
-  sandbox::EngineProcess& process() { return *process_; }
+  EngineProcess& process() { return *process_; }
   const wire::Confinements& confinements() const { return confinements_; }
   const std::string& v8Version() const { return v8Version_; }
 
@@ -76,7 +69,7 @@ class EngineLink {
   EngineLink() = default;
 
   uint32_t index_ = 0;
-  std::unique_ptr<sandbox::EngineProcess> process_;
+  std::unique_ptr<EngineProcess> process_;
   wire::Confinements confinements_;
   std::string v8Version_;
   std::vector<LoopEnd> loops_;
@@ -92,4 +85,4 @@ class EngineLink {
   bool dirty_ = false;
 };
 
-}  // namespace weir::edge
+}  // namespace weir::sandbox

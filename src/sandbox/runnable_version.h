@@ -1,0 +1,19 @@
+// One version as loops route to it and engines are given it. Immutable; shared by the routes that name it and the
+// invocations that run it.
+#pragma once
+
+#include <string>
+
+#include "wire/descriptor.h"
+#include "wire/message.h"
+
+namespace weir::sandbox {
+
+struct RunnableVersion {
+  wire::VersionId number;
+  std::string script;
+  std::string id;               // UUID text, for traces
+  wire::Descriptor bundleBlob;  // sealed
+};
+
+}  // namespace weir::sandbox
