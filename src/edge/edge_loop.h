@@ -34,6 +34,7 @@ struct Routes {
 };
 
 class Invocation;
+class Subrequest;
 
 class EdgeLoop final : private http::RequestHandler, private net::BatchHook, private net::SleepHook {
  public:
@@ -64,6 +65,7 @@ class EdgeLoop final : private http::RequestHandler, private net::BatchHook, pri
 
  private:
   friend class Invocation;
+  friend class Subrequest;
   class EngineWake;
 
   explicit EdgeLoop(Options options);

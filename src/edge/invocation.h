@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "edge/edge_loop.h"
+#include "edge/subrequest.h"
 
 namespace weir::edge {
 
@@ -41,7 +42,9 @@ class Invocation final : private http::ExchangeEvents {
   void lose(wire::Outcome outcome);
 
  private:
-  class Call;
+  friend class Subrequest;
+  static constexpr size_t kPauseBytes = 128u << 10;  // waiting for a slow peer; above this the source waits
+
   struct Log {
     double timestampMs;
     wire::LogLevel level;
@@ -59,7 +62,12 @@ class Invocation final : private http::ExchangeEvents {
   void onGone() override;
 
   template <class Message>
-  void send(const Message& message);
+  void send(const Message& message) {
+    if (done_) return;
+    const auto& link = loop_.options_.engines[engine_];
+    // An engine that leaves its ring full has stopped answering.
+    if (link && !link->send(message)) link->condemn();
+  }
   void creditResponse(uint32_t bytes);
   void writeToClient(std::span<const std::byte> bytes);
   void finishResponse();
@@ -89,7 +97,7 @@ class Invocation final : private http::ExchangeEvents {
   bool truncated_ = false;
   std::vector<Log> logs_;
   std::vector<Thrown> exceptions_;
-  std::map<uint32_t, std::unique_ptr<Call>> calls_;
+  std::map<uint32_t, std::unique_ptr<Subrequest>> calls_;
   uint32_t uploadCall_ = 0;  // subrequest that the client's body is piped to
   bool inboundEnded_ = false;
   bool echo_ = false;  // the client's own body, untouched, is the response
