@@ -178,11 +178,10 @@ void EdgeLoop::respondWithPage(http::Exchange& exchange, uint16_t code, const Ra
   }
   const PageForm form = chooseForm(accept, head.headers.find("user-agent").value_or(""),
                                    head.headers.find("accept-encoding").has_value());
-  const std::string ip = exchange.remoteAddress().ip();
   ErrorContext context;
   context.host = head.authority;
   context.ray = ray.header();
-  context.clientIp = ip;
+  context.clientIp = exchange.remoteIp();
   context.timeSeconds = static_cast<int64_t>(options_.clock.wallMs() / 1000);
   const ErrorPage page = code < 500 ? renderSimplePage(code, context, form) : renderErrorPage(code, context, form);
   http::HeaderList headers;

@@ -28,7 +28,7 @@ void Invocation::start(http::Exchange& exchange, const Ray& ray) {
   url_.append(exchange.isTls() ? "https://" : "http://").append(request.authority).append(request.target);
   appendHead(head_, request.headers);
   head_ += "cf-ray\n";
-  head_.append(ray.header()).append("\ncf-connecting-ip\n").append(exchange.remoteAddress().ip()).append("\n");
+  head_.append(ray.header()).append("\ncf-connecting-ip\n").append(exchange.remoteIp()).append("\n");
 
   wire::StartFetch event;
   event.invocation = id_;

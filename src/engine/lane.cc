@@ -22,12 +22,6 @@ constexpr uint64_t kMemoryTicksNs = 16'000'000;
 
 uint64_t monotonicNs() { return readClock(CLOCK_MONOTONIC); }
 
-wire::InvocationId startedBy(const wire::Event& event) {
-  if (const auto* fetch = std::get_if<wire::StartFetch>(&event)) return fetch->invocation;
-  if (const auto* scheduled = std::get_if<wire::StartScheduled>(&event)) return scheduled->invocation;
-  return {};
-}
-
 }  // namespace
 
 Lane::Lane(Setup setup)
@@ -142,10 +136,13 @@ bool Lane::serveOnce(Runner& me, Lock& lock) {
 
 void Lane::onEvent(Runner& me, Lock& lock, wire::Bytes record) {
   // Copied: the ring's space is given back before the turn, which may be long.
-  std::vector<uint8_t> bytes(record.begin(), record.end());
+  HeldEvent held;
+  held.bytes = takeBuffer();
+  held.bytes.assign(record.begin(), record.end());
   events_.pop();
-  const auto event = wire::decode<wire::Event>(bytes);
+  auto event = wire::decode<wire::Event>(held.bytes);
   if (!event) _exit(5);
+  held.event = *event;
   std::visit(
       [&](const auto& message) {
         using Message = std::decay_t<decltype(message)>;
@@ -161,16 +158,37 @@ void Lane::onEvent(Runner& me, Lock& lock, wire::Bytes record) {
         } else if constexpr (std::is_same_v<Message, wire::Shutdown>) {
           shuttingDown_ = true;
         } else if constexpr (std::is_same_v<Message, wire::StartFetch> || std::is_same_v<Message, wire::StartScheduled>) {
-          startInvocation(me, lock, message.invocation, message.version, std::move(bytes));
+          startInvocation(me, lock, message.invocation, message.version, std::move(held));
         } else {
           const auto route = routes_.find(message.invocation.value);
           if (route == routes_.end()) return;
           const auto at = residents_.find(route->second);
           if (at == residents_.end()) return;
-          give(me, lock, *at->second, std::move(bytes));
+          give(me, lock, *at->second, std::move(held));
         }
       },
       *event);
+}
+
+std::vector<uint8_t> Lane::takeBuffer() {
+  if (buffers_.empty()) return {};
+  std::vector<uint8_t> buffer = std::move(buffers_.back());
+  buffers_.pop_back();
+  return buffer;
+}
+
+void Lane::giveBuffer(std::vector<uint8_t> buffer) {
+  if (buffers_.size() < LaneLimits::kBuffersMax && buffer.capacity() <= LaneLimits::kBufferBytesMax) {
+    buffers_.push_back(std::move(buffer));
+  }
+}
+
+wire::InvocationId Lane::startedBy(const Work& work) {
+  const auto* held = std::get_if<HeldEvent>(&work);
+  if (held == nullptr) return {};
+  if (const auto* fetch = std::get_if<wire::StartFetch>(&held->event)) return fetch->invocation;
+  if (const auto* scheduled = std::get_if<wire::StartScheduled>(&held->event)) return scheduled->invocation;
+  return {};
 }
 
 wire::BlobMapping Lane::takeBlob(uint64_t number, size_t bytesMax) {
@@ -209,7 +227,7 @@ void Lane::refuse(wire::InvocationId id, wire::Outcome outcome) {
 }
 
 void Lane::startInvocation(Runner& me, Lock& lock, wire::InvocationId id, wire::VersionId versionId,
-                           std::vector<uint8_t> bytes) {
+                           HeldEvent held) {
   const auto at = versions_.find(versionId.value);
   if (at == versions_.end() || id.loop() >= effects_.count()) return refuse(id, wire::Outcome::kInternalError);
   VersionEntry& entry = at->second;
@@ -224,7 +242,7 @@ void Lane::startInvocation(Runner& me, Lock& lock, wire::InvocationId id, wire::
   Resident& resident = *entry.current;
   if (resident.busy && resident.inbox.size() >= LaneLimits::kInboxMax) return refuse(id, wire::Outcome::kLoadShed);
   if (resident.busy) routes_[id.value] = resident.number;
-  give(me, lock, resident, std::move(bytes));
+  give(me, lock, resident, std::move(held));
 }
 
 void Lane::give(Runner& me, Lock& lock, Resident& resident, Work work) {
@@ -269,10 +287,9 @@ bool Lane::startIsolate(Runner& me, Resident& resident, ScriptIsolate::Failure& 
 }
 
 void Lane::runTurn(Runner& me, Lock& lock, Resident& resident, Work work) {
-  const auto* bytes = std::get_if<std::vector<uint8_t>>(&work);
-  std::optional<wire::Event> event;
-  if (bytes != nullptr) event = wire::decode<wire::Event>(*bytes);
-  const wire::InvocationId starting = event ? startedBy(*event) : wire::InvocationId{};
+  auto* held = std::get_if<HeldEvent>(&work);
+  const wire::Event* event = held != nullptr ? &held->event : nullptr;
+  const wire::InvocationId starting = startedBy(work);
   const bool queued = starting.value != 0 && routes_.contains(starting.value);
   const auto& limits = resident.version->bundle().limits;
   const bool cold = !resident.started;
@@ -307,7 +324,7 @@ void Lane::runTurn(Runner& me, Lock& lock, Resident& resident, Work work) {
     ScriptIsolate& isolate = *resident.isolate;
     const ScriptIsolate::Turn turn(isolate);
     uint32_t seq = 0;
-    if (event) {
+    if (event != nullptr) {
       std::visit(
           [&](const auto& message) {
             if constexpr (requires { message.invocation; }) {
@@ -342,7 +359,7 @@ void Lane::runTurn(Runner& me, Lock& lock, Resident& resident, Work work) {
   me.invocation = {};
   me.isolate.store(nullptr, std::memory_order_relaxed);
   resident.busy = false;
-  resident.usedNs = monotonicNs();
+  resident.usedNs = lastTurnNs_;
   for (const ArmedTimer& timer : armed) timers_.push({timer.deadlineNs, resident.number, timer.id});
   for (const auto& id : ended) routes_.erase(id.value);
   if (alive) {
@@ -350,6 +367,7 @@ void Lane::runTurn(Runner& me, Lock& lock, Resident& resident, Work work) {
   } else if (queued) {
     routes_.erase(starting.value);
   }
+  if (held != nullptr) giveBuffer(std::move(held->bytes));
   if (ok) {
     resident.started = true;
     if (resident.isolate->condemned()) {
@@ -377,9 +395,8 @@ void Lane::runTurn(Runner& me, Lock& lock, Resident& resident, Work work) {
     };
     if (starting.value != 0) refuseStart(starting);
     for (const Work& waiting : resident.inbox) {
-      const auto* record = std::get_if<std::vector<uint8_t>>(&waiting);
-      const auto next = record != nullptr ? wire::decode<wire::Event>(*record) : std::nullopt;
-      if (next && startedBy(*next).value != 0) refuseStart(startedBy(*next));
+      const auto next = startedBy(waiting);
+      if (next.value != 0) refuseStart(next);
     }
     resident.inbox.clear();
     retire(resident, wire::IsolateEnd::kDropped);
@@ -391,13 +408,10 @@ void Lane::afterTurn(Runner& me, Lock& lock, Resident& resident) {
   if (resident.retired) {
     // Invocations that had not started go to a fresh isolate; the others finish here if they can.
     std::deque<Work> rest;
-    std::vector<std::pair<wire::InvocationId, std::vector<uint8_t>>> restart;
+    std::vector<Work> restart;
     for (Work& work : resident.inbox) {
-      auto* record = std::get_if<std::vector<uint8_t>>(&work);
-      const auto event = record != nullptr ? wire::decode<wire::Event>(*record) : std::nullopt;
-      const auto id = event ? startedBy(*event) : wire::InvocationId{};
-      if (id.value != 0) {
-        restart.emplace_back(id, std::move(*record));
+      if (startedBy(work).value != 0) {
+        restart.push_back(std::move(work));
       } else {
         rest.push_back(std::move(work));
       }
@@ -406,7 +420,8 @@ void Lane::afterTurn(Runner& me, Lock& lock, Resident& resident) {
     const auto version = resident.version->id();
     if (resident.inbox.empty() && (!resident.isolate || !resident.started || resident.isolate->idle())) bury(resident);
     else if (!resident.inbox.empty()) ready_.push_back(resident.number);
-    for (auto& [id, record] : restart) {
+    for (Work& work : restart) {
+      const auto id = startedBy(work);
       const auto at = versions_.find(version.value);
       if (at == versions_.end()) {
         refuse(id, wire::Outcome::kInternalError);
@@ -421,7 +436,7 @@ void Lane::afterTurn(Runner& me, Lock& lock, Resident& resident) {
       }
       Resident& target = *at->second.current;
       routes_[id.value] = target.number;
-      target.inbox.emplace_back(std::move(record));
+      target.inbox.push_back(std::move(work));
       if (!target.busy) ready_.push_back(target.number);
     }
   } else if (!resident.inbox.empty()) {
@@ -673,14 +688,12 @@ void Lane::abandon(Runner& runner, ParkReason reason) {
   // What had not started goes elsewhere; what shares the heap ends with it.
   std::deque<Work> inbox = std::move(resident.inbox);
   resident.inbox.clear();
-  std::vector<std::pair<wire::InvocationId, std::vector<uint8_t>>> restart;
+  std::vector<Work> restart;
   for (Work& work : inbox) {
-    auto* record = std::get_if<std::vector<uint8_t>>(&work);
-    const auto event = record != nullptr ? wire::decode<wire::Event>(*record) : std::nullopt;
-    const auto id = event ? startedBy(*event) : wire::InvocationId{};
+    const auto id = startedBy(work);
     if (id.value == 0) continue;
     routes_.erase(id.value);
-    restart.emplace_back(id, std::move(*record));
+    restart.push_back(std::move(work));
   }
   if (runner.invocation.value != 0) {
     endOne(runner.invocation);
@@ -711,7 +724,8 @@ void Lane::abandon(Runner& runner, ParkReason reason) {
     runners_.erase(runners_.begin() + static_cast<ptrdiff_t>(i));
     break;
   }
-  for (auto& [id, record] : restart) {
+  for (Work& work : restart) {
+    const auto id = startedBy(work);
     if (entry == versions_.end()) {
       refuse(id, wire::Outcome::kInternalError);
       continue;
@@ -725,7 +739,7 @@ void Lane::abandon(Runner& runner, ParkReason reason) {
     }
     Resident& target = *entry->second.current;
     routes_[id.value] = target.number;
-    target.inbox.emplace_back(std::move(record));
+    target.inbox.push_back(std::move(work));
     if (!target.busy) ready_.push_back(target.number);
   }
   if (!ready_.empty()) {

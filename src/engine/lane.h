@@ -32,6 +32,8 @@ struct LaneLimits {
   static constexpr uint64_t kForceAfterNs = 5'000'000;      // CPU after the kill request until plain termination
   static constexpr uint64_t kParkAfterNs = 150'000'000;     // … until the thread is parked
   static constexpr size_t kRunnersMax = 64;
+  static constexpr size_t kBuffersMax = 64;
+  static constexpr size_t kBufferBytesMax = 16u << 10;      // larger ones are given back at once
   static constexpr size_t kInboxMax = 4096;                 // events that wait for one busy isolate
   static constexpr size_t kWarmIsolates = 2;
   static constexpr size_t kResidentsMax = 4096;
@@ -59,7 +61,12 @@ class Lane {
   struct DueTimer {
     uint32_t id;
   };
-  using Work = std::variant<std::vector<uint8_t>, DueTimer>;
+  // An event, decoded once; it points into its own bytes, which a move leaves in place.
+  struct HeldEvent {
+    std::vector<uint8_t> bytes;
+    wire::Event event;
+  };
+  using Work = std::variant<HeldEvent, DueTimer>;
 
   // An isolate and what waits for it.
   struct Resident {
@@ -117,7 +124,10 @@ class Lane {
   void loadVersion(const wire::LoadVersion& event);
   void checkVersion(Runner& me, Lock& lock, const wire::CheckVersion& event);
   wire::BlobMapping takeBlob(uint64_t number, size_t bytesMax);
-  void startInvocation(Runner& me, Lock& lock, wire::InvocationId id, wire::VersionId version, std::vector<uint8_t> bytes);
+  void startInvocation(Runner& me, Lock& lock, wire::InvocationId id, wire::VersionId version, HeldEvent held);
+  std::vector<uint8_t> takeBuffer();
+  void giveBuffer(std::vector<uint8_t> buffer);
+  static wire::InvocationId startedBy(const Work& work);
   void give(Runner& me, Lock& lock, Resident& resident, Work work);
   void runTurn(Runner& me, Lock& lock, Resident& resident, Work work);
   void afterTurn(Runner& me, Lock& lock, Resident& resident);
@@ -154,6 +164,7 @@ class Lane {
   std::vector<std::unique_ptr<ScriptIsolate>> warm_;
   std::vector<std::unique_ptr<Resident>> graveyard_;
   std::deque<uint32_t> ready_;  // residents with work and no turn
+  std::vector<std::vector<uint8_t>> buffers_;  // of events that are over, for those to come
   std::priority_queue<TimerEntry, std::vector<TimerEntry>, std::greater<>> timers_;
   std::unordered_map<uint64_t, wire::Descriptor> blobs_;
   uint64_t nextBlob_ = 1;

@@ -63,6 +63,8 @@ class Exchange {
   // Valid as long as the exchange.
   virtual const RequestHead& head() const = 0;
   virtual const net::Address& remoteAddress() const = 0;
+  // Its IP as text, without a port. Made once per connection; lives as long as that.
+  virtual std::string_view remoteIp() const = 0;
   virtual bool isTls() const = 0;
 
   // Who hears of the rest; borrowed. Must be set before `onRequest` returns, unless the exchange is dead by then.

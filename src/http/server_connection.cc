@@ -30,6 +30,7 @@ std::optional<uint64_t> declaredLength(const HeaderList& headers) {
 ServerConnection::ServerConnection(Server& server, net::Fd socket, const net::Address& remote)
     : server_(server),
       remote_(remote),
+      remoteIp_(remote.ip()),
       decoder_(server.limits_),
       timer_(server.loop_.timers(), [this] { onTimer(); }),
       resume_(server.loop_, [this] { resume(); }) {

@@ -21,6 +21,7 @@ class ServerConnection final : public Exchange, private RequestSink, private net
   // Exchange
   const RequestHead& head() const override { return decoder_.head(); }
   const net::Address& remoteAddress() const override { return remote_; }
+  std::string_view remoteIp() const override { return remoteIp_; }
   bool isTls() const override { return stream_ && stream_->isTls(); }
   void setEvents(ExchangeEvents& events) override { events_ = &events; }
   std::optional<std::span<const std::byte>> takeCompleteBody() override;
@@ -77,6 +78,7 @@ class ServerConnection final : public Exchange, private RequestSink, private net
 
   Server& server_;
   net::Address remote_;
+  const std::string remoteIp_;
   std::unique_ptr<net::Stream> stream_;  // null once closed
   RequestDecoder decoder_;
   std::list<ServerConnection*>* list_ = nullptr;

@@ -5,15 +5,17 @@ namespace weir::wire {
 bool isHeadBlock(std::string_view text) {
   if (text.empty()) return true;
   if (text.size() > Bounds::kHeadBytesMax || text.back() != '\n') return false;
+  // Three searches instead of one loop: the library's run many bytes at a time, and every request pays for this twice.
+  if (std::memchr(text.data(), '\0', text.size()) != nullptr) return false;
+  if (std::memchr(text.data(), '\r', text.size()) != nullptr) return false;
+  const char* at = text.data();
+  const char* const end = at + text.size();
   size_t lines = 0;
-  size_t lineStart = 0;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (c == '\0' || c == '\r') return false;
-    if (c != '\n') continue;
-    if (lines % 2 == 0 && i == lineStart) return false;
+  while (at != end) {
+    const auto* lineEnd = static_cast<const char*>(std::memchr(at, '\n', static_cast<size_t>(end - at)));
+    if (lines % 2 == 0 && lineEnd == at) return false;
     ++lines;
-    lineStart = i + 1;
+    at = lineEnd + 1;
   }
   return lines % 2 == 0 && lines / 2 <= Bounds::kHeaderCountMax;
 }
