@@ -254,9 +254,12 @@ void EdgeLoop::onBatchEnd() {
 bool EdgeLoop::beforeSleep() {
   bool work = false;
   for (uint32_t i = 0; i < options_.engines.size(); ++i) {
+    if (drainEngine(i)) work = true;
+  }
+  // Then: what one engine says may have been answered to another.
+  for (uint32_t i = 0; i < options_.engines.size(); ++i) {
     const auto& link = options_.engines[i];
     if (!link || link->condemned()) continue;
-    if (drainEngine(i)) work = true;
     link->flush();
     if (!link->reader(options_.index).armSleep()) work = !link->condemned() && !link->reader(options_.index).broken() ? true : work;
   }

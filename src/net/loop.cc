@@ -82,10 +82,11 @@ int Loop::timeoutMs(std::chrono::milliseconds waitMax) const {
 }
 
 void Loop::iterate(std::chrono::milliseconds waitMax) {
-  int timeout = timeoutMs(waitMax);
+  bool busy = false;
   std::erase(sleepHooks_, nullptr);
   for (SleepHook* hook : sleepHooks_)
-    if (hook && hook->beforeSleep()) timeout = 0;
+    if (hook && hook->beforeSleep()) busy = true;
+  int timeout = busy ? 0 : timeoutMs(waitMax);  // after the hooks: they may defer work or arm timers
   if (timeout != 0) {
     sleeping_.store(true, std::memory_order_seq_cst);
     if (posted_.load(std::memory_order_seq_cst)) timeout = 0;

@@ -144,6 +144,33 @@ TEST_F(LoopTest, deferredTasksRunOnceAndDroppedOnesNever) {
   EXPECT_EQ(ran, 3);
 }
 
+TEST_F(LoopTest, whatASleepHookDefersOrArmsDoesNotWaitForTheNextWake) {
+  struct Hook final : SleepHook {
+    bool beforeSleep() override {
+      if (before) std::exchange(before, nullptr)();
+      return false;
+    }
+    void afterWake() override {}
+    std::function<void()> before;
+  } hook;
+  loop.addSleepHook(hook);
+  bool late = false;
+  Timer guard(loop.timers(), [&] { late = true; });
+  guard.arm(loop.now() + 3s);
+
+  bool ran = false;
+  DeferredTask task(loop, [&] { ran = true; });
+  hook.before = [&] { task.schedule(); };
+  loop.runOnce(1h);
+  EXPECT_TRUE(ran);
+
+  Timer soon(loop.timers(), [&] { loop.stop(); });
+  hook.before = [&] { soon.arm(loop.now() + 1ms); };
+  loop.run();
+  EXPECT_FALSE(late);
+  loop.removeSleepHook(hook);
+}
+
 TEST_F(LoopTest, disposedObjectsLiveUntilTheIterationEnds) {
   struct Probe {
     explicit Probe(bool& gone) : gone(gone) {}
