@@ -9,13 +9,18 @@ packages=(
   libboost1.81-dev libboost-json1.81-dev libboost-url1.81-dev libssl-dev libseccomp-dev libsqlite3-dev
   libtomlplusplus-dev libcli11-dev libgtest-dev libgmock-dev libbenchmark-dev ca-certificates openssl curl wrk
 )
-# A Node and npm from elsewhere serve as well as Debian's; they only run the package manager and the test drivers.
+# A Node and npm from elsewhere serve as well as Debian's: they only install packages. Everything else is run by the
+# Node that package.json pins (scripts/node).
 command -v npm >/dev/null 2>&1 || packages+=(nodejs npm)
 
+# One query for all of them: this runs at every make.
+declare -A state=()
+while read -r package status; do
+  [ "$status" != installed ] || state[$package]=installed
+done < <(dpkg-query -W -f='${Package} ${db:Status-Status}\n' "${packages[@]}" 2>/dev/null || true)
 missing=()
 for package in "${packages[@]}"; do
-  state=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true)
-  [ "$state" = installed ] || missing+=("$package")
+  [ -n "${state[$package]:-}" ] || missing+=("$package")
 done
 if [ ${#missing[@]} -gt 0 ]; then
   as_root=()

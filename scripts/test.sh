@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Every test: unit and security tests (ctest), worker-side tests and the platform from outside (node's runner).
+# Every test: unit and security tests (ctest), worker-side tests and the platform from outside (Node's runner).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 ctest --test-dir build --output-on-failure -j2
 python3 tests/layout_test.py
-node --test --test-concurrency=1 tests/e2e/*.test.mjs
+scripts/node --test --test-concurrency=1 tests/e2e/*.test.mjs
