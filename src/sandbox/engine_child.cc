@@ -140,6 +140,23 @@ Failure switchUser(const ChildPlan& plan) {
   return failure;
 }
 
+// Whether the user to become can open the plan's files where they are. Without a root that holds them, a folder on the
+// way that is closed to others (/root, say) would leave that user nothing to run.
+Failure reachFiles(const ChildPlan& plan) {
+  if (plan.dropGroups) ::syscall(SYS_setgroups, 0, nullptr);
+  const long gid = ::syscall(SYS_setfsgid, plan.gid);
+  const long uid = ::syscall(SYS_setfsuid, plan.uid);
+  Failure failure;
+  for (size_t i = 0; i < plan.files.size() && failure.error == 0; ++i) {
+    const long file = ::syscall(SYS_openat, AT_FDCWD, plan.files[i].source, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (file < 0) failure = failedAt(ChildStep::kReachFiles, i);
+    if (file >= 0) ::syscall(SYS_close, file);
+  }
+  ::syscall(SYS_setfsuid, uid);
+  ::syscall(SYS_setfsgid, gid);
+  return failure;
+}
+
 long mountCall(const char* source, const char* target, const char* type, unsigned long flags,
                const char* options) {
   return ::syscall(SYS_mount, source, target, type, flags, options);
@@ -324,6 +341,8 @@ const char* childStepText(ChildStep step) {
       return "open_tree of a file for its root";
     case ChildStep::kSwitchUser:
       return "becoming the unprivileged user";
+    case ChildStep::kReachFiles:
+      return "the unprivileged user cannot reach the engine's files";
     case ChildStep::kMakePrivate:
       return "making mounts private";
     case ChildStep::kMountRoot:
@@ -377,9 +396,13 @@ void runChild(const ChildPlan& plan) noexcept {
   Failure userFailure;
   if (userNamespace) userFailure = switchUser(plan);
   if (mountNamespace && rootFailure.error == 0) rootFailure = makeRoot(plan, clones);
-  if (!userNamespace) userFailure = switchUser(plan);
-  if (userFailure.error != 0) reportOutcome(Confinement::kUnprivilegedUser, userFailure);
   const bool ownRoot = mountNamespace && rootFailure.error == 0;
+  if (!userNamespace) {
+    // A user without capabilities who may run the engine is better than one who may not.
+    if (plan.switchUser && !ownRoot) userFailure = reachFiles(plan);
+    if (userFailure.error == 0) userFailure = switchUser(plan);
+  }
+  if (userFailure.error != 0) reportOutcome(Confinement::kUnprivilegedUser, userFailure);
   if (mountNamespace) reportOutcome(Confinement::kMountNamespace, rootFailure);
   closeFrom(kReportDescriptor + 1, ~0U);
 

@@ -65,6 +65,7 @@ enum class ChildStep : uint8_t {
   kDescriptors,
   kOpenFile,
   kSwitchUser,
+  kReachFiles,
   kMakePrivate,
   kMountRoot,
   kMakeDirectory,

@@ -187,11 +187,16 @@ std::string describe(const ChildReport& line) {
   // The step that asks for Landlock says it all when the kernel has none.
   if (line.step == ChildStep::kLandlockRuleset) return text;
   if (line.step == ChildStep::kOpenFile || line.step == ChildStep::kAttachFile ||
-      line.step == ChildStep::kLimit || line.step == ChildStep::kLandlockRule ||
+      line.step == ChildStep::kReachFiles || line.step == ChildStep::kLimit || line.step == ChildStep::kLandlockRule ||
       line.step == ChildStep::kCapabilities) {
     text += " (" + std::to_string(line.index) + ")";
   }
-  return text + ": " + std::strerror(line.error);
+  text += std::string(": ") + std::strerror(line.error);
+  if (line.step == ChildStep::kExec && line.error == EACCES) {
+    text += "; the unprivileged user that engines run as must be able to reach it: move it out of folders that are "
+            "closed to others, such as /root";
+  }
+  return text;
 }
 
 // Reads the child's report until it has become the engine (end of stream), or has failed. An error text if it

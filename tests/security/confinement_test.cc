@@ -18,6 +18,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
+#include <cstring>
 #include <fstream>
 #include <functional>
 #include <map>
@@ -31,6 +32,7 @@ namespace weir::security {
 namespace {
 
 using sandbox::EngineExit;
+using sandbox::EngineFiles;
 using sandbox::EngineImage;
 using sandbox::EngineLaunch;
 using sandbox::EngineProcess;
@@ -524,6 +526,47 @@ bool put(const char* path, const std::string& text) {
   return file.good();
 }
 
+// The engine's files in a folder of their own with these permissions, for users who cannot reach the build's.
+class ImageCopy {
+ public:
+  explicit ImageCopy(mode_t mode) {
+    char directory[] = "/tmp/weir-confinement-XXXXXX";
+    if (::mkdtemp(directory) == nullptr || ::chmod(directory, mode) != 0) ADD_FAILURE() << std::strerror(errno);
+    directory_ = directory;
+    files_ = {.node = copy(WEIR_NODE, "/node", 0755),
+              .addon = copy(WEIR_PROBE, "/probe.node", 0644),
+              .launcher = copy(WEIR_LAUNCHER, "/launcher.cjs", 0644)};
+  }
+  ~ImageCopy() {
+    for (const std::string& file : {files_.node, files_.addon, files_.launcher}) ::unlink(file.c_str());
+    ::rmdir(directory_.c_str());
+  }
+  ImageCopy(const ImageCopy&) = delete;
+  ImageCopy& operator=(const ImageCopy&) = delete;
+  const EngineFiles& files() const { return files_; }
+
+ private:
+  std::string copy(const char* from, const std::string& name, mode_t mode) const {
+    std::ifstream source(from, std::ios::binary);
+    std::ofstream target(directory_ + name, std::ios::binary);
+    target << source.rdbuf();
+    target.close();
+    ::chmod((directory_ + name).c_str(), mode);
+    return directory_ + name;
+  }
+  std::string directory_;
+  EngineFiles files_;
+};
+
+// What a chroot and most containers forbid, and the scenes below are made of.
+bool userNamespacesAreThere() {
+  const pid_t child = ::fork();
+  if (child == 0) ::_exit(::unshare(CLONE_NEWUSER) == 0 ? 0 : 1);
+  int status = 1;
+  ::waitpid(child, &status, 0);
+  return status == 0;
+}
+
 // Into a user namespace that allows no further ones, as `inside`, the only user there is.
 void enterPlaceWithoutUserNamespaces(unsigned inside) {
   const std::string uid = std::to_string(inside) + " " + std::to_string(::geteuid()) + " 1";
@@ -536,6 +579,7 @@ void enterPlaceWithoutUserNamespaces(unsigned inside) {
 }
 
 TEST(Confinement, rootInAContainerWithoutUserNamespacesGetsTheRest) {
+  if (!userNamespacesAreThere()) GTEST_SKIP() << "no user namespace to forbid further ones in: the other tests ran without";
   inChild([] {
     ASSERT_NO_FATAL_FAILURE(enterPlaceWithoutUserNamespaces(0));
     auto engine = start(image(), launchWith("attempts"));
@@ -581,9 +625,12 @@ TEST(Confinement, withoutLandlockTheRootIsUnmountedAltogether) {
 }
 
 TEST(Confinement, withoutDetachedMountsTheEngineStartsInTheOldRoot) {
-  inChild([] {
+  const ImageCopy copy(0755);
+  inChild([&] {
     ASSERT_NO_FATAL_FAILURE(pretendTheKernelHasNo({"open_tree", "mount_setattr", "close_range"}));
-    auto engine = start(image(), launchWith("attempts"));
+    auto loaded = EngineImage::load(copy.files());
+    ASSERT_TRUE(loaded.ok()) << loaded.error().message;
+    auto engine = start(*loaded, launchWith("attempts"));
     ASSERT_NE(engine, nullptr);
     const ProbeRun run = listen(*engine);
     printMissing(run.confinements);
@@ -594,6 +641,7 @@ TEST(Confinement, withoutDetachedMountsTheEngineStartsInTheOldRoot) {
 }
 
 TEST(Confinement, anOrdinaryUserWithoutNamespacesGetsTheRest) {
+  if (!userNamespacesAreThere()) GTEST_SKIP() << "no user namespace to forbid further ones in: holdsWhenThePlatformIsAnOrdinaryUser ran without";
   inChild([] {
     ASSERT_NO_FATAL_FAILURE(enterPlaceWithoutUserNamespaces(1000));
     __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
@@ -623,21 +671,7 @@ TEST(Confinement, anOrdinaryUserWithoutNamespacesGetsTheRest) {
 // can read it.
 TEST(Confinement, holdsWhenThePlatformIsAnOrdinaryUser) {
   if (::geteuid() != 0) GTEST_SKIP() << "this is an ordinary user already: the other tests say it";
-  char directory[] = "/tmp/weir-confinement-XXXXXX";
-  ASSERT_NE(::mkdtemp(directory), nullptr);
-  ASSERT_EQ(::chmod(directory, 0755), 0);
-  const std::string base = directory;
-  auto copy = [&](const char* from, const std::string& to, mode_t mode) {
-    std::ifstream source(from, std::ios::binary);
-    std::ofstream target(base + to, std::ios::binary);
-    target << source.rdbuf();
-    target.close();
-    ::chmod((base + to).c_str(), mode);
-    return base + to;
-  };
-  const std::string node = copy(WEIR_NODE, "/node", 0755);
-  const std::string addon = copy(WEIR_PROBE, "/probe.node", 0644);
-  const std::string launcher = copy(WEIR_LAUNCHER, "/launcher.cjs", 0644);
+  const ImageCopy copy(0755);
   inChild([&] {
     constexpr unsigned kOrdinary = 64123;
     ASSERT_EQ(::syscall(SYS_setgroups, 0, nullptr), 0);
@@ -645,7 +679,7 @@ TEST(Confinement, holdsWhenThePlatformIsAnOrdinaryUser) {
     ASSERT_EQ(::setresuid(kOrdinary, kOrdinary, kOrdinary), 0);
     // Which the change of user took away; without it /proc would not be ours to write the maps to.
     ASSERT_EQ(::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0), 0);
-    auto loaded = EngineImage::load({.node = node, .addon = addon, .launcher = launcher});
+    auto loaded = EngineImage::load(copy.files());
     ASSERT_TRUE(loaded.ok()) << loaded.error().message;
     auto engine = start(*loaded, launchWith("attempts"));
     ASSERT_NE(engine, nullptr);
@@ -653,8 +687,39 @@ TEST(Confinement, holdsWhenThePlatformIsAnOrdinaryUser) {
     printMissing(run.confinements);
     expectAllRefusedAndAllWorking(run);
   });
-  for (const std::string& file : {node, addon, launcher}) ::unlink(file.c_str());
-  ::rmdir(directory);
+}
+
+// A container engine's usual profile: root, and neither user namespaces nor mounts. With its files under a folder like
+// /root, only root can run them; the rest is given up all the same.
+TEST(Confinement, rootThatNobodyElseCanReachTheFilesOfStaysRootWithoutCapabilities) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root to be the one who starts";
+  const ImageCopy copy(0700);
+  inChild([&] {
+    scmp_filter_ctx context = seccomp_init(SCMP_ACT_ALLOW);
+    ASSERT_EQ(seccomp_rule_add(context, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1,
+                               SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_NEWUSER, CLONE_NEWUSER)),
+              0);
+    ASSERT_EQ(seccomp_rule_add(context, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(open_tree), 0), 0);
+    ASSERT_EQ(seccomp_load(context), 0);
+    seccomp_release(context);
+    auto loaded = EngineImage::load(copy.files());
+    ASSERT_TRUE(loaded.ok()) << loaded.error().message;
+    auto engine = start(*loaded, launchWith("attempts"));
+    ASSERT_NE(engine, nullptr);
+    const ProbeRun run = listen(*engine);
+    printMissing(run.confinements);
+    expectAllRefusedAndAllWorking(run);
+    EXPECT_FALSE(run.confinements.active(Confinement::kUserNamespace));
+    EXPECT_FALSE(run.confinements.active(Confinement::kMountNamespace));
+    EXPECT_FALSE(run.confinements.active(Confinement::kUnprivilegedUser));
+    EXPECT_EQ(run.confinements.reason(Confinement::kUnprivilegedUser).find("the unprivileged user cannot reach"), 0u)
+        << run.confinements.reason(Confinement::kUnprivilegedUser);
+    EXPECT_TRUE(run.confinements.active(Confinement::kCapabilities));
+
+    EngineLaunch strict = launchWith("wait");
+    strict.requireSandbox = true;
+    EXPECT_FALSE(EngineProcess::spawn(*loaded, strict).ok());
+  });
 }
 
 }  // namespace
