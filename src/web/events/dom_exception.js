@@ -7,6 +7,7 @@ import {
   captureStackTrace,
   construct,
   defineProperty,
+  deleteProperty,
   setPrototypeOf,
 } from "../core/primordials.js";
 
@@ -70,8 +71,11 @@ export class DOMException {
     } else {
       name = `${options}`;
     }
-    const error = construct(NativeError, [], new.target);
-    new Fields(error, `${message}`, name);
+    const text = `${message}`;
+    // V8 begins a stack with the message that the error was made with, not with what a getter says.
+    const error = construct(NativeError, [text], new.target);
+    deleteProperty(error, "message");
+    new Fields(error, text, name);
     captureStackTrace(error, DOMException);
     if (hasCause) {
       defineProperty(error, "cause", { __proto__: null, value: cause, writable: true, configurable: true });
