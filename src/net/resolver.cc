@@ -106,6 +106,10 @@ std::shared_ptr<Resolver::Query> Resolver::resolve(const std::string& host, Call
     answer(base::Error{"'" + host.substr(0, kHostBytesMax) + "' is not a host name"});
     return query;
   }
+  if (host.ends_with(".invalid")) {  // RFC 6761 §6.4: nobody need be asked
+    answer(base::Error{"'" + host + "' has no address"});
+    return query;
+  }
   if (const auto cached = cache_.find(host); cached != cache_.end() && cached->second.expires > loop_.now()) {
     answer(cached->second.result);
     return query;

@@ -46,6 +46,18 @@ TEST_F(ResolverTest, badNamesFailFromTheLoop) {
   EXPECT_NE(message.find("not a host name"), std::string::npos);
 }
 
+TEST_F(ResolverTest, invalidNamesFailWithoutALookup) {
+  Resolver none(loop, {.threads = 0, .queuedMax = 0});
+  std::string message;
+  const auto query = none.resolve("a.invalid", [&](const base::Result<Addresses>& result) {
+    ASSERT_FALSE(result.ok());
+    message = result.error().message;
+    loop.stop();
+  });
+  loop.run();
+  EXPECT_NE(message.find("has no address"), std::string::npos);
+}
+
 TEST_F(ResolverTest, droppedQueriesAreSilentAndSharedLookupsAnswerTheRest) {
   auto dropped = resolver.resolve("localhost", [](const base::Result<Addresses>&) { FAIL(); });
   const auto kept = resolver.resolve("localhost", [&](const base::Result<Addresses>&) { loop.stop(); });
@@ -55,9 +67,9 @@ TEST_F(ResolverTest, droppedQueriesAreSilentAndSharedLookupsAnswerTheRest) {
 
 TEST_F(ResolverTest, refusesMoreNamesThanMayWait) {
   Resolver none(loop, {.threads = 0, .queuedMax = 1});
-  const auto waits = none.resolve("a.invalid", [](const base::Result<Addresses>&) { FAIL(); });
+  const auto waits = none.resolve("a.test", [](const base::Result<Addresses>&) { FAIL(); });
   std::string message;
-  const auto refused = none.resolve("b.invalid", [&](const base::Result<Addresses>& result) {
+  const auto refused = none.resolve("b.test", [&](const base::Result<Addresses>& result) {
     message = result.error().message;
     loop.stop();
   });
