@@ -27,7 +27,7 @@ route("fixed", () => {
 });
 route("broken", () => new Response(new ReadableStream({ pull(c) { if (this.n) c.error(new Error("x")); else { this.n = 1; c.enqueue(encode("a")); } } })));
 route("text-chunks", () => new Response(new ReadableStream({ start(c) { c.enqueue("no"); c.close(); } })));
-route("redirect", () => Response.redirect("https://self.test/target", 302));
+route("redirect", (request) => Response.redirect(new URL("/target", request.url), 302));
 route("loop", (request) => Response.redirect(request.url));
 route("target", () => new Response("landed"));
 route("pipe", async (request) => fetch(new URL("/stream", request.url)));
@@ -142,8 +142,8 @@ test("redirect modes", async (t) => {
 test("what cannot be fetched", async () => {
   await assertRejects(fetch("ftp://example.com/"), TypeError, "Fetch API cannot load: ftp://example.com/");
   await assertRejects(fetch("nonsense"), TypeError, "Invalid URL: nonsense");
-  const error = await assertRejects(fetch("http://unreachable.invalid/"), Error, "Network connection lost.");
-  assertEquals(error.retryable, true);
+  const unresolved = await fetch("http://unreachable.invalid/");
+  assertEquals([unresolved.status, await unresolved.text()], [530, "error code: 1016\n"]);
 });
 
 test("abort: before, in flight, while the body is read", async (t) => {
@@ -178,8 +178,11 @@ test("a body of another request is refused", async (t) => {
 });
 
 test("a body that fails on the way is an error of the reader", async (t) => {
-  await assertRejects((await fetch(`${t.origin}/broken`)).text(), Error);
-  await assertRejects((await fetch(`${t.origin}/text-chunks`)).text(), Error);
+  // The head may still get out before the connection is cut, or not.
+  const read = async (path) => (await fetch(`${t.origin}/${path}`)).text();
+  const error = await assertRejects(read("broken"), Error, "Network connection lost.");
+  assertEquals(error.retryable, true);
+  await assertRejects(read("text-chunks"), Error, "Network connection lost.");
 });
 
 export { kNotResponse };
