@@ -49,19 +49,6 @@ class EdgeLoop::EngineWake final : public net::FdHandler {
   int descriptor_ = -1;
 };
 
-std::shared_ptr<const sandbox::RunnableVersion> Routes::find(std::string_view authority) const {
-  if (everyHost) return everyHost;
-  const size_t colon = authority.rfind(':');
-  std::string host(colon == std::string_view::npos ? authority : authority.substr(0, colon));
-  std::transform(host.begin(), host.end(), host.begin(), [](unsigned char c) { return std::tolower(c); });
-  for (const std::string& suffix : {"." + subdomain + "." + workersDomain, "." + subdomain + ".workers.dev"}) {
-    if (!host.ends_with(suffix)) continue;
-    const auto at = byScript.find(host.substr(0, host.size() - suffix.size()));
-    return at == byScript.end() ? nullptr : at->second;
-  }
-  return nullptr;
-}
-
 EdgeLoop::EdgeLoop(Options options)
     : options_(std::move(options)), loop_(options_.clock),
       rays_(options_.rayKey, static_cast<uint8_t>(options_.index)), resolver_(loop_, {}) {}

@@ -9,11 +9,11 @@
 #include <map>
 #include <memory>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "sandbox/engine_link.h"
 #include "edge/ray.h"
+#include "edge/routes.h"
 #include "http/client.h"
 #include "http/server.h"
 #include "net/loop.h"
@@ -21,17 +21,6 @@
 #include "observe/sink.h"
 
 namespace weir::edge {
-
-// What a request is routed by: an immutable snapshot, swapped whole.
-struct Routes {
-  std::unordered_map<std::string, std::shared_ptr<const sandbox::RunnableVersion>> byScript;
-  std::string subdomain = "local";
-  std::string workersDomain = "workers.localhost";
-  std::shared_ptr<const sandbox::RunnableVersion> everyHost;  // `weir dev`: the one script; null otherwise
-
-  // The version that answers for a Host header, or null.
-  std::shared_ptr<const sandbox::RunnableVersion> find(std::string_view authority) const;
-};
 
 class Invocation;
 class Subrequest;
