@@ -288,7 +288,8 @@ TEST(Confinement, withoutTheFilterTheOtherLayersHold) {
   expectRefused(
       Confinement::kCapabilities,
       {"mount", "umount", "pivot_root", "chroot", "setns", "sethostname", "make a device", "open by handle",
-       "reboot", "init_module", "set the clock", "setresuid", "setgroups", "socket packet"});
+       "reboot", "init_module", "set the clock", "setgroups", "socket packet"});
+  expectRefused(Confinement::kUnprivilegedUser, {"setresuid"});  // to 0, which root may without any capability
   expectRefused(Confinement::kResourceLimits, {"raise RLIMIT_FSIZE"});
   expectRefused(Confinement::kPidNamespace, {"kill a thread of another process", "read another process"});
   if (run.confinements.active(Confinement::kEmptyRoot) &&
