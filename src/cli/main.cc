@@ -111,17 +111,17 @@ int main(int argc, char** argv) {
   auto started = Platform::start(options, clock);
   if (!started.ok()) return fail(started.error().message);
   Platform& platform = **started;
-  const auto& engine = *platform.engines()[0];
+  const auto engine = platform.engines()[0];
   if (doctor->parsed()) {
-    std::printf("node       %s\nV8         %s\nengine     %s\n\n%s", options.node.c_str(), engine.v8Version().c_str(),
-                options.engineDir.c_str(), engine.confinements().table().c_str());
+    std::printf("node       %s\nV8         %s\nengine     %s\n\n%s", options.node.c_str(), engine.v8Version.c_str(),
+                options.engineDir.c_str(), engine.confinements.table().c_str());
     std::fflush(stdout);
-    _exit(engine.confinements().complete() ? 0 : 1);
+    _exit(engine.confinements.complete() ? 0 : 1);
   }
   const auto status = platform.setScripts(scripts, dev->parsed());
   if (!status.ok()) return fail(status.error().message);
   std::printf("weir %s on http://%s\n", WEIR_VERSION, platform.address().c_str());
-  std::printf("  confinement: %s\n", engine.confinements().summary().c_str());
+  std::printf("  confinement: %s\n", engine.confinements.summary().c_str());
   const std::string port = platform.address().substr(platform.address().rfind(':'));
   for (const auto& script : scripts) {
     if (serve->parsed()) std::printf("  http://%s.local.%s%s/\n", script.name.c_str(), options.workersDomain.c_str(), port.c_str());
@@ -130,8 +130,8 @@ int main(int argc, char** argv) {
 
   std::error_code ignored;
   auto saved = dev->parsed() ? std::filesystem::last_write_time(file, ignored) : std::filesystem::file_time_type{};
-  platform.run(stop, [&] {
-    if (!dev->parsed()) return;
+  weir::net::Timer reload(platform.loop().timers(), [&] {
+    reload.arm(clock.now() + std::chrono::milliseconds(250));
     const auto now = std::filesystem::last_write_time(file, ignored);
     if (ignored || now == saved) return;
     saved = now;
@@ -143,5 +143,7 @@ int main(int argc, char** argv) {
     if (platform.setScripts({*read}, true).ok()) std::printf("reloaded %s\n", file.c_str());
     std::fflush(stdout);
   });
+  if (dev->parsed()) reload.arm(clock.now());
+  platform.run(stop);
   return 0;
 }

@@ -1,6 +1,5 @@
 #include "cli/platform.h"
 
-#include <poll.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -14,7 +13,7 @@ namespace weir::cli {
 namespace {
 
 constexpr std::chrono::milliseconds kDrainMax{10'000};
-constexpr int kFailedStartsMax = 5;
+constexpr std::chrono::milliseconds kSweepEvery{1'000};
 
 std::string versionIdOf(const std::vector<uint8_t>& bundle) {
   uint64_t a = 0xcbf29ce484222325ULL;
@@ -32,17 +31,11 @@ std::string versionIdOf(const std::vector<uint8_t>& bundle) {
 
 }  // namespace
 
-base::Result<std::shared_ptr<sandbox::EngineLink>> Platform::startEngine(uint32_t index) {
-  sandbox::EngineLink::Options options{*image_, baseSnapshot_, {}, index, static_cast<uint32_t>(options_.loops), 1024, options_.requireSandbox};
-  std::string flags = WEIR_V8_FLAGS;
-  size_t from = 0;
-  while (from < flags.size()) {
-    const size_t end = std::min(flags.find(' ', from), flags.size());
-    options.nodeFlags.push_back(flags.substr(from, end - from));
-    from = end + 1;
-  }
-  return sandbox::EngineLink::start(options);
-}
+Platform::Platform(const PlatformOptions& options, const base::Clock& clock)
+    : options_(options), clock_(clock), loop_(clock), sweepTimer_(loop_.timers(), [this] {
+        supervisor_->drop(versions_.takeUnused());
+        sweepTimer_.arm(clock_.now() + kSweepEvery);
+      }) {}
 
 base::Result<std::unique_ptr<Platform>> Platform::start(const PlatformOptions& given, const base::Clock& clock) {
   auto self = std::unique_ptr<Platform>(new Platform(given, clock));
@@ -50,58 +43,74 @@ base::Result<std::unique_ptr<Platform>> Platform::start(const PlatformOptions& g
   const uint32_t cores = std::max(1u, std::thread::hardware_concurrency());
   if (options.engines == 0) options.engines = cores;
   if (options.loops == 0) options.loops = std::min(cores, 16u);
+  for (const auto step : {&Platform::openData, &Platform::startEngines, &Platform::openLoops}) {
+    if (auto status = (*self.*step)(); !status.ok()) return status.error();
+  }
+  self->sweepTimer_.arm(clock.now() + kSweepEvery);
+  return self;
+}
 
-  const auto address = net::Address::parse(options.edge);
-  if (!address.ok()) return base::Error{"--edge " + options.edge + ": " + address.error().message};
+base::Status Platform::openData() {
   std::error_code error;
-  std::filesystem::create_directories(options.data, error);
-  if (error) return base::Error{"--data " + options.data + ": " + error.message() + "; name a directory that can be written"};
-  logs::TraceWriterOptions traceOptions;
-  traceOptions.directory = options.data;
-  traceOptions.lanes = options.loops;
-  auto traces = logs::TraceWriter::open(traceOptions);
+  std::filesystem::create_directories(options_.data, error);
+  if (error) return base::Error{"--data " + options_.data + ": " + error.message() + "; name a directory that can be written"};
+  logs::TraceWriterOptions options;
+  options.directory = options_.data;
+  options.lanes = options_.loops;
+  auto traces = logs::TraceWriter::open(options);
   if (!traces.ok()) return traces.error();
-  self->traces_ = std::move(traces).value();
+  traces_ = std::move(traces).value();
+  metrics_ = std::make_unique<logs::Metrics>(options_.loops);
+  sinks_ = {traces_.get(), metrics_.get()};
+  if (options_.extraSink != nullptr) sinks_.push_back(options_.extraSink);
+  std::vector<observe::Sink*> all = sinks_;
+  all.push_back(&log_);
+  facts_ = std::make_unique<observe::FanOut>(all);
+  return base::Nothing{};
+}
 
+base::Status Platform::startEngines() {
   const auto absolute = [](const std::string& path) { return std::filesystem::absolute(path).string(); };
-  auto image = sandbox::EngineImage::load({absolute(options.node), absolute(options.engineDir + "/weir_engine.node"),
-                                           absolute(options.engineDir + "/launcher.cjs")});
+  auto image = sandbox::EngineImage::load({absolute(options_.node), absolute(options_.engineDir + "/weir_engine.node"),
+                                           absolute(options_.engineDir + "/launcher.cjs")});
   if (!image.ok()) return base::Error{"the engine cannot be loaded: " + image.error().message + "; run make, or name the host with --node"};
-  self->image_ = std::make_unique<sandbox::EngineImage>(std::move(image).value());
-  std::ifstream in(options.engineDir + "/base.snapshot", std::ios::binary);
+  image_ = std::make_unique<sandbox::EngineImage>(std::move(image).value());
+  std::ifstream in(options_.engineDir + "/base.snapshot", std::ios::binary);
   const std::string snapshot((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
   if (snapshot.empty()) return base::Error{"the engine's start-up snapshot is missing: run make"};
   auto blob = wire::makeSealedBlob("base-snapshot", {reinterpret_cast<const std::byte*>(snapshot.data()), snapshot.size()});
   if (!blob.ok()) return blob.error();
-  self->baseSnapshot_ = std::move(blob).value();
+  baseSnapshot_ = std::move(blob).value();
 
-  for (uint32_t i = 0; i < options.engines; ++i) {
-    auto link = self->startEngine(i);
-    if (!link.ok()) return link.error();
-    self->engines_.push_back(std::move(link).value());
+  sandbox::EngineLink::Options engine{*image_, baseSnapshot_, {}, 0, options_.loops, options_.engineMemoryMb, options_.requireSandbox};
+  const std::string_view flags = WEIR_V8_FLAGS;
+  for (size_t from = 0; from < flags.size();) {
+    const size_t end = std::min(flags.find(' ', from), flags.size());
+    engine.nodeFlags.emplace_back(flags.substr(from, end - from));
+    from = end + 1;
   }
-  self->failedStarts_.resize(options.engines);
+  auto supervisor = sandbox::Supervisor::start(loop_, {engine, options_.engines, options_.supervision, *facts_, *this});
+  if (!supervisor.ok()) return supervisor.error();
+  supervisor_ = std::move(supervisor).value();
+  return base::Nothing{};
+}
 
+base::Status Platform::openLoops() {
+  const auto address = net::Address::parse(options_.edge);
+  if (!address.ok()) return base::Error{"--edge " + options_.edge + ": " + address.error().message};
   edge::RaySource::Key key{};
   if (getrandom(key.data(), sizeof key, 0) != sizeof key) return base::Error{"the system has no randomness"};
-  for (uint32_t i = 0; i < options.loops; ++i) {
-    edge::EdgeLoop::Options loop{i, i == 0 ? *address : self->loops_[0]->address(), key, clock, {self->traces_.get()}, {}, {}, {}};
-    if (options.extraSink != nullptr) loop.sinks.push_back(options.extraSink);
-    loop.engines = self->engines_;
+  for (uint32_t i = 0; i < options_.loops; ++i) {
     auto routes = std::make_shared<edge::Routes>();
-    routes->workersDomain = options.workersDomain;
-    loop.routes = routes;
-    loop.onVersionEffect = [](uint32_t, const wire::Effect& effect) {
-      if (const auto* failed = std::get_if<wire::VersionFailed>(&effect)) {
-        std::fprintf(stderr, "weir: a script did not start: %.*s\n", static_cast<int>(failed->message.size()), failed->message.data());
-      }
-    };
+    routes->workersDomain = options_.workersDomain;
+    edge::EdgeLoop::Options loop{i, i == 0 ? *address : loops_[0]->address(), key, clock_, sinks_, supervisor_->engines(), routes,
+                                 [this, i](const auto& link, const wire::Effect& effect) { onEngineEffect(i, link, effect); }};
     auto opened = edge::EdgeLoop::open(std::move(loop));
-    if (!opened.ok()) return base::Error{"--edge " + options.edge + ": " + opened.error().message + "; stop what uses the port, or choose another with --edge"};
-    self->loops_.push_back(std::move(opened).value());
+    if (!opened.ok()) return base::Error{"--edge " + options_.edge + ": " + opened.error().message + "; stop what uses the port, or choose another with --edge"};
+    loops_.push_back(std::move(opened).value());
   }
-  for (auto& loop : self->loops_) self->threads_.emplace_back([&loop = *loop] { loop.run(); });
-  return self;
+  for (auto& loop : loops_) threads_.emplace_back([&loop = *loop] { loop.run(); });
+  return base::Nothing{};
 }
 
 Platform::~Platform() {
@@ -109,7 +118,46 @@ Platform::~Platform() {
     if (thread.joinable()) thread.join();
   }
   loops_.clear();
-  engines_.clear();
+  supervisor_.reset();
+}
+
+void Platform::useEngine(uint32_t slot, std::shared_ptr<sandbox::EngineLink> link) {
+  for (auto& loop : loops_) loop->useEngine(slot, link);
+}
+
+void Platform::loseEngine(std::shared_ptr<sandbox::EngineLink> link) {
+  for (auto& loop : loops_) loop->loseEngine(link);
+}
+
+void Platform::onEngineEffect(uint32_t loop, const std::shared_ptr<sandbox::EngineLink>& link, const wire::Effect& effect) {
+  const auto report = [&](wire::VersionId number, auto&& fact, auto method) {
+    const auto version = versions_.find(number);
+    if (!version) return;
+    fact.script = version->script;
+    fact.version = version->id;
+    (facts_.get()->*method)(loop, fact);
+  };
+  if (const auto* started = std::get_if<wire::IsolateStarted>(&effect)) {
+    observe::IsolateStarted fact;
+    fact.engine = link->index();
+    fact.source = started->source;
+    fact.startupUs = started->startupUs;
+    report(started->version, fact, &observe::Sink::isolateStarted);
+  } else if (const auto* ended = std::get_if<wire::IsolateEnded>(&effect)) {
+    observe::IsolateEnded fact;
+    fact.engine = link->index();
+    fact.reason = ended->reason;
+    report(ended->version, fact, &observe::Sink::isolateEnded);
+    if (ended->reason == wire::IsolateEnd::kParked) supervisor_->threadLost(link);
+  } else if (const auto* failed = std::get_if<wire::VersionFailed>(&effect)) {
+    observe::VersionFailed fact;
+    fact.failure = failed->failure;
+    fact.message = failed->message;
+    fact.file = failed->file;
+    fact.line = failed->line;
+    fact.column = failed->column;
+    report(failed->version, fact, &observe::Sink::versionFailed);
+  }
 }
 
 std::string Platform::address() const { return loops_[0]->address().format(); }
@@ -138,6 +186,7 @@ base::Status Platform::setScripts(const std::vector<ScriptConfig>& scripts, bool
     version->script = script.name;
     version->id = versionIdOf(bytes);
     version->bundleBlob = std::move(blob).value();
+    versions_.add(version);
     routes->byScript[script.name] = version;
     if (everyHost) routes->everyHost = version;
   }
@@ -145,41 +194,38 @@ base::Status Platform::setScripts(const std::vector<ScriptConfig>& scripts, bool
   return base::Nothing{};
 }
 
-void Platform::superviseOnce() {
-  for (uint32_t i = 0; i < engines_.size(); ++i) {
-    auto& link = engines_[i];
-    if (link) {
-      link->process().drainOutput([&](std::string_view line) {
-        std::fprintf(stderr, "engine %u: %.*s\n", i, static_cast<int>(line.size()), line.data());
-      });
-      const auto exit = link->process().reap();
-      if (!exit) continue;
-      std::fprintf(stderr, "weir: engine %u %s; starting another\n", i, exit->text().c_str());
+void Platform::run(int stopDescriptor) {
+  class Stop final : public net::FdHandler {
+   public:
+    Stop(net::Loop& loop, int fd, std::function<void()> then) : loop_(loop), fd_(fd), then_(std::move(then)) {
+      loop_.watch(fd_, EPOLLIN, *this);
     }
-    auto fresh = startEngine(i);
-    if (fresh.ok()) {
-      failedStarts_[i] = 0;
-      link = std::move(fresh).value();
-    } else {
-      if (++failedStarts_[i] <= kFailedStartsMax) std::fprintf(stderr, "weir: %s\n", fresh.error().message.c_str());
-      link = nullptr;
+    ~Stop() { unwatch(); }
+    void unwatch() {
+      if (fd_ >= 0) loop_.unwatch(fd_, *this);
+      fd_ = -1;
     }
-    for (auto& loop : loops_) loop->replaceEngine(i, link);
-  }
-}
+    void onReady(uint32_t) override {
+      unwatch();
+      then_();
+    }
 
-void Platform::run(int stopDescriptor, const std::function<void()>& onTick) {
-  for (;;) {
-    std::vector<pollfd> waits{{stopDescriptor, POLLIN, 0}};
-    for (const auto& link : engines_) {
-      if (link) waits.push_back({link->process().pidfd(), POLLIN, 0});
+   private:
+    net::Loop& loop_;
+    int fd_;
+    std::function<void()> then_;
+  };
+  size_t running = loops_.size();
+  Stop stop(loop_, stopDescriptor, [&] {
+    for (auto& loop : loops_) {
+      loop->drain(kDrainMax, [&] {
+        loop_.post([&] {
+          if (--running == 0) loop_.stop();
+        });
+      });
     }
-    poll(waits.data(), waits.size(), 250);
-    if ((waits[0].revents & POLLIN) != 0) break;
-    superviseOnce();
-    if (onTick) onTick();
-  }
-  for (auto& loop : loops_) loop->drain(kDrainMax);
+  });
+  loop_.run();
   for (auto& thread : threads_) thread.join();
 }
 

@@ -1,6 +1,7 @@
-// Platform: the concrete parts, built and wired: engines, loops, sinks. The supervisor of engines is here.
+// Platform: the concrete parts, built and wired: engines, loops, sinks.
 //
-// Threads: made and run on the main thread, which starts engines and restarts them; each loop has a thread of its own.
+// Threads: made and run on the main thread, which is the supervisor's: engines live as long as it. Each loop has a thread
+// of its own.
 #pragma once
 
 #include <functional>
@@ -10,9 +11,12 @@
 #include <vector>
 
 #include "cli/config.h"
+#include "cli/operator_log.h"
 #include "edge/edge_loop.h"
 #include "logs/metrics.h"
 #include "logs/trace_writer.h"
+#include "sandbox/supervisor.h"
+#include "sandbox/version_table.h"
 
 namespace weir::cli {
 
@@ -25,38 +29,51 @@ struct PlatformOptions {
   bool requireSandbox = false;
   std::string node;       // host executable
   std::string engineDir;  // addon, launcher and base snapshot
+  uint32_t engineMemoryMb = 1024;  // an engine's isolates are evicted above it
+  sandbox::SupervisorLimits supervision;
   observe::Sink* extraSink = nullptr;  // borrowed
 };
 
-class Platform {
+class Platform final : private sandbox::EngineUsers {
  public:
   static base::Result<std::unique_ptr<Platform>> start(const PlatformOptions& options, const base::Clock& clock);
   ~Platform();
 
   std::string address() const;
-  const std::vector<std::shared_ptr<sandbox::EngineLink>>& engines() const { return engines_; }
+  std::vector<sandbox::EngineStatus> engines() const { return supervisor_->status(); }
+  // The main thread's, which `run` runs.
+  net::Loop& loop() { return loop_; }
 
   // Routes to these scripts from now on; in-flight requests finish on what they started with.
   base::Status setScripts(const std::vector<ScriptConfig>& scripts, bool everyHost);
 
-  // Supervises until `stopDescriptor` is readable, then drains. `onTick` is called about once a second, and soon after
-  // `wake` descriptors become readable.
-  void run(int stopDescriptor, const std::function<void()>& onTick);
+  // Until `stopDescriptor` is readable; then drains.
+  void run(int stopDescriptor);
 
  private:
-  Platform(const PlatformOptions& options, const base::Clock& clock) : options_(options), clock_(clock) {}
-  base::Result<std::shared_ptr<sandbox::EngineLink>> startEngine(uint32_t index);
-  void superviseOnce();
+  Platform(const PlatformOptions& options, const base::Clock& clock);
+  base::Status openData();
+  base::Status startEngines();
+  base::Status openLoops();
+  void useEngine(uint32_t slot, std::shared_ptr<sandbox::EngineLink> link) override;
+  void loseEngine(std::shared_ptr<sandbox::EngineLink> link) override;
+  void onEngineEffect(uint32_t loop, const std::shared_ptr<sandbox::EngineLink>& link, const wire::Effect& effect);
 
   PlatformOptions options_;
   const base::Clock& clock_;
+  net::Loop loop_;
+  OperatorLog log_;
+  std::unique_ptr<logs::Metrics> metrics_;
+  std::unique_ptr<logs::TraceWriter> traces_;
+  std::vector<observe::Sink*> sinks_;  // of invocations
+  std::unique_ptr<observe::FanOut> facts_;  // of everything else
   std::unique_ptr<sandbox::EngineImage> image_;
   wire::Descriptor baseSnapshot_;
-  std::unique_ptr<logs::TraceWriter> traces_;
-  std::vector<std::shared_ptr<sandbox::EngineLink>> engines_;
+  sandbox::VersionTable versions_;
+  std::unique_ptr<sandbox::Supervisor> supervisor_;
   std::vector<std::unique_ptr<edge::EdgeLoop>> loops_;
   std::vector<std::thread> threads_;
-  std::vector<int> failedStarts_;
+  net::Timer sweepTimer_;  // of versions that nobody holds
   uint64_t nextVersion_ = 1;
 };
 

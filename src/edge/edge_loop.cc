@@ -24,31 +24,6 @@ uint64_t mix(uint64_t x) {
 
 }  // namespace
 
-// The loop's end of one engine: its eventfd.
-class EdgeLoop::EngineWake final : public net::FdHandler {
- public:
-  EngineWake(EdgeLoop& owner, uint32_t index) : owner_(owner), index_(index) {}
-  void watch(const std::shared_ptr<sandbox::EngineLink>& link) {
-    unwatch();
-    descriptor_ = link->wakeDescriptor(owner_.options_.index);
-    owner_.loop_.watch(descriptor_, EPOLLIN, *this);
-  }
-  void unwatch() {
-    if (descriptor_ >= 0) owner_.loop_.unwatch(descriptor_, *this);
-    descriptor_ = -1;
-  }
-  void onReady(uint32_t) override {
-    uint64_t count = 0;
-    if (::read(descriptor_, &count, sizeof count) < 0) {}
-    owner_.drainEngine(index_);
-  }
-
- private:
-  EdgeLoop& owner_;
-  const uint32_t index_;
-  int descriptor_ = -1;
-};
-
 EdgeLoop::EdgeLoop(Options options)
     : options_(std::move(options)), loop_(options_.clock),
       rays_(options_.rayKey, static_cast<uint8_t>(options_.index)), resolver_(loop_, {}) {}
@@ -64,10 +39,11 @@ base::Result<std::unique_ptr<EdgeLoop>> EdgeLoop::open(Options options) {
   auto opened = http::Server::open(self->loop_, server, *self);
   if (!opened.ok()) return opened.error();
   self->server_ = std::move(opened).value();
-  for (uint32_t i = 0; i < self->options_.engines.size(); ++i) {
-    self->wakes_.push_back(std::make_unique<EngineWake>(*self, i));
-    if (self->options_.engines[i]) self->wakes_[i]->watch(self->options_.engines[i]);
+  self->slotSeats_.resize(self->options_.engines.size());
+  for (uint32_t slot = 0; slot < self->options_.engines.size(); ++slot) {
+    if (self->options_.engines[slot]) self->addSeat(slot, self->options_.engines[slot]);
   }
+  self->options_.engines.clear();
   self->loop_.addBatchHook(*self);
   self->loop_.addSleepHook(*self);
   return self;
@@ -76,39 +52,54 @@ base::Result<std::unique_ptr<EdgeLoop>> EdgeLoop::open(Options options) {
 EdgeLoop::~EdgeLoop() {
   server_.reset();
   slots_.clear();
-  for (auto& wake : wakes_) wake->unwatch();
+  seats_.clear();
   loop_.removeBatchHook(*this);
   loop_.removeSleepHook(*this);
 }
 
-void EdgeLoop::replaceEngine(uint32_t index, std::shared_ptr<sandbox::EngineLink> link) {
-  loop_.post([this, index, link = std::move(link)] {
-    drainEngine(index);  // what it said before it died still counts
-    loseEngine(index);
-    wakes_[index]->unwatch();  // before the old link goes, which closes the descriptor
-    options_.engines[index] = link;
-    if (link) wakes_[index]->watch(link);
+void EdgeLoop::useEngine(uint32_t slot, std::shared_ptr<sandbox::EngineLink> link) {
+  loop_.post([this, slot, link = std::move(link)] {
+    if (slotSeats_.size() <= slot) slotSeats_.resize(slot + 1);
+    if (EngineSeat* before = slotSeats_[slot]) before->leave();
+    slotSeats_[slot] = nullptr;
+    if (link) addSeat(slot, link);
   });
+}
+
+void EdgeLoop::addSeat(uint32_t slot, std::shared_ptr<sandbox::EngineLink> link) {
+  seats_.push_back(std::make_unique<EngineSeat>(loop_, options_.index, std::move(link), [this](EngineSeat& seat) { drainEngine(seat); }));
+  slotSeats_[slot] = seats_.back().get();
+}
+
+void EdgeLoop::loseEngine(std::shared_ptr<sandbox::EngineLink> link) {
+  loop_.post([this, link = std::move(link)] { loseSeat(*link); });
 }
 
 void EdgeLoop::setRoutes(std::shared_ptr<const Routes> routes) {
   loop_.post([this, routes = std::move(routes)] { options_.routes = routes; });
 }
 
-void EdgeLoop::drain(std::chrono::milliseconds bound) {
-  loop_.post([this, bound] { server_->drain(bound, [this] { loop_.stop(); }); });
+void EdgeLoop::drain(std::chrono::milliseconds bound, std::function<void()> onEnd) {
+  loop_.post([this, bound, onEnd = std::move(onEnd)] {
+    server_->drain(bound, [this, onEnd] {
+      loop_.stop();
+      onEnd();
+    });
+  });
 }
 
-uint32_t EdgeLoop::engineFor(const sandbox::RunnableVersion& version) const {
-  // Rendezvous hashing: an engine that goes moves only its own versions.
-  uint32_t best = 0;
+EngineSeat* EdgeLoop::seatFor(const sandbox::RunnableVersion& version) const {
+  // Rendezvous hashing: an engine that goes moves only its own versions. One that is to be replaced comes last.
+  EngineSeat* best = nullptr;
   uint64_t bestScore = 0;
-  for (uint32_t i = 0; i < options_.engines.size(); ++i) {
-    if (!options_.engines[i]) continue;
-    const uint64_t score = mix(version.number.value * 0x9e3779b97f4a7c15ULL + i + 1) | 1;
+  for (uint32_t slot = 0; slot < slotSeats_.size(); ++slot) {
+    EngineSeat* const seat = slotSeats_[slot];
+    if (seat == nullptr || seat->link->condemned()) continue;
+    uint64_t score = mix(version.number.value * 0x9e3779b97f4a7c15ULL + slot + 1) | (uint64_t{1} << 63);
+    if (seat->link->retiring()) score >>= 1;
     if (score > bestScore) {
       bestScore = score;
-      best = i;
+      best = seat;
     }
   }
   return best;
@@ -140,9 +131,9 @@ void EdgeLoop::onRequest(http::Exchange& exchange) {
     free_.pop_back();
   }
   generation_ = (generation_ + 1) & 0xffffff;
-  const uint32_t engine = engineFor(*version);
+  EngineSeat* const seat = seatFor(*version);
   auto& invocation = slots_[slot];
-  invocation = std::make_unique<Invocation>(*this, wire::InvocationId::make(options_.index, generation_, slot), engine, std::move(version));
+  invocation = std::make_unique<Invocation>(*this, wire::InvocationId::make(options_.index, generation_, slot), seat, std::move(version));
   ++inFlight_;
   invocation->start(exchange, ray);
 }
@@ -177,10 +168,10 @@ void EdgeLoop::respondWithPage(http::Exchange& exchange, uint16_t code, const Ra
   if (!exchange.respond(page.status, headers, page.body)) exchange.abort();
 }
 
-Invocation* EdgeLoop::find(wire::InvocationId id, uint32_t engine) {
+Invocation* EdgeLoop::find(wire::InvocationId id, const EngineSeat& seat) {
   if (id.loop() != options_.index || id.slot() >= slots_.size()) return nullptr;
   Invocation* invocation = slots_[id.slot()].get();
-  return invocation != nullptr && invocation->id() == id && invocation->engine() == engine ? invocation : nullptr;
+  return invocation != nullptr && invocation->id() == id && invocation->isOn(&seat) ? invocation : nullptr;
 }
 
 void EdgeLoop::release(Invocation& invocation) {
@@ -191,72 +182,73 @@ void EdgeLoop::release(Invocation& invocation) {
   loop_.dispose(std::move(slots_[slot]));  // a frame below may stand in it
 }
 
-void EdgeLoop::onEffect(uint32_t engine, wire::Bytes bytes) {
+void EdgeLoop::onEffect(EngineSeat& seat, wire::Bytes bytes) {
   bool legal = false;
   const bool decoded = wire::decodeTo<wire::Effect>(bytes, [&](const auto& effect) {
     legal = true;
     if constexpr (requires { effect.invocation; }) {
       // An invocation that is over may still be spoken of: the two sides cross.
-      if (Invocation* invocation = find(effect.invocation, engine)) legal = invocation->on(effect);
+      if (Invocation* invocation = find(effect.invocation, seat)) legal = invocation->on(effect);
       else if (effect.invocation.loop() != options_.index) legal = false;
-    } else if (options_.onVersionEffect) {
-      options_.onVersionEffect(engine, wire::Effect(effect));
+    } else if (options_.onEngineEffect) {
+      options_.onEngineEffect(seat.link, wire::Effect(effect));
     }
   });
-  if (!decoded || !legal) options_.engines[engine]->condemn();
+  if (!decoded || !legal) seat.link->condemn();
 }
 
-bool EdgeLoop::drainEngine(uint32_t index) {
-  const auto link = options_.engines[index];
-  if (!link) return false;
-  auto& reader = link->reader(options_.index);
+bool EdgeLoop::drainEngine(EngineSeat& seat) {
+  auto& link = *seat.link;
   int count = 0;
-  for (; count < kEffectsPerLook && !link->condemned(); ++count) {
-    const auto record = reader.peek();
+  for (; count < kEffectsPerLook && link.believed(); ++count) {
+    const auto record = seat.reader.peek();
     if (!record) break;
     if (record->size() > wire::Bounds::kMessageBytesMax) {
-      link->condemn();
+      link.condemn();
       break;
     }
     record_.assign(record->begin(), record->end());
-    reader.pop();
-    onEffect(index, record_);
+    seat.reader.pop();
+    onEffect(seat, record_);
   }
-  if (reader.broken()) link->condemn();
+  if (seat.reader.broken()) link.condemn();
   return count == kEffectsPerLook;
 }
 
-void EdgeLoop::loseEngine(uint32_t index) {
+void EdgeLoop::loseSeat(sandbox::EngineLink& link) {
+  const auto at = std::find_if(seats_.begin(), seats_.end(), [&](const auto& seat) { return seat->link.get() == &link; });
+  if (at == seats_.end()) return;
+  while (drainEngine(**at)) {}  // what it said before it died still counts
+  const std::unique_ptr<EngineSeat> seat = std::move(*at);
+  seats_.erase(at);
+  std::replace(slotSeats_.begin(), slotSeats_.end(), seat.get(), static_cast<EngineSeat*>(nullptr));
+  uint32_t lost = 0;
   for (size_t i = 0; i < slots_.size(); ++i) {
-    if (slots_[i] && slots_[i]->engine() == index) slots_[i]->lose(wire::Outcome::kInternalError);
+    if (!slots_[i] || !slots_[i]->isOn(seat.get())) continue;
+    if (slots_[i]->lose(wire::Outcome::kInternalError)) ++lost;
   }
+  seat->lose(lost);
 }
 
 void EdgeLoop::onBatchEnd() {
-  for (const auto& link : options_.engines) {
-    if (link) link->flush();
-  }
+  for (const auto& seat : seats_) seat->link->flush();
 }
 
 bool EdgeLoop::beforeSleep() {
   bool work = false;
-  for (uint32_t i = 0; i < options_.engines.size(); ++i) {
-    if (drainEngine(i)) work = true;
+  for (const auto& seat : seats_) {
+    if (seat->link->believed() && drainEngine(*seat)) work = true;
   }
   // Then: what one engine says may have been answered to another.
-  for (uint32_t i = 0; i < options_.engines.size(); ++i) {
-    const auto& link = options_.engines[i];
-    if (!link || link->condemned()) continue;
-    link->flush();
-    if (!link->reader(options_.index).armSleep()) work = !link->condemned() && !link->reader(options_.index).broken() ? true : work;
+  for (const auto& seat : seats_) {
+    seat->link->flush();
+    if (seat->link->believed() && !seat->reader.armSleep() && !seat->reader.broken()) work = true;
   }
   return work;
 }
 
 void EdgeLoop::afterWake() {
-  for (const auto& link : options_.engines) {
-    if (link) link->reader(options_.index).disarmSleep();
-  }
+  for (const auto& seat : seats_) seat->reader.disarmSleep();
 }
 
 }  // namespace weir::edge

@@ -1,7 +1,7 @@
 // EdgeLoop: the data plane of one thread. Requests come in over HTTP, become invocations on an engine, and go out as
 // responses, error pages and trace records.
 //
-// Threads: everything on the loop's thread, but for `replaceEngine`, `setRoutes` and `drain`, which post to it.
+// Threads: everything on the loop's thread, but for `useEngine`, `loseEngine`, `setRoutes` and `drain`, which post to it.
 #pragma once
 
 #include <atomic>
@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "sandbox/engine_link.h"
+#include "edge/engine_seat.h"
 #include "edge/ray.h"
 #include "edge/routes.h"
 #include "http/client.h"
@@ -33,10 +33,10 @@ class EdgeLoop final : private http::RequestHandler, private net::BatchHook, pri
     RaySource::Key rayKey{};
     const base::Clock& clock;
     std::vector<observe::Sink*> sinks;  // borrowed; outlive the loop
-    std::vector<std::shared_ptr<sandbox::EngineLink>> engines;
+    std::vector<std::shared_ptr<sandbox::EngineLink>> engines;  // one per slot
     std::shared_ptr<const Routes> routes;
-    // Version-level effects of an engine: start-up failures and the like. Called on this loop's thread.
-    std::function<void(uint32_t engine, const wire::Effect&)> onVersionEffect;
+    // Effects that are of no invocation: of a version or the engine. Called on this loop's thread.
+    std::function<void(const std::shared_ptr<sandbox::EngineLink>&, const wire::Effect&)> onEngineEffect;
   };
 
   // Listens at once; `run` serves.
@@ -46,16 +46,18 @@ class EdgeLoop final : private http::RequestHandler, private net::BatchHook, pri
   void run() { loop_.run(); }
   const net::Address& address() const { return server_->address(); }
 
-  // Any thread. In-flight invocations of the engine it replaces end with internalError.
-  void replaceEngine(uint32_t index, std::shared_ptr<sandbox::EngineLink> link);
+  // Any thread. New invocations of the slot go to this engine, null: to those of other slots. What runs on the engine
+  // before goes on there.
+  void useEngine(uint32_t slot, std::shared_ptr<sandbox::EngineLink> link);
+  // Any thread. The engine has ended: its invocations end with internalError.
+  void loseEngine(std::shared_ptr<sandbox::EngineLink> link);
   void setRoutes(std::shared_ptr<const Routes> routes);
-  // Stops accepting, finishes what runs for at most `bound`, then ends `run`.
-  void drain(std::chrono::milliseconds bound);
+  // Stops accepting, finishes what runs for at most `bound`, then ends `run` and says so on its thread.
+  void drain(std::chrono::milliseconds bound, std::function<void()> onEnd);
 
  private:
   friend class Invocation;
   friend class Subrequest;
-  class EngineWake;
 
   explicit EdgeLoop(Options options);
   void onRequest(http::Exchange& exchange) override;
@@ -64,13 +66,15 @@ class EdgeLoop final : private http::RequestHandler, private net::BatchHook, pri
   bool beforeSleep() override;
   void afterWake() override;
 
-  bool drainEngine(uint32_t index);
-  void onEffect(uint32_t engine, wire::Bytes bytes);
-  void loseEngine(uint32_t index);
-  Invocation* find(wire::InvocationId id, uint32_t engine);
+  void addSeat(uint32_t slot, std::shared_ptr<sandbox::EngineLink> link);
+  bool drainEngine(EngineSeat& seat);
+  void onEffect(EngineSeat& seat, wire::Bytes bytes);
+  void loseSeat(sandbox::EngineLink& link);
+  Invocation* find(wire::InvocationId id, const EngineSeat& seat);
   void release(Invocation& invocation);
   void respondWithPage(http::Exchange& exchange, uint16_t code, const Ray& ray);
-  uint32_t engineFor(const sandbox::RunnableVersion& version) const;
+  // The engine for a new invocation, or null when no slot has one.
+  EngineSeat* seatFor(const sandbox::RunnableVersion& version) const;
 
   Options options_;
   net::Loop loop_;
@@ -79,7 +83,8 @@ class EdgeLoop final : private http::RequestHandler, private net::BatchHook, pri
   std::unique_ptr<net::TlsClientContext> tls_;
   std::unique_ptr<http::Client> client_;
   std::unique_ptr<http::Server> server_;
-  std::vector<std::unique_ptr<EngineWake>> wakes_;
+  std::vector<std::unique_ptr<EngineSeat>> seats_;  // every engine that may still speak
+  std::vector<EngineSeat*> slotSeats_;              // by slot: where new invocations go; null: none
   std::vector<std::unique_ptr<Invocation>> slots_;
   std::vector<uint32_t> free_;
   std::vector<uint8_t> record_;  // a private copy of the effect being handled

@@ -12,9 +12,9 @@ constexpr size_t kCallsMax = 64;  // open at a time
 
 }  // namespace
 
-Invocation::Invocation(EdgeLoop& loop, wire::InvocationId id, uint32_t engine,
+Invocation::Invocation(EdgeLoop& loop, wire::InvocationId id, EngineSeat* seat,
                        std::shared_ptr<const sandbox::RunnableVersion> version)
-    : loop_(loop), id_(id), engine_(engine), version_(std::move(version)) {}
+    : loop_(loop), id_(id), seat_(seat), version_(std::move(version)) {}
 
 Invocation::~Invocation() = default;
 
@@ -50,8 +50,9 @@ void Invocation::start(http::Exchange& exchange, const Ray& ray) {
     if (request.framing == http::Framing::kLength) event.bodyLength = request.contentLength;
   }
   exchange.setEvents(*this);
-  const auto& link = loop_.options_.engines[engine_];
-  if (!link || !link->ensureLoaded(*version_) || !link->send(event)) settle(wire::Outcome::kDaemonDown, 0);
+  if (seat_ == nullptr) return settle(wire::Outcome::kDaemonDown, 0);
+  seat_->invocationStarted();
+  if (!seat_->link->ensureLoaded(*version_) || !seat_->link->send(event)) settle(wire::Outcome::kDaemonDown, 0);
 }
 
 void Invocation::creditResponse(uint32_t bytes) {
@@ -233,12 +234,16 @@ bool Invocation::on(const wire::Done& effect) {
   return true;
 }
 
-void Invocation::lose(wire::Outcome outcome) {
-  if (!done_) settle(outcome, 0);
+bool Invocation::lose(wire::Outcome outcome) {
+  if (done_) return false;
+  settle(outcome, 0);
+  return true;
 }
 
 void Invocation::settle(wire::Outcome outcome, uint64_t cpuUs) {
   done_ = true;
+  if (seat_ != nullptr) seat_->invocationEnded();
+  seat_ = nullptr;
   std::erase_if(calls_, [&](const auto& entry) { return entry.first != pipedFrom_ && entry.first != uploadCall_; });
   if (exchange_ != nullptr && !responded_) {
     const auto& facts = wire::factsOf(outcome == wire::Outcome::kOk ? wire::Outcome::kInternalError : outcome);

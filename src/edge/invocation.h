@@ -16,11 +16,12 @@ namespace weir::edge {
 
 class Invocation final : private http::ExchangeEvents {
  public:
-  Invocation(EdgeLoop& loop, wire::InvocationId id, uint32_t engine, std::shared_ptr<const sandbox::RunnableVersion> version);
+  // `seat`: the engine it runs on, which outlives it or loses it; null: there is none.
+  Invocation(EdgeLoop& loop, wire::InvocationId id, EngineSeat* seat, std::shared_ptr<const sandbox::RunnableVersion> version);
   ~Invocation();
 
   wire::InvocationId id() const { return id_; }
-  uint32_t engine() const { return engine_; }
+  bool isOn(const EngineSeat* seat) const { return seat_ == seat; }
 
   // Hands the request to the engine; on failure the client has its page and the invocation is over.
   void start(http::Exchange& exchange, const Ray& ray);
@@ -38,8 +39,8 @@ class Invocation final : private http::ExchangeEvents {
   bool on(const wire::BodyCredit& effect);
   bool on(const wire::BodyCancel& effect);
 
-  // The engine died or gave up.
-  void lose(wire::Outcome outcome);
+  // The engine died. False: it was over already, but for its response.
+  bool lose(wire::Outcome outcome);
 
  private:
   friend class Subrequest;
@@ -63,10 +64,8 @@ class Invocation final : private http::ExchangeEvents {
 
   template <class Message>
   void send(const Message& message) {
-    if (done_) return;
-    const auto& link = loop_.options_.engines[engine_];
     // An engine that leaves its ring full has stopped answering.
-    if (link && !link->send(message)) link->condemn();
+    if (seat_ != nullptr && !seat_->link->send(message)) seat_->link->condemn(observe::EngineDeath::kUnresponsive);
   }
   void creditResponse(uint32_t bytes);
   void writeToClient(std::span<const std::byte> bytes);
@@ -77,7 +76,7 @@ class Invocation final : private http::ExchangeEvents {
 
   EdgeLoop& loop_;
   const wire::InvocationId id_;
-  const uint32_t engine_;
+  EngineSeat* seat_;  // null once it needs the engine no more
   const std::shared_ptr<const sandbox::RunnableVersion> version_;
   http::Exchange* exchange_ = nullptr;  // null once it is dead
   Ray ray_{};

@@ -157,6 +157,8 @@ void Lane::onEvent(Runner& me, Lock& lock, wire::Bytes record) {
           checkVersion(me, lock, message);
         } else if constexpr (std::is_same_v<Message, wire::Shutdown>) {
           shuttingDown_ = true;
+        } else if constexpr (std::is_same_v<Message, wire::Ping>) {
+          reportLoad();
         } else if constexpr (std::is_same_v<Message, wire::StartFetch> || std::is_same_v<Message, wire::StartScheduled>) {
           startInvocation(me, lock, message.invocation, message.version, std::move(held));
         } else {
@@ -189,6 +191,15 @@ wire::InvocationId Lane::startedBy(const Work& work) {
   if (const auto* fetch = std::get_if<wire::StartFetch>(&held->event)) return fetch->invocation;
   if (const auto* scheduled = std::get_if<wire::StartScheduled>(&held->event)) return scheduled->invocation;
   return {};
+}
+
+void Lane::reportLoad() {
+  wire::EngineLoad load;
+  load.isolates = static_cast<uint32_t>(residents_.size());
+  for (const auto& [number, resident] : residents_) load.heapBytes += resident->bytes;
+  load.invocations = static_cast<uint32_t>(routes_.size());
+  load.parkedThreads = parked_;
+  effects_.emit(0, load);
 }
 
 wire::BlobMapping Lane::takeBlob(uint64_t number, size_t bytesMax) {

@@ -121,6 +121,7 @@ class Lane {
   void sleep(Lock& lock);
 
   void onEvent(Runner& me, Lock& lock, wire::Bytes bytes);
+  void reportLoad();
   void loadVersion(const wire::LoadVersion& event);
   void checkVersion(Runner& me, Lock& lock, const wire::CheckVersion& event);
   wire::BlobMapping takeBlob(uint64_t number, size_t bytesMax);

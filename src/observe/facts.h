@@ -90,6 +90,12 @@ struct EngineConfined {
   std::string_view report;  // one line per confinement
 };
 
+// A line an engine printed: of its host executable or of V8, never of a script. Any text.
+struct EngineSaid {
+  uint32_t engine = 0;
+  std::string_view line;
+};
+
 enum class EngineDeath : uint8_t { kStopped = 0, kCrashed, kUnresponsive, kProtocolViolation, kMemory, kReplaced, kStartFailed };
 inline constexpr size_t kEngineDeathCount = 7;
 inline constexpr std::string_view kEngineDeathNames[kEngineDeathCount] = {

@@ -24,6 +24,7 @@ class Sink {
   virtual void connectionClosed(uint32_t loop, const ConnectionClosed& fact) {}
   virtual void engineStarted(uint32_t loop, const EngineStarted& fact) {}
   virtual void engineConfined(uint32_t loop, const EngineConfined& fact) {}
+  virtual void engineSaid(uint32_t loop, const EngineSaid& fact) {}
   virtual void engineDied(uint32_t loop, const EngineDied& fact) {}
   virtual void isolateStarted(uint32_t loop, const IsolateStarted& fact) {}
   virtual void isolateEnded(uint32_t loop, const IsolateEnded& fact) {}
@@ -53,6 +54,9 @@ class FanOut final : public Sink {
   }
   void engineConfined(uint32_t loop, const EngineConfined& fact) override {
     for (Sink* sink : sinks_) sink->engineConfined(loop, fact);
+  }
+  void engineSaid(uint32_t loop, const EngineSaid& fact) override {
+    for (Sink* sink : sinks_) sink->engineSaid(loop, fact);
   }
   void engineDied(uint32_t loop, const EngineDied& fact) override {
     for (Sink* sink : sinks_) sink->engineDied(loop, fact);

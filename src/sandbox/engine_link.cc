@@ -1,7 +1,6 @@
 #include "sandbox/engine_link.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -9,8 +8,6 @@
 namespace weir::sandbox {
 
 namespace {
-
-constexpr int kReadyTimeoutMs = 20'000;
 
 struct Ring {
   wire::Descriptor memory;
@@ -33,9 +30,12 @@ base::Result<Ring> makeRing(const char* name, size_t capacity) {
 
 }  // namespace
 
-base::Result<std::shared_ptr<EngineLink>> EngineLink::start(const Options& options) {
+base::Result<std::shared_ptr<EngineLink>> EngineLink::launch(const Options& options) {
   auto link = std::shared_ptr<EngineLink>(new EngineLink());
   link->index_ = options.index;
+  link->requireSandbox_ = options.requireSandbox;
+  link->loopCount_ = options.loops;
+  link->loops_ = std::make_unique<LoopEnd[]>(options.loops);
   EngineLaunch launch;
   launch.nodeFlags = options.nodeFlags;
   launch.arguments = {"serve", std::to_string(options.loops), std::to_string(options.memoryBudgetMb)};
@@ -53,14 +53,13 @@ base::Result<std::shared_ptr<EngineLink>> EngineLink::start(const Options& optio
   for (uint32_t loop = 0; loop < options.loops; ++loop) {
     auto ring = makeRing("weir-effects", wire::Bounds::kEffectRingBytes);
     if (!ring.ok()) return ring.error();
-    LoopEnd end;
+    LoopEnd& end = link->loops_[loop];
     end.memory = ring->mapped;
     end.reader = std::make_unique<wire::RingReader>(ring->mapped, wire::Bounds::kEffectRingBytes);
     end.wake = wire::Descriptor(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     const int number = static_cast<int>(loop);
     launch.descriptors.push_back({ring->memory.get(), wire::effectRingDescriptor(number)});
     launch.descriptors.push_back({end.wake.get(), wire::effectWakeDescriptor(number)});
-    link->loops_.push_back(std::move(end));
     memories.push_back(std::move(ring->memory));
   }
 
@@ -69,19 +68,14 @@ base::Result<std::shared_ptr<EngineLink>> EngineLink::start(const Options& optio
   link->process_ = std::move(process).value();
   link->confinements_ = link->process_->confinements();
 
-  pollfd wait{link->process_->control().fd(), POLLIN, 0};
-  std::string said;
-  for (int waitedMs = 0; poll(&wait, 1, 50) == 0; waitedMs += 50) {
-    link->process_->drainOutput([&](std::string_view line) { said += std::string(line) + "; "; });
-    if (link->process_->reap() || waitedMs > kReadyTimeoutMs) {
-      return base::Error{"an engine did not start: " + (said.empty() ? std::string("no output") : said)};
-    }
-  }
-  auto received = link->process_->control().receive();
-  if (!received.ok() || !received->message) {
-    link->process_->drainOutput([&](std::string_view line) { said += std::string(line) + "; "; });
-    return base::Error{"an engine ended while it started: " + (said.empty() ? link->process_->wait().text() : said)};
-  }
+  return link;
+}
+
+base::Result<bool> EngineLink::pollReady() {
+  auto received = process_->control().receive();
+  if (!received.ok()) return received.error();
+  if (received->peerGone) return base::Error{"it ended while it started"};
+  if (!received->message) return false;
   const auto& bytes = received->message->bytes;
   const auto notice = wire::decode<wire::Notice>({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
   const auto* ready = notice ? std::get_if<wire::EngineReady>(&*notice) : nullptr;
@@ -90,18 +84,61 @@ base::Result<std::shared_ptr<EngineLink>> EngineLink::start(const Options& optio
   }
   auto reported = wire::Confinements::decode({reinterpret_cast<const std::byte*>(ready->confinements.data()), ready->confinements.size()});
   if (!reported.ok()) return reported.error();
-  link->confinements_.merge(*reported);
-  link->v8Version_ = std::string(ready->v8Version);
-  if (options.requireSandbox && !link->confinements_.complete()) {
-    return base::Error{"--require-sandbox: " + link->confinements_.summary()};
-  }
-  return link;
+  confinements_.merge(*reported);
+  v8Version_ = std::string(ready->v8Version);
+  if (requireSandbox_ && !confinements_.complete()) return base::Error{"--require-sandbox: " + confinements_.summary()};
+  return true;
 }
 
 EngineLink::~EngineLink() {
   process_.reset();
   if (eventMemory_ != nullptr) munmap(eventMemory_, wire::ringMemoryBytes(wire::Bounds::kEventRingBytes));
-  for (auto& end : loops_) munmap(end.memory, wire::ringMemoryBytes(wire::Bounds::kEffectRingBytes));
+  for (uint32_t loop = 0; loop < loopCount_; ++loop) {
+    if (loops_[loop].memory != nullptr) munmap(loops_[loop].memory, wire::ringMemoryBytes(wire::Bounds::kEffectRingBytes));
+  }
+}
+
+void EngineLink::condemn(observe::EngineDeath reason) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (condemned()) return;
+    reason_.store(reason);
+    condemned_.store(true);
+  }
+  process_->kill();
+}
+
+uint32_t EngineLink::inFlight() const {
+  uint32_t sum = 0;
+  for (uint32_t loop = 0; loop < loopCount_; ++loop) sum += loops_[loop].use.inFlight.load(std::memory_order_acquire);
+  return sum;
+}
+
+uint32_t EngineLink::lost() const {
+  uint32_t sum = 0;
+  for (uint32_t loop = 0; loop < loopCount_; ++loop) sum += loops_[loop].use.lost.load(std::memory_order_relaxed);
+  return sum;
+}
+
+bool EngineLink::drained() const {
+  for (uint32_t loop = 0; loop < loopCount_; ++loop) {
+    if (!loops_[loop].use.left.load(std::memory_order_acquire)) return false;
+  }
+  return inFlight() == 0;
+}
+
+bool EngineLink::forgotten() const {
+  for (uint32_t loop = 0; loop < loopCount_; ++loop) {
+    if (!loops_[loop].use.gone.load(std::memory_order_acquire)) return false;
+  }
+  return true;
+}
+
+std::optional<EngineLink::Progress> EngineLink::progress() {
+  const std::lock_guard lock(mutex_);
+  const auto read = writer_->readUpTo();
+  if (!read) return std::nullopt;
+  return Progress{writer_->writtenUpTo(), *read};
 }
 
 bool EngineLink::ensureLoaded(const RunnableVersion& version) {
@@ -122,6 +159,18 @@ bool EngineLink::ensureLoaded(const RunnableVersion& version) {
   if (!writer_->write(scratch_)) return false;
   loaded_.insert(version.number.value);
   return true;
+}
+
+void EngineLink::drop(wire::VersionId version) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (loaded_.erase(version.value) == 0) return;
+    scratch_.clear();
+    wire::encode<wire::Event>(wire::DropVersion{version}, scratch_);
+    dirty_ = true;
+    if (!writer_->write(scratch_)) return;  // a full ring: the engine keeps it until it ends
+  }
+  flush();
 }
 
 void EngineLink::flush() {

@@ -1,16 +1,19 @@
 // EngineLink: one running engine as the loops see it: its event ring, which they share, and an effect ring per loop.
 //
-// Threads: `send`, `ensureLoaded` and `flush` from any loop; `reader(loop)` on that loop only; the process belongs to the
-// thread that made the link. Shared by the loops and the supervisor; immutable but for what the mutex guards.
+// Threads: `send`, `ensureLoaded` and `flush` from any loop; `reader(loop)` and `use(loop)` on that loop only; the process
+// belongs to the supervisor, which made the link. Shared by the loops, the invocations on it and the supervisor; immutable
+// but for what the mutex guards and what is atomic.
 #pragma once
 
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "observe/facts.h"
 #include "sandbox/engine_process.h"
 #include "sandbox/runnable_version.h"
 #include "wire/codec.h"
@@ -30,9 +33,13 @@ class EngineLink {
     uint32_t memoryBudgetMb = 1024;
     bool requireSandbox = false;
   };
-  // Starts an engine and waits until it is locked down. On the supervisor's thread.
-  static base::Result<std::shared_ptr<EngineLink>> start(const Options& options);
+  // Starts the process and returns while it loads. On the supervisor's thread.
+  static base::Result<std::shared_ptr<EngineLink>> launch(const Options& options);
   ~EngineLink();
+
+  // True once the engine is locked down and takes versions; false: not yet. An error: it never will be, and its process
+  // is still to be ended. On the supervisor's thread, when process().control() is readable.
+  base::Result<bool> pollReady();
 
   uint32_t index() const { return index_; }
   EngineProcess& process() { return *process_; }
@@ -50,21 +57,54 @@ class EngineLink {
   }
   // Sends the version unless the engine has it.
   [[nodiscard]] bool ensureLoaded(const RunnableVersion& version);
+  // Nothing routes to the version and nothing runs it any more: the engine may forget it.
+  void drop(wire::VersionId version);
   // Wakes the engine if it sleeps and something was sent.
   void flush();
 
   wire::RingReader& reader(uint32_t loop) { return *loops_[loop].reader; }
   int wakeDescriptor(uint32_t loop) const { return loops_[loop].wake.get(); }
 
-  // Any thread; the supervisor acts on it.
-  void condemn() { condemned_.store(true); process_->kill(); }
-  bool condemned() const { return condemned_.load(); }
+  // Kills the process; the first reason stands. Any thread; the supervisor sees the end and tells everybody.
+  void condemn(observe::EngineDeath reason = observe::EngineDeath::kProtocolViolation);
+  bool condemned() const { return condemned_.load(std::memory_order_relaxed); }
+  // What it says still counts: it may have been condemned, but not for what it said.
+  bool believed() const { return !condemned() || deathReason() != observe::EngineDeath::kProtocolViolation; }
+  // Why it was condemned; kCrashed when it was not.
+  observe::EngineDeath deathReason() const { return reason_.load(); }
+
+  // It has lost a thread to a script and is to be replaced: what can run elsewhere does. Any thread.
+  void retire() { retiring_.store(true, std::memory_order_relaxed); }
+  bool retiring() const { return retiring_.load(std::memory_order_relaxed); }
+
+  // What one loop has on this engine. Written by that loop with plain stores, read by the supervisor.
+  struct LoopUse {
+    std::atomic<uint32_t> inFlight{0};  // invocations the engine has not ended
+    std::atomic<uint32_t> lost{0};      // of those, how many ended with the engine
+    std::atomic<bool> left{false};      // starts nothing here any more
+    std::atomic<bool> gone{false};      // reads nothing from here any more
+  };
+  LoopUse& use(uint32_t loop) { return loops_[loop].use; }
+  uint32_t inFlight() const;
+  uint32_t lost() const;
+  // No loop starts invocations here, and none is left.
+  bool drained() const;
+  // No loop reads from here.
+  bool forgotten() const;
+
+  // How far the engine has come with its events: ring positions in bytes. Nullopt: it broke the ring.
+  struct Progress {
+    uint64_t written = 0;
+    uint64_t read = 0;
+  };
+  std::optional<Progress> progress();
 
  private:
-  struct LoopEnd {
+  struct alignas(64) LoopEnd {
     void* memory = nullptr;
     std::unique_ptr<wire::RingReader> reader;
     wire::Descriptor wake;
+    LoopUse use;
   };
   EngineLink() = default;
 
@@ -72,8 +112,12 @@ class EngineLink {
   std::unique_ptr<EngineProcess> process_;
   wire::Confinements confinements_;
   std::string v8Version_;
-  std::vector<LoopEnd> loops_;
+  std::unique_ptr<LoopEnd[]> loops_;
+  uint32_t loopCount_ = 0;
+  bool requireSandbox_ = false;
   std::atomic<bool> condemned_{false};
+  std::atomic<bool> retiring_{false};
+  std::atomic<observe::EngineDeath> reason_{observe::EngineDeath::kCrashed};  // set once, by whoever condemned it
 
   std::mutex mutex_;
   void* eventMemory_ = nullptr;

@@ -433,10 +433,9 @@ bool EngineProcess::drainOutput(const std::function<void(std::string_view line)>
 }
 
 void EngineProcess::kill() {
-  if (pid_ <= 0 || exit_) return;
-  // By pidfd, so that it can never hit a process that got the number later.
-  if (::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0) != 0 && errno == ENOSYS)
-    ::kill(pid_, SIGKILL);
+  if (pid_ <= 0) return;
+  // By pidfd, so that it can never hit a process that got the number later. One that has ended is no error.
+  (void)::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
 }
 
 std::optional<EngineExit> EngineProcess::reap() { return collect(false); }

@@ -96,7 +96,7 @@ class EngineProcess {
   static constexpr size_t kOutputBytesPerDrain = 64 * 1024;
   bool drainOutput(const std::function<void(std::string_view line)>& onLine);
 
-  // Ends it at once. Safe to call at any time; the exit is still to be reaped.
+  // Ends it at once; the exit is still to be reaped. Any thread, at any time.
   void kill();
   // How it ended, or nothing while it lives. Does not wait. The same answer from then on.
   std::optional<EngineExit> reap();

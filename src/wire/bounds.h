@@ -5,7 +5,7 @@
 
 namespace weir::wire {
 
-inline constexpr uint32_t kWireVersion = 1;
+inline constexpr uint32_t kWireVersion = 2;
 
 struct Bounds {
   static constexpr uint32_t kEventRingBytes = 4u << 20;

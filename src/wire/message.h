@@ -213,6 +213,13 @@ struct Shutdown {
   static void fields(F&, S&) {}
 };
 
+// Read me. The platform sends one to an engine whose event ring has been empty for a while: one that does not read it is
+// stuck (sandbox/answer_watch.h). The engine answers with its EngineLoad.
+struct Ping {
+  template <class F, class S>
+  static void fields(F&, S&) {}
+};
+
 // ---- both directions ---------------------------------------------------------------------------------------------
 
 struct BodyChunk {
@@ -451,7 +458,7 @@ struct IsolateEnded {
   }
 };
 
-// Answer to nothing in particular: what the engine's isolates hold. Sent at most once a second.
+// Answer to Ping: what the engine's isolates hold.
 struct EngineLoad {
   uint32_t isolates = 0;
   uint64_t heapBytes = 0;
@@ -468,7 +475,7 @@ struct EngineLoad {
 
 using Event = std::variant<LoadVersion, DropVersion, CheckVersion, StartFetch, StartScheduled, CancelInvocation,
                            SubresponseHead, SubrequestFailed, BodyChunk, BodyEnd, BodyAbort, BodyCredit, BodyCancel,
-                           Shutdown>;
+                           Shutdown, Ping>;
 
 using Effect = std::variant<Respond, Subrequest, CancelSubrequest, LogLine, ExceptionThrown, Done,
                             IsolateStarted, VersionFailed, VersionChecked, IsolateEnded, EngineLoad, BodyChunk,

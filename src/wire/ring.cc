@@ -56,6 +56,16 @@ bool RingWriter::write(std::span<const uint8_t> first, std::span<const uint8_t> 
   return true;
 }
 
+std::optional<uint64_t> RingWriter::readUpTo() {
+  if (broken_) return std::nullopt;
+  const uint64_t head = header_->head.load(std::memory_order_acquire);
+  if (head < headSeen_ || head > tail_) {
+    broken_ = true;
+    return std::nullopt;
+  }
+  return headSeen_ = head;
+}
+
 bool RingWriter::takeWake() {
   // Pairs with the fence in armSleep: either this side sees the flag, or the reader sees the record.
   std::atomic_thread_fence(std::memory_order_seq_cst);

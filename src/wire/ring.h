@@ -52,6 +52,10 @@ class RingWriter {
   // record of `bytes` is there already.
   bool armWait(size_t bytes);
 
+  // Positions in bytes since the ring was new, for whoever watches the reader's progress. Nullopt: broken().
+  uint64_t writtenUpTo() const { return tail_; }
+  std::optional<uint64_t> readUpTo();
+
   bool broken() const { return broken_; }
 
  private:
