@@ -4,4 +4,4 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 ctest --test-dir build --output-on-failure -j2
 python3 tests/layout_test.py
-scripts/node --test --test-concurrency=1 tests/e2e/*.test.mjs
+scripts/node --test --test-concurrency=1 tests/e2e/*.test.mjs bench/*.test.mjs bench/lib/*.test.mjs

@@ -1,0 +1,116 @@
+// The servers that are measured, behind one interface:
+//   at(script)  → { port, host }, where that script answers
+//   pids()      → every process of the server
+//   stop()      → resolves when it has ended
+// A set of scripts is { name → { file, vars } }, the same for every server.
+import { mkdirSync, mkdtempSync, copyFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { end, removeAtExit, start, tree } from "./processes.mjs";
+
+export const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
+const startMsMax = 60_000;
+
+function newFolder() {
+  const folder = mkdtempSync(join(tmpdir(), "weir-bench-"));
+  removeAtExit(folder);
+  return folder;
+}
+
+// Resolves with what `find` makes of a server's output so far, once that is something.
+function waitFor(child, stream, find) {
+  return new Promise((found, failed) => {
+    let text = "";
+    let errors = "";
+    const timer = setTimeout(() => failed(new Error(`${child.spawnfile} did not start: ${errors || text}`)), startMsMax);
+    const done = (result) => {
+      clearTimeout(timer);
+      found(result);
+    };
+    stream.on("data", (bytes) => {
+      text += bytes;
+      const result = find(text);
+      if (result !== undefined) done(result);
+    });
+    child.stderr.on("data", (bytes) => (errors += bytes));
+    child.exited.then(({ code, signal, error }) => {
+      clearTimeout(timer);
+      failed(new Error(`${child.spawnfile} ended (${error ?? code ?? signal}): ${errors || text}`));
+    });
+  });
+}
+
+/** flags: of `weir serve`. limits: of every script. */
+export async function startWeir(scripts, { flags = [], limits } = {}) {
+  const folder = newFolder();
+  let toml = "";
+  const table = (values) => `{ ${Object.entries(values).map(([k, v]) => `${k} = ${JSON.stringify(v)}`).join(", ")} }`;
+  for (const [name, { file, vars }] of Object.entries(scripts)) {
+    mkdirSync(join(folder, name));
+    copyFileSync(file, join(folder, name, "index.js"));
+    toml += `[[script]]\nname = "${name}"\nmain = "${name}/index.js"\n`;
+    if (vars) toml += `vars = ${table(vars)}\n`;
+    if (limits) toml += `limits = ${table(limits)}\n`;
+  }
+  writeFileSync(join(folder, "weir.toml"), toml);
+  const startedAt = performance.now();
+  const child = start(join(root, "build/weir"), ["serve", "--edge", "127.0.0.1:0", "--data", join(folder, "data"),
+    "--config", join(folder, "weir.toml"), ...flags]);
+  const port = await waitFor(child, child.stdout, (text) => /http:\/\/127\.0\.0\.1:(\d+)/.exec(text)?.[1]);
+  return {
+    name: "weir",
+    startedAt,
+    pid: child.pid,
+    pids: () => tree(child.pid),
+    engines: () => tree(child.pid).slice(1),
+    at: (script) => ({ port: Number(port), host: `${script}.local.workers.localhost` }),
+    stop: (politeMs) => end(child, politeMs),
+  };
+}
+
+/** Every script is a service with a socket of its own; `listen` bounds which get one. */
+export async function startWorkerd(scripts, { listen = Object.keys(scripts) } = {}) {
+  const folder = newFolder();
+  const services = [];
+  const sockets = [];
+  for (const [name, { file, vars }] of Object.entries(scripts)) {
+    copyFileSync(file, join(folder, `${name}.js`));
+    const bindings = Object.entries(vars ?? {}).map(([k, v]) => `(name = ${JSON.stringify(k)}, text = ${JSON.stringify(v)})`);
+    services.push(`(name = "${name}", worker = (modules = [(name = "index.js", esModule = embed "${name}.js")], ` +
+      `compatibilityDate = "2026-01-01", bindings = [${bindings.join(", ")}]))`);
+    if (listen.includes(name)) sockets.push(`(name = "${name}", address = "127.0.0.1:0", http = (), service = "${name}")`);
+  }
+  services.push(`(name = "internet", network = (allow = ["public", "private"]))`);
+  writeFileSync(join(folder, "config.capnp"), `using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (services = [${services.join(",\n")}],\nsockets = [${sockets.join(",\n")}]);\n`);
+  const startedAt = performance.now();
+  const child = start(join(root, "node_modules/workerd/bin/workerd"), ["serve", "--control-fd=3", join(folder, "config.capnp")],
+    { stdio: ["ignore", "pipe", "pipe", "pipe"] });
+  const ports = await waitFor(child, child.stdio[3], (text) => {
+    const events = text.split("\n").slice(0, -1).map((line) => JSON.parse(line)).filter(({ event }) => event === "listen");
+    return events.length === listen.length ? new Map(events.map(({ socket, port }) => [socket, port])) : undefined;
+  });
+  return {
+    name: "workerd",
+    startedAt,
+    pid: child.pid,
+    pids: () => tree(child.pid),
+    at: (script) => ({ port: ports.get(script), host: "localhost" }),
+    stop: (politeMs) => end(child, politeMs),
+  };
+}
+
+/** The upstream of the proxy rows, and the floor: bench/load/origin.cc. */
+export async function startOrigin() {
+  const child = start(join(root, "build/bin/bench_origin"), []);
+  const port = Number(await waitFor(child, child.stdout, (text) => /^(\d+)\n/.exec(text)?.[1]));
+  return {
+    name: "bare loop",
+    pid: child.pid,
+    port,
+    pids: () => [child.pid],
+    at: () => ({ port, host: "localhost" }),
+    stop: (politeMs) => end(child, politeMs),
+  };
+}
