@@ -162,9 +162,10 @@ base::Result<Config> readConfig(const std::string& path) {
           const auto number = value.value<int64_t>();
           const struct { const char* name; uint32_t* target; int64_t max; } known[] = {
               {"cpu_ms", &script.limits.cpuMs, 300'000}, {"startup_cpu_ms", &script.limits.startupCpuMs, 10'000},
-              {"memory_mb", &script.limits.memoryMb, 4096}, {"subrequests", &script.limits.subrequests, 10'000'000}};
+              {"memory_mb", &script.limits.memoryMb, 4096}, {"subrequests", &script.limits.subrequests, 10'000'000},
+              {"wait_until_ms", &script.limits.waitUntilMs, 900'000}};
           const auto* entry = std::find_if(std::begin(known), std::end(known), [&](const auto& k) { return limitName == k.name; });
-          if (entry == std::end(known)) return at(path, value.source(), full + "." + limitName, "unknown key; known are cpu_ms, startup_cpu_ms, memory_mb, subrequests");
+          if (entry == std::end(known)) return at(path, value.source(), full + "." + limitName, "unknown key; known are cpu_ms, startup_cpu_ms, memory_mb, subrequests, wait_until_ms");
           if (!number || *number < 1 || *number > entry->max) {
             return at(path, value.source(), full + "." + limitName, "must be a whole number from 1 to " + std::to_string(entry->max));
           }

@@ -185,6 +185,7 @@ base::Status Platform::setScripts(const std::vector<ScriptConfig>& scripts, bool
     version->number = {nextVersion_++};
     version->script = script.name;
     version->id = versionIdOf(bytes);
+    version->limits = script.limits;
     version->bundleBlob = std::move(blob).value();
     versions_.add(version);
     routes->byScript[script.name] = version;

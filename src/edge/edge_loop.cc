@@ -13,6 +13,7 @@ namespace {
 
 constexpr size_t kSlotsMax = 1u << 20;
 constexpr int kEffectsPerLook = 1024;
+constexpr std::chrono::milliseconds kSweepEvery{250};
 
 uint64_t mix(uint64_t x) {
   x ^= x >> 33;
@@ -26,7 +27,8 @@ uint64_t mix(uint64_t x) {
 
 EdgeLoop::EdgeLoop(Options options)
     : options_(std::move(options)), loop_(options_.clock),
-      rays_(options_.rayKey, static_cast<uint8_t>(options_.index)), resolver_(loop_, {}) {}
+      rays_(options_.rayKey, static_cast<uint8_t>(options_.index)), resolver_(loop_, {}),
+      sweepTimer_(loop_.timers(), [this] { sweep(); }) {}
 
 base::Result<std::unique_ptr<EdgeLoop>> EdgeLoop::open(Options options) {
   auto self = std::unique_ptr<EdgeLoop>(new EdgeLoop(std::move(options)));
@@ -135,6 +137,7 @@ void EdgeLoop::onRequest(http::Exchange& exchange) {
   auto& invocation = slots_[slot];
   invocation = std::make_unique<Invocation>(*this, wire::InvocationId::make(options_.index, generation_, slot), seat, std::move(version));
   ++inFlight_;
+  if (!sweepTimer_.armed()) sweepTimer_.arm(loop_.now() + kSweepEvery);
   invocation->start(exchange, ray);
 }
 
@@ -195,6 +198,14 @@ void EdgeLoop::onEffect(EngineSeat& seat, wire::Bytes bytes) {
     }
   });
   if (!decoded || !legal) seat.link->condemn();
+}
+
+void EdgeLoop::sweep() {
+  const base::Instant now = loop_.now();
+  for (size_t i = 0; i < slots_.size(); ++i) {
+    if (slots_[i]) slots_[i]->expireIfDue(now);
+  }
+  if (inFlight_ > 0) sweepTimer_.arm(now + kSweepEvery);
 }
 
 bool EdgeLoop::drainEngine(EngineSeat& seat) {

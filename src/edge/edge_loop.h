@@ -72,6 +72,7 @@ class EdgeLoop final : private http::RequestHandler, private net::BatchHook, pri
   void loseSeat(sandbox::EngineLink& link);
   Invocation* find(wire::InvocationId id, const EngineSeat& seat);
   void release(Invocation& invocation);
+  void sweep();
   void respondWithPage(http::Exchange& exchange, uint16_t code, const Ray& ray);
   // The engine for a new invocation, or null when no slot has one.
   EngineSeat* seatFor(const sandbox::RunnableVersion& version) const;
@@ -88,6 +89,7 @@ class EdgeLoop final : private http::RequestHandler, private net::BatchHook, pri
   std::vector<std::unique_ptr<Invocation>> slots_;
   std::vector<uint32_t> free_;
   std::vector<uint8_t> record_;  // a private copy of the effect being handled
+  net::Timer sweepTimer_;  // armed while something is in flight
   uint32_t generation_ = 1;
   uint32_t inFlight_ = 0;
 };

@@ -234,6 +234,14 @@ bool Invocation::on(const wire::Done& effect) {
   return true;
 }
 
+void Invocation::expireIfDue(base::Instant now) {
+  if (done_ || expired_ || exchange_ != nullptr) return;
+  if (responseOver_ == base::Instant::max()) responseOver_ = now;
+  if (now - responseOver_ < std::chrono::milliseconds(version_->limits.waitUntilMs)) return;
+  expired_ = true;
+  send(wire::ExpireInvocation{id_});
+}
+
 bool Invocation::lose(wire::Outcome outcome) {
   if (done_) return false;
   settle(outcome, 0);

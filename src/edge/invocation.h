@@ -39,6 +39,8 @@ class Invocation final : private http::ExchangeEvents {
   bool on(const wire::BodyCredit& effect);
   bool on(const wire::BodyCancel& effect);
 
+  // Tells the engine to end what is left when the time for it after the response is over. Called by the loop's sweep.
+  void expireIfDue(base::Instant now);
   // The engine died. False: it was over already, but for its response.
   bool lose(wire::Outcome outcome);
 
@@ -83,6 +85,8 @@ class Invocation final : private http::ExchangeEvents {
   std::string method_, url_, head_;
   double startedMs_ = 0;
   base::Instant started_{};
+  base::Instant responseOver_ = base::Instant::max();  // when a sweep first saw no client while the engine worked
+  bool expired_ = false;
   uint16_t status_ = 0;
   uint16_t errorCode_ = 0;
   uint64_t responseBytes_ = 0;

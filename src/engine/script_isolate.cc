@@ -14,6 +14,9 @@ namespace {
 constexpr const char* kHung =
     "The Workers runtime canceled this request because it detected that your Worker's code had hung and would never "
     "generate a response. Refer to: https://developers.cloudflare.com/workers/observability/errors/";
+constexpr std::string_view kWaitUntilExpired =
+    "[\"waitUntil() tasks did not complete within the allowed time after invocation end and have been cancelled. See: "
+    "https://developers.cloudflare.com/workers/runtime-apis/context/#waituntil\"]";
 constexpr const char* kCpuExceeded = "Worker exceeded CPU time limit.";
 constexpr const char* kMemoryExceeded = "Worker exceeded memory limit.";
 constexpr size_t kHeapGrace = 64u << 20;  // above the limit, once, so that termination can unwind
@@ -805,10 +808,24 @@ bool ScriptIsolate::on(const wire::CancelInvocation& event) {
   if (invocation == nullptr) return false;
   touch(*invocation);
   const uint32_t seq = invocation->seq;
-  const bool responded = invocation->responded;
+  const auto outcome = invocation->responded ? wire::Outcome::kResponseStreamDisconnected : wire::Outcome::kCanceled;
+  if (invocation->outcome == wire::Outcome::kOk) invocation->outcome = outcome;
   v8::Local<v8::Value> arguments[] = {number(seq)};
-  call(kCancel, 1, arguments);
-  end(seq, responded ? wire::Outcome::kResponseStreamDisconnected : wire::Outcome::kCanceled);
+  const bool goesOn = call(kCancel, 1, arguments)->IsTrue();  // waitUntil() work outlives the client
+  if (!goesOn) end(seq, outcome);
+  return true;
+}
+
+bool ScriptIsolate::on(const wire::ExpireInvocation& event) {
+  Invocation* invocation = byId(event.invocation);
+  if (invocation == nullptr) return false;
+  wire::LogLine line;
+  line.invocation = invocation->id;
+  line.level = wire::LogLevel::kWarn;
+  line.timestampMs = nowMs_;
+  line.message = kWaitUntilExpired;
+  environment_.effects.emit(invocation->id.loop(), line);
+  end(invocation->seq, invocation->outcome);
   return true;
 }
 

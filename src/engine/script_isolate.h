@@ -172,6 +172,7 @@ class ScriptIsolate {
   bool on(const wire::StartFetch& event);
   bool on(const wire::StartScheduled& event);
   bool on(const wire::CancelInvocation& event);
+  bool on(const wire::ExpireInvocation& event);
   bool on(const wire::SubresponseHead& event);
   bool on(const wire::SubrequestFailed& event);
   bool on(const wire::BodyChunk& event);

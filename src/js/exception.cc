@@ -17,7 +17,8 @@ std::string property(v8::Isolate* isolate, v8::Local<v8::Context> context, v8::L
 
 std::string stringOf(v8::Local<v8::Context> context, v8::Isolate* isolate, v8::Local<v8::Value> value) {
   v8::Local<v8::String> text;
-  if (!value->ToDetailString(context).ToLocal(&text)) return "(value that cannot be shown)";
+  const bool converted = !value->IsSymbol() && value->ToString(context).ToLocal(&text);  // String(value): the script's own
+  if (!converted && !value->ToDetailString(context).ToLocal(&text)) return "(value that cannot be shown)";
   return toUtf8(isolate, text, kTextBytesMax);
 }
 

@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "wire/bundle.h"
 #include "wire/descriptor.h"
 #include "wire/message.h"
 
@@ -13,6 +14,7 @@ struct RunnableVersion {
   wire::VersionId number;
   std::string script;
   std::string id;               // UUID text, for traces
+  wire::VersionLimits limits;   // as in the bundle; the platform keeps waitUntilMs itself
   wire::Descriptor bundleBlob;  // sealed
 };
 

@@ -119,8 +119,8 @@ interface Dispatch {
   credit(seq: number, stream: number, bytes: number): void;
   /** The reader of an outbound stream does not want the rest. */
   writeCancelled(seq: number, stream: number): void;
-  /** The client went away. */
-  cancel(seq: number): void;
+  /** The client went away. True: waitUntil() work goes on. */
+  cancel(seq: number): boolean;
   /** The engine has ended the invocation (done, failed, hung, killed): forget its record, mark it ended. */
   ended(seq: number): void;
   /** An unhandled rejection after the microtask queue drained: fires the event; true when prevented. */

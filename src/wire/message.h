@@ -161,6 +161,16 @@ struct CancelInvocation {
   }
 };
 
+// The time for waitUntil() work after the response, or after the client left, is over: what is outstanding is cancelled
+// and the invocation ends with the outcome it has (reference/runtime-semantics.md §7.1).
+struct ExpireInvocation {
+  InvocationId invocation;
+  template <class F, class S>
+  static void fields(F& f, S& s) {
+    f.number(s.invocation.value);
+  }
+};
+
 struct SubresponseHead {
   InvocationId invocation;
   uint32_t subrequest = 0;
@@ -475,7 +485,7 @@ struct EngineLoad {
 
 using Event = std::variant<LoadVersion, DropVersion, CheckVersion, StartFetch, StartScheduled, CancelInvocation,
                            SubresponseHead, SubrequestFailed, BodyChunk, BodyEnd, BodyAbort, BodyCredit, BodyCancel,
-                           Shutdown, Ping>;
+                           Shutdown, ExpireInvocation, Ping>;
 
 using Effect = std::variant<Respond, Subrequest, CancelSubrequest, LogLine, ExceptionThrown, Done,
                             IsolateStarted, VersionFailed, VersionChecked, IsolateEnded, EngineLoad, BodyChunk,

@@ -1,6 +1,7 @@
 // A running weir for one test file: its scripts, its address, its traces. Ends with the test.
 import { spawn } from "node:child_process";
-import { mkdtempSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import { mkdtempSync, mkdirSync, readFileSync, rmSync, watch, writeFileSync } from "node:fs";
 import http from "node:http";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
@@ -24,6 +25,9 @@ export async function startWeir(scripts, { flags = [] } = {}) {
   writeFileSync(join(folder, "weir.toml"), toml);
   const child = spawn(join(root, "build/weir"), ["serve", "--edge", "127.0.0.1:0", "--data", join(folder, "data"),
     "--config", join(folder, "weir.toml"), ...flags], { stdio: ["ignore", "pipe", "pipe"] });
+  // A test that fails before stop() leaves neither a server nor a runner that waits for one.
+  const end = () => child.kill("SIGKILL");
+  process.once("exit", end);
   let out = "";
   let errors = "";
   child.stderr.on("data", (bytes) => (errors += bytes));
@@ -36,6 +40,7 @@ export async function startWeir(scripts, { flags = [] } = {}) {
     });
     child.on("exit", (code) => failed(new Error(`weir ended with ${code}: ${errors}`)));
   });
+  for (const handle of [child, child.stdout, child.stderr]) handle.unref();
   return {
     port,
     pid: child.pid,
@@ -55,10 +60,32 @@ export async function startWeir(scripts, { flags = [] } = {}) {
         request.end(body);
       });
     },
+    /** Resolves once `ready(traces)` holds for what has been written; looks each time the file has grown. */
+    async traced(ready) {
+      const file = join(folder, "data/traces.jsonl");
+      const watcher = watch(file);
+      try {
+        for (;;) {
+          const grown = once(watcher, "change", { signal: AbortSignal.timeout(20_000) });
+          grown.catch(() => {});
+          const traces = readFileSync(file, "utf8").split("\n").slice(0, -1).map((line) => JSON.parse(line));
+          if (ready(traces)) return traces;
+          try {
+            await grown;
+          } catch {
+            throw new Error(`what was waited for is not among ${traces.length} traces: ${traces.map((one) => `${one.scriptName} ${one.outcome}`)}`);
+          }
+        }
+      } finally {
+        watcher.close();
+      }
+    },
     /** Ends weir by SIGTERM; resolves with its exit and every trace it wrote. */
     async stop() {
+      child.ref();
       child.kill("SIGTERM");
       const exit = await exited;
+      process.removeListener("exit", end);
       const lines = readFileSync(join(folder, "data/traces.jsonl"), "utf8").split("\n").filter(Boolean);
       rmSync(folder, { recursive: true, force: true });
       return { exit, traces: lines.map((line) => JSON.parse(line)) };

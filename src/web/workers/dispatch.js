@@ -191,7 +191,7 @@ export const dispatch = {
 
   cancel(seq) {
     const record = enter(seq);
-    if (record === undefined || record.cancelled) return;
+    if (record === undefined || record.cancelled) return false;
     const reason = new DOMException("The client has disconnected", "AbortError");
     setRunning(record);
     try {
@@ -200,7 +200,7 @@ export const dispatch = {
       reportException(error);
     }
     setRunning(undefined);
-    abandonResponse(record, reason);
+    return abandonResponse(record, reason);
   },
 
   ended(seq) {

@@ -140,7 +140,7 @@ function send(record, state, kind, body, length) {
   return true;
 }
 
-/** The client has gone: nothing is sent from now on, the response counts as done. */
+/** The client has gone: nothing is sent from now on, the response counts as done. True when other work is waited for. */
 export function abandonResponse(record, reason) {
   record.cancelled = true;
   if (record.pump !== null) {
@@ -149,4 +149,5 @@ export function abandonResponse(record, reason) {
     record.responded = true;
     settle(record);
   }
+  return !record.ended && record.pending > (record.pump !== null ? 1 : 0);
 }
