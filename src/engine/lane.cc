@@ -301,13 +301,13 @@ void Lane::runTurn(Runner& me, Lock& lock, Resident& resident, Work work) {
   auto* held = std::get_if<HeldEvent>(&work);
   const wire::Event* event = held != nullptr ? &held->event : nullptr;
   const wire::InvocationId starting = startedBy(work);
-  const bool queued = starting.value != 0 && routes_.contains(starting.value);
   const auto& limits = resident.version->bundle().limits;
   const bool cold = !resident.started;
 
   resident.busy = true;
   me.resident = &resident;
   me.invocation = starting;
+  me.routed = starting.value != 0 && routes_.contains(starting.value);
   me.killStage = 0;
   me.limitNs = uint64_t{cold ? limits.startupCpuMs : limits.cpuMs} * 1'000'000u;
   me.priorNs.store(0, std::memory_order_relaxed);
@@ -375,7 +375,7 @@ void Lane::runTurn(Runner& me, Lock& lock, Resident& resident, Work work) {
   for (const auto& id : ended) routes_.erase(id.value);
   if (alive) {
     routes_[starting.value] = resident.number;
-  } else if (queued) {
+  } else if (me.routed) {
     routes_.erase(starting.value);
   }
   if (held != nullptr) giveBuffer(std::move(held->bytes));
@@ -642,7 +642,14 @@ void Lane::watchOne(Runner& runner, uint64_t nowNs) {
   if (parked != ParkReason::kNone) return abandon(runner, parked);
   const uint64_t wall = runner.clock.wallNs(nowNs);
   if (wall < LaneLimits::kPromoteNs) return;
-  if (leader_ == &runner) promote();
+  if (leader_ == &runner) {
+    // From here on others read the ring: what comes for this invocation has to find its isolate before the turn ends.
+    if (runner.invocation.value != 0) {
+      routes_[runner.invocation.value] = runner.resident->number;
+      runner.routed = true;
+    }
+    promote();
+  }
   if (wall > LaneLimits::kDeprioritiseNs && !runner.deprioritised) {
     runner.deprioritised = true;
     setpriority(PRIO_PROCESS, static_cast<id_t>(runner.threadId), LaneLimits::kDetachedNice);

@@ -92,6 +92,7 @@ class Lane {
     // Under the lane's mutex, while a turn runs:
     Resident* resident = nullptr;
     wire::InvocationId invocation;  // value 0: none
+    bool routed = false;  // events for the invocation find the resident already
     uint64_t limitNs = 0;
     int killStage = 0;
     uint64_t killedAtNs = 0;
