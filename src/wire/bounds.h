@@ -5,7 +5,7 @@
 
 namespace weir::wire {
 
-inline constexpr uint32_t kWireVersion = 2;
+inline constexpr uint32_t kWireVersion = 3;
 
 struct Bounds {
   static constexpr uint32_t kEventRingBytes = 4u << 20;
@@ -19,6 +19,9 @@ struct Bounds {
   static constexpr uint32_t kInlineBodyBytesMax = 64u << 10;  // larger complete bodies travel as chunks
   static constexpr uint32_t kChunkBytesMax = 64u << 10;
   static constexpr uint32_t kStreamWindowBytes = 256u << 10;  // bytes in flight per stream and direction
+  static constexpr uint32_t kSocketWindowBytes = 64u << 10;  // of message pieces in flight per WebSocket and direction
+  static constexpr uint32_t kSocketMessageBytesMax = 32u << 20;
+  static constexpr uint32_t kSocketReasonBytesMax = 123;  // of a close frame
   static constexpr uint32_t kLogBytesMax = 256u << 10;
   static constexpr uint32_t kTextBytesMax = 64u << 10;  // a name, message or stack
   static constexpr uint32_t kNameBytesMax = 256;

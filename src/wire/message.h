@@ -171,6 +171,7 @@ struct ExpireInvocation {
   }
 };
 
+// Status 101: the socket of this number is open.
 struct SubresponseHead {
   InvocationId invocation;
   uint32_t subrequest = 0;
@@ -291,8 +292,75 @@ struct BodyCancel {
   }
 };
 
+// ---- WebSockets, both directions ---------------------------------------------------------------------------------
+//
+// A socket has the number that its stream would have: 0 is the client's, opened by a Respond with status 101; n > 0 is
+// that of subrequest n, opened by a SubresponseHead with status 101.
+//
+// A piece may be sent while the receiver's credit is above zero and costs socketPieceCost(); the last one may overdraw it.
+// The platform starts with no credit: it gets some when the script accepts the socket. The engine starts with
+// kSocketWindowBytes.
+
+enum class SocketMessageKind : uint8_t { kText = 0, kBinary = 1 };
+
+// The next piece of a message; all pieces of one message have its kind. Text from the platform is UTF-8 as a whole.
+struct SocketPiece {
+  InvocationId invocation;
+  StreamId socket = 0;
+  SocketMessageKind kind = SocketMessageKind::kText;
+  bool last = false;
+  Bytes bytes;
+  template <class F, class S>
+  static void fields(F& f, S& s) {
+    f.number(s.invocation.value);
+    f.number(s.socket);
+    f.enumeration(s.kind, SocketMessageKind::kBinary);
+    f.flag(s.last);
+    f.bytes(s.bytes, Bounds::kChunkBytesMax);
+  }
+};
+
+constexpr int64_t socketPieceCost(size_t bytes) { return static_cast<int64_t>(bytes) + 64; }
+
+enum class SocketEnd : uint8_t {
+  kClosed = 0,  // the sender's close frame; the other direction goes on
+  kLost = 1,    // both directions are over: to the engine, the peer has gone; to the platform, give the connection up
+  kBroken = 2,  // as kLost, because the peer broke the protocol; to the engine only
+};
+
+struct SocketClose {
+  static constexpr uint16_t kNoStatus = 1005;  // a close frame without a code
+  InvocationId invocation;
+  StreamId socket = 0;
+  SocketEnd end = SocketEnd::kClosed;
+  uint16_t code = kNoStatus;
+  std::string_view reason;
+  template <class F, class S>
+  static void fields(F& f, S& s) {
+    f.number(s.invocation.value);
+    f.number(s.socket);
+    f.enumeration(s.end, SocketEnd::kBroken);
+    f.number(s.code);
+    f.text(s.reason, Bounds::kSocketReasonBytesMax);
+  }
+};
+
+struct SocketCredit {
+  InvocationId invocation;
+  StreamId socket = 0;
+  uint32_t bytes = 0;
+  template <class F, class S>
+  static void fields(F& f, S& s) {
+    f.number(s.invocation.value);
+    f.number(s.socket);
+    f.number(s.bytes);
+  }
+};
+
 // ---- effects -----------------------------------------------------------------------------------------------------
 
+// Status 101 opens socket 0: kStream for one that the script holds, kPipe for one that the platform joins with socket
+// `pipeFrom`, neither entering the engine again.
 struct Respond {
   InvocationId invocation;
   uint16_t status = 200;
@@ -485,10 +553,10 @@ struct EngineLoad {
 
 using Event = std::variant<LoadVersion, DropVersion, CheckVersion, StartFetch, StartScheduled, CancelInvocation,
                            SubresponseHead, SubrequestFailed, BodyChunk, BodyEnd, BodyAbort, BodyCredit, BodyCancel,
-                           Shutdown, ExpireInvocation, Ping>;
+                           Shutdown, ExpireInvocation, Ping, SocketPiece, SocketClose, SocketCredit>;
 
 using Effect = std::variant<Respond, Subrequest, CancelSubrequest, LogLine, ExceptionThrown, Done,
                             IsolateStarted, VersionFailed, VersionChecked, IsolateEnded, EngineLoad, BodyChunk,
-                            BodyEnd, BodyAbort, BodyCredit, BodyCancel>;
+                            BodyEnd, BodyAbort, BodyCredit, BodyCancel, SocketPiece, SocketClose, SocketCredit>;
 
 }  // namespace weir::wire

@@ -4,11 +4,13 @@
 
 #include <atomic>
 #include <random>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "wire/bundle.h"
+#include "wire/compatibility.h"
 #include "wire/ring.h"
 
 namespace weir::wire {
@@ -101,6 +103,97 @@ TEST(Codec, headBlocksAreCheckedLineByLine) {
   EXPECT_FALSE(isHeadBlock("\nb\n"));
   EXPECT_FALSE(isHeadBlock("a\r\nb\n"));
   EXPECT_FALSE(isHeadBlock(std::string_view("a\nb\0\n", 5)));
+}
+
+// Encodes as `Set`, decodes, and hands the message to `check`; no prefix of it is a message.
+template <class Set, class Message, class Check>
+void comesBack(const Message& message, Check check) {
+  const auto bytes = bytesOf<Set>(message);
+  for (size_t size = 0; size < bytes.size(); ++size) EXPECT_FALSE(decode<Set>(Bytes(bytes.data(), size)).has_value());
+  const auto decoded = decode<Set>(bytes);
+  ASSERT_TRUE(decoded.has_value());
+  ASSERT_TRUE(std::holds_alternative<Message>(*decoded));
+  check(std::get<Message>(*decoded));
+}
+
+TEST(Codec, socketMessagesGoBothWays) {
+  const auto both = [](const auto& message, auto check) {
+    comesBack<Event>(message, check);
+    comesBack<Effect>(message, check);
+  };
+  const std::string text = "caf\xc3\xa9";
+  SocketPiece piece;
+  piece.invocation = InvocationId::make(2, 3, 4);
+  piece.socket = 7;
+  piece.kind = SocketMessageKind::kBinary;
+  piece.last = true;
+  piece.bytes = {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
+  both(piece, [&](const SocketPiece& got) {
+    EXPECT_EQ(got.invocation, piece.invocation);
+    EXPECT_EQ(got.socket, 7u);
+    EXPECT_EQ(got.kind, SocketMessageKind::kBinary);
+    EXPECT_TRUE(got.last);
+    EXPECT_EQ(std::string(got.bytes.begin(), got.bytes.end()), text);
+  });
+  SocketClose close;
+  close.invocation = piece.invocation;
+  close.socket = 1;
+  close.end = SocketEnd::kLost;
+  close.code = 1006;
+  close.reason = "gone";
+  both(close, [&](const SocketClose& got) {
+    EXPECT_EQ(got.end, SocketEnd::kLost);
+    EXPECT_EQ(got.code, 1006);
+    EXPECT_EQ(got.reason, "gone");
+  });
+  both(SocketCredit{piece.invocation, 9, 65'536}, [](const SocketCredit& got) {
+    EXPECT_EQ(got.socket, 9u);
+    EXPECT_EQ(got.bytes, 65'536u);
+  });
+}
+
+TEST(Codec, socketMessagesKeepTheirBounds) {
+  const std::vector<uint8_t> large(Bounds::kChunkBytesMax + 1);
+  SocketPiece piece;
+  piece.bytes = Bytes(large).first(Bounds::kChunkBytesMax);
+  EXPECT_TRUE(decode<Effect>(bytesOf<Effect>(piece)).has_value());
+  piece.bytes = large;
+  EXPECT_FALSE(decode<Effect>(bytesOf<Effect>(piece)).has_value());
+  const std::string reason(124, 'r');
+  SocketClose close;
+  close.reason = std::string_view(reason).substr(1);
+  EXPECT_TRUE(decode<Effect>(bytesOf<Effect>(close)).has_value());
+  close.reason = reason;
+  EXPECT_FALSE(decode<Effect>(bytesOf<Effect>(close)).has_value());
+  auto bytes = bytesOf<Effect>(SocketClose{});
+  ASSERT_EQ(bytes.size(), 7u);  // kind, invocation, socket, end, code (two bytes), reason
+  bytes[3] = 3;
+  EXPECT_FALSE(decode<Effect>(bytes).has_value());
+}
+
+TEST(Compatibility, followsDateAndFlags) {
+  const auto on = [](std::string_view date, std::string_view flags) {
+    return CompatibilitySet::of(date, flags).has(Compatibility::kWebSocketAutoReplyToClose);
+  };
+  EXPECT_FALSE(on("2026-04-06", ""));
+  EXPECT_TRUE(on("2026-04-07", ""));
+  EXPECT_TRUE(on("2027-01-01", "other_flag"));
+  EXPECT_TRUE(on("2021-01-01", "nodejs_compat,web_socket_auto_reply_to_close"));
+  EXPECT_FALSE(on("2026-04-07", "web_socket_manual_reply_to_close"));
+  EXPECT_FALSE(on("2026-04-07", "web_socket_auto_reply_to_close,web_socket_manual_reply_to_close"));
+  EXPECT_FALSE(on("", ""));
+}
+
+TEST(Compatibility, everyNameIsFoundAndNamesNothingTwice) {
+  std::set<std::string_view> names;
+  for (const auto& rule : kCompatibilityRules) {
+    EXPECT_EQ(findCompatibility(rule.name), rule.flag);
+    EXPECT_TRUE(names.insert(rule.name).second) << rule.name;
+    EXPECT_TRUE(names.insert(rule.opposite).second) << rule.opposite;
+    EXPECT_TRUE(rule.since.empty() || rule.since.size() == 10) << rule.name;
+  }
+  EXPECT_EQ(names.size(), 2 * kCompatibilityRules.size());
+  EXPECT_EQ(findCompatibility("unknown"), std::nullopt);
 }
 
 TEST(Bundle, comesBackAsItWasAndRefusesTruncation) {

@@ -245,7 +245,11 @@ std::optional<Failure> FrameDecoder::inflateHeld(MessageSink& sink) {
   while (moreDue_) {
     if (!sink.takesPieces()) return std::nullopt;
     const auto step = inflater_->step(asBytes(held_).subspan(heldAt_), into);
-    if (!step.valid) return Failure{kInvalidPayload, "a compressed message cannot be inflated"};
+    if (!step.valid) {
+      // What came before the fault counts, so that the verdict does not depend on how the bytes were cut.
+      if (const auto failure = emit(into.first(step.produced), false, sink)) return failure;
+      return Failure{kInvalidPayload, "a compressed message cannot be inflated"};
+    }
     heldAt_ += step.consumed;
     const bool exhausted = heldAt_ == held_.size() && step.produced < into.size();
     if (exhausted) {

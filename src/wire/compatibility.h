@@ -1,0 +1,64 @@
+// Compatibility flags: behaviour that a version chose by its compatibility date, or by name. One table; a new flag is one
+// enumerator and one row.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace weir::wire {
+
+enum class Compatibility : uint8_t {
+  kWebSocketCompression,
+  kWebSocketCloseReasonByteLimit,
+  kWebSocketStandardBinaryType,
+  kWebSocketAutoReplyToClose,
+};
+
+struct CompatibilityRule {
+  Compatibility flag;
+  std::string_view name;      // turns it on, whatever the date
+  std::string_view opposite;  // turns it off, whatever the date
+  std::string_view since;     // YYYY-MM-DD: on by default from this date; empty: never
+};
+
+// In the order of the enumerators; names and dates are the platform's.
+inline constexpr std::array kCompatibilityRules{
+    CompatibilityRule{Compatibility::kWebSocketCompression, "web_socket_compression", "no_web_socket_compression",
+                      "2023-08-15"},
+    CompatibilityRule{Compatibility::kWebSocketCloseReasonByteLimit, "websocket_close_reason_byte_limit",
+                      "no_websocket_close_reason_byte_limit", "2026-03-03"},
+    CompatibilityRule{Compatibility::kWebSocketStandardBinaryType, "websocket_standard_binary_type",
+                      "no_websocket_standard_binary_type", "2026-03-17"},
+    CompatibilityRule{Compatibility::kWebSocketAutoReplyToClose, "web_socket_auto_reply_to_close",
+                      "web_socket_manual_reply_to_close", "2026-04-07"},
+};
+
+constexpr bool compatibilityRulesAreInOrder() {
+  for (size_t i = 0; i < kCompatibilityRules.size(); ++i) {
+    if (static_cast<size_t>(kCompatibilityRules[i].flag) != i) return false;
+  }
+  return true;
+}
+static_assert(compatibilityRulesAreInOrder(), "a set indexes the table by the flag's number");
+static_assert(kCompatibilityRules.size() <= 64, "a set is one word");
+
+// The flag that `name` turns on, or nullopt.
+std::optional<Compatibility> findCompatibility(std::string_view name);
+
+// What is on for one version.
+class CompatibilitySet {
+ public:
+  CompatibilitySet() = default;
+  // `date` is YYYY-MM-DD, `flags` names separated by commas; names that are not in the table are passed over. A flag that
+  // is named both ways is off.
+  static CompatibilitySet of(std::string_view date, std::string_view flags);
+
+  bool has(Compatibility flag) const { return (bits_ >> static_cast<unsigned>(flag) & 1) != 0; }
+
+ private:
+  uint64_t bits_ = 0;
+};
+
+}  // namespace weir::wire
