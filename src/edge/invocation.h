@@ -38,6 +38,10 @@ class Invocation final : private http::ExchangeEvents {
   bool on(const wire::BodyAbort& effect);
   bool on(const wire::BodyCredit& effect);
   bool on(const wire::BodyCancel& effect);
+  // No socket can be open yet.
+  bool on(const wire::SocketPiece&) { return false; }
+  bool on(const wire::SocketClose&) { return false; }
+  bool on(const wire::SocketCredit&) { return false; }
 
   // Tells the engine to end what is left when the time for it after the response is over. Called by the loop's sweep.
   void expireIfDue(base::Instant now);
