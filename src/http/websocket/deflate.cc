@@ -221,7 +221,9 @@ void Deflater::piece(std::span<const std::byte> bytes, bool last, std::string& o
 Inflater::Step Inflater::step(std::span<const std::byte> bytes, std::span<std::byte> into) {
   if (!stream_) {
     stream_.reset(new z_stream_s{});
-    CHECK(inflateInit2(stream_.get(), -std::max<int>(windowBits_, 9)) == Z_OK);
+    // The largest window, whatever was agreed: whether zlib accepts a reference beyond a smaller one depends on how the
+    // bytes were cut.
+    CHECK(inflateInit2(stream_.get(), -15) == Z_OK);
   }
   z_stream& stream = *stream_;
   stream.next_in = reinterpret_cast<Bytef*>(const_cast<std::byte*>(bytes.data()));

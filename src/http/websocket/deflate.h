@@ -67,7 +67,7 @@ class Inflater {
   // What ends each message but is not sent (RFC 7692 §7.2.1).
   static constexpr std::string_view kTail{"\x00\x00\xff\xff", 4};
 
-  Inflater(uint8_t windowBits, bool noContextTakeover) : windowBits_(windowBits), reset_(noContextTakeover) {}
+  explicit Inflater(bool noContextTakeover) : reset_(noContextTakeover) {}
 
   struct Step {
     size_t consumed;
@@ -80,7 +80,6 @@ class Inflater {
   void endMessage();
 
  private:
-  uint8_t windowBits_;
   bool reset_;
   ZlibStream stream_{nullptr, ZlibEnd{true}};
 };

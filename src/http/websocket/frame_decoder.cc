@@ -32,11 +32,7 @@ FrameDecoder::FrameDecoder(Role role, const Limits& limits, const std::optional<
       messageBytesMax_(limits.messageBytesMax),
       pieceBytesMax_(std::min(limits.pieceBytesMax, kStackBytes)) {
   if (!deflate) return;
-  if (role == Role::kServer) {
-    inflater_.emplace(deflate->clientWindowBits, deflate->clientNoContextTakeover);
-  } else {
-    inflater_.emplace(deflate->serverWindowBits, deflate->serverNoContextTakeover);
-  }
+  inflater_.emplace(role == Role::kServer ? deflate->clientNoContextTakeover : deflate->serverNoContextTakeover);
 }
 
 base::Result<size_t, Failure> FrameDecoder::fail(uint16_t code, const char* reason) {
