@@ -642,7 +642,8 @@ void Lane::watchOne(Runner& runner, uint64_t nowNs) {
   if (parked != ParkReason::kNone) return abandon(runner, parked);
   const uint64_t wall = runner.clock.wallNs(nowNs);
   if (wall < LaneLimits::kPromoteNs) return;
-  if (leader_ == &runner) {
+  const uint64_t used = runner.clock.usedNs(nowNs);
+  if (leader_ == &runner && (used > LaneLimits::kPromoteCpuNs || wall > LaneLimits::kPromoteAnywayNs)) {
     // From here on others read the ring: what comes for this invocation has to find its isolate before the turn ends.
     if (runner.invocation.value != 0) {
       routes_[runner.invocation.value] = runner.resident->number;
@@ -655,7 +656,6 @@ void Lane::watchOne(Runner& runner, uint64_t nowNs) {
     setpriority(PRIO_PROCESS, static_cast<id_t>(runner.threadId), LaneLimits::kDetachedNice);
   }
   ScriptIsolate* isolate = runner.isolate.load(std::memory_order_acquire);
-  const uint64_t used = runner.clock.usedNs(nowNs);
   switch (runner.killStage) {
     case 0:
       if (isolate == nullptr) return;

@@ -27,7 +27,9 @@
 namespace weir::engine {
 
 struct LaneLimits {
-  static constexpr uint64_t kPromoteNs = 1'000'000;         // a leader's turn that lasts longer is detached
+  static constexpr uint64_t kPromoteNs = 1'000'000;         // a leader's turn that lasts longer is detached …
+  static constexpr uint64_t kPromoteCpuNs = 500'000;        // … when it used so much of it; one that waits for a processor
+  static constexpr uint64_t kPromoteAnywayNs = 5'000'000;   // would not run sooner elsewhere, and has until here
   static constexpr uint64_t kDeprioritiseNs = 10'000'000;   // a detached turn that lasts longer yields to others
   static constexpr uint64_t kForceAfterNs = 5'000'000;      // CPU after the kill request until plain termination
   static constexpr uint64_t kParkAfterNs = 150'000'000;     // … until the thread is parked

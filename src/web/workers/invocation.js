@@ -32,8 +32,10 @@ export class Invocation {
   }
 }
 
-// Records by number; one that ends within its first turn is never put here.
+// Records by number. A map that runs empty gives its table back and makes another for the next request: an entry that no
+// invocation has keeps it.
 const records = new NativeMap();
+mapSet(records, 0, undefined);
 
 export function findInvocation(seq) {
   return mapGet(records, seq);
