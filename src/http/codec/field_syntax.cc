@@ -40,8 +40,10 @@ bool isAuthority(std::string_view text) {
   size_t hostEnd;
   if (!text.empty() && text.front() == '[') {
     const size_t close = text.find(']');
-    if (close == std::string_view::npos || close == 1) return false;
-    for (const char c : text.substr(1, close - 1)) {
+    if (close == std::string_view::npos) return false;
+    const std::string_view literal = text.substr(1, close - 1);
+    if (literal.find(':') == std::string_view::npos) return false;  // no IPv6 address is without
+    for (const char c : literal) {
       const bool hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
       if (!hex && c != ':' && c != '.') return false;
     }
