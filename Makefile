@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 ARGS ?=
 
-.PHONY: serve test setup build asan tsan bench format clean
+.PHONY: serve test setup build asan tsan fuzz bench format clean
 
 serve: build
 	build/weir serve $(ARGS)
@@ -22,6 +22,10 @@ asan: setup
 
 tsan: setup
 	@cmake --preset tsan --log-level=WARNING && cmake --build --preset tsan && ctest --test-dir build-tsan --output-on-failure
+
+# A minute of libFuzzer for each target: needs clang. ARGS="SECONDS TARGET…"
+fuzz: build
+	scripts/fuzz.sh $(ARGS)
 
 bench: build
 	bench/run.sh $(ARGS)

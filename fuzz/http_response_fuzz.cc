@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "http/codec/response_decoder.h"
+#include "target.h"
 
 namespace {
 
