@@ -48,6 +48,11 @@ void OperatorLog::engineDied(uint32_t, const observe::EngineDied& fact) {
   print(line);
 }
 
+void OperatorLog::scriptConfined(uint32_t, const observe::ScriptConfined& fact) {
+  print("weir: script " + std::string(fact.script) + " has cost engines their threads repeatedly and runs apart from now on, on engine " +
+        std::to_string(fact.engine));
+}
+
 void OperatorLog::versionFailed(uint32_t, const observe::VersionFailed& fact) {
   print("weir: script " + std::string(fact.script) + " does not start: " + std::string(fact.message));
 }

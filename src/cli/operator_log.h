@@ -14,6 +14,7 @@ class OperatorLog final : public observe::Sink {
   void engineSaid(uint32_t loop, const observe::EngineSaid& fact) override;
   void engineConfined(uint32_t loop, const observe::EngineConfined& fact) override;
   void engineDied(uint32_t loop, const observe::EngineDied& fact) override;
+  void scriptConfined(uint32_t loop, const observe::ScriptConfined& fact) override;
   void versionFailed(uint32_t loop, const observe::VersionFailed& fact) override;
 
  private:

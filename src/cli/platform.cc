@@ -148,7 +148,10 @@ void Platform::onEngineEffect(uint32_t loop, const std::shared_ptr<sandbox::Engi
     fact.engine = link->index();
     fact.reason = ended->reason;
     report(ended->version, fact, &observe::Sink::isolateEnded);
-    if (ended->reason == wire::IsolateEnd::kParked) supervisor_->threadLost(link);
+    if (ended->reason == wire::IsolateEnd::kParked) {
+      const auto version = versions_.find(ended->version);
+      supervisor_->threadLost(link, version ? version->script : std::string());
+    }
   } else if (const auto* failed = std::get_if<wire::VersionFailed>(&effect)) {
     observe::VersionFailed fact;
     fact.failure = failed->failure;
@@ -187,6 +190,9 @@ base::Status Platform::setScripts(const std::vector<ScriptConfig>& scripts, bool
     version->id = versionIdOf(bytes);
     version->limits = script.limits;
     version->bundleBlob = std::move(blob).value();
+    version->slots = sandbox::slotOrder(version->number.value, options_.engines);
+    version->home = supervisor_->homeOf(script.name);
+    version->placements = std::make_unique<sandbox::RunnableVersion::LoopPlacement[]>(options_.loops);
     versions_.add(version);
     routes->byScript[script.name] = version;
     if (everyHost) routes->everyHost = version;

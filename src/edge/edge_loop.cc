@@ -15,20 +15,17 @@ constexpr size_t kSlotsMax = 1u << 20;
 constexpr int kEffectsPerLook = 1024;
 constexpr std::chrono::milliseconds kSweepEvery{250};
 
-uint64_t mix(uint64_t x) {
-  x ^= x >> 33;
-  x *= 0xff51afd7ed558ccdULL;
-  x ^= x >> 33;
-  x *= 0xc4ceb9fe1a85ec53ULL;
-  return x ^ (x >> 33);
-}
+constexpr size_t kHeldMax = 1024;
+constexpr size_t kHeldBytesMax = 16u << 20;
+constexpr std::chrono::milliseconds kHoldMax{5'000};  // an engine starts in a tenth of a second, unless it cannot
+constexpr sandbox::PlacementLimits kPlacement;
 
 }  // namespace
 
 EdgeLoop::EdgeLoop(Options options)
     : options_(std::move(options)), loop_(options_.clock),
       rays_(options_.rayKey, static_cast<uint8_t>(options_.index)), resolver_(loop_, {}),
-      sweepTimer_(loop_.timers(), [this] { sweep(); }) {}
+      sweepTimer_(loop_.timers(), [this] { sweep(); }), holdTimer_(loop_.timers(), [this] { expireHeld(); }) {}
 
 base::Result<std::unique_ptr<EdgeLoop>> EdgeLoop::open(Options options) {
   auto self = std::unique_ptr<EdgeLoop>(new EdgeLoop(std::move(options)));
@@ -71,6 +68,7 @@ void EdgeLoop::useEngine(uint32_t slot, std::shared_ptr<sandbox::EngineLink> lin
 void EdgeLoop::addSeat(uint32_t slot, std::shared_ptr<sandbox::EngineLink> link) {
   seats_.push_back(std::make_unique<EngineSeat>(loop_, options_.index, std::move(link), [this](EngineSeat& seat) { drainEngine(seat); }));
   slotSeats_[slot] = seats_.back().get();
+  seatHeld();
 }
 
 void EdgeLoop::loseEngine(std::shared_ptr<sandbox::EngineLink> link) {
@@ -90,21 +88,51 @@ void EdgeLoop::drain(std::chrono::milliseconds bound, std::function<void()> onEn
   });
 }
 
-EngineSeat* EdgeLoop::seatFor(const sandbox::RunnableVersion& version) const {
-  // Rendezvous hashing: an engine that goes moves only its own versions. One that is to be replaced comes last.
-  EngineSeat* best = nullptr;
-  uint64_t bestScore = 0;
-  for (uint32_t slot = 0; slot < slotSeats_.size(); ++slot) {
-    EngineSeat* const seat = slotSeats_[slot];
-    if (seat == nullptr || seat->link->condemned()) continue;
-    uint64_t score = mix(version.number.value * 0x9e3779b97f4a7c15ULL + slot + 1) | (uint64_t{1} << 63);
-    if (seat->link->retiring()) score >>= 1;
-    if (score > bestScore) {
-      bestScore = score;
-      best = seat;
+EdgeLoop::Seating EdgeLoop::seatFor(const sandbox::RunnableVersion& version) const {
+  const auto has = [&](uint32_t slot) { return slot < slotSeats_.size() && slotSeats_[slot] != nullptr && !slotSeats_[slot]->link->condemned(); };
+  const uint32_t apart = version.home ? version.home->slot.load(std::memory_order_relaxed) : sandbox::ScriptHome::kShared;
+  if (apart != sandbox::ScriptHome::kShared) return {has(apart) ? slotSeats_[apart] : nullptr, kNoRank};
+  auto& placement = version.placement(options_.index);
+  const auto now = loop_.now();
+  // An engine that is to be replaced takes something new only where there is no other.
+  auto choice = placement.choose(version.slots, now, kPlacement, [&](uint32_t slot) { return has(slot) && !slotSeats_[slot]->link->retiring(); });
+  if (choice.slot == sandbox::Placement::kNone) choice = placement.choose(version.slots, now, kPlacement, has);
+  if (choice.slot == sandbox::Placement::kNone) return {nullptr, kNoRank};
+  return {slotSeats_[choice.slot], choice.rank};
+}
+
+bool EdgeLoop::hold(Invocation& invocation, size_t bytes) {
+  if (held_.size() >= kHeldMax || heldBytes_ + bytes > kHeldBytesMax) return false;
+  held_.push_back({invocation.id(), bytes, loop_.now() + kHoldMax});
+  heldBytes_ += bytes;
+  if (!holdTimer_.armed()) holdTimer_.arm(held_.front().until);
+  return true;
+}
+
+void EdgeLoop::seatHeld() {
+  // Once round: those that still find no engine go behind, in the same order.
+  for (size_t left = held_.size(); left > 0; --left) {
+    const Held next = held_.front();
+    held_.pop_front();
+    Invocation* const invocation = slots_[next.invocation.slot()].get();
+    const bool waits = invocation != nullptr && invocation->id() == next.invocation && invocation->isHeld();
+    if (waits && !invocation->resume()) {
+      held_.push_back(next);
+    } else {
+      heldBytes_ -= next.bytes;
     }
   }
-  return best;
+}
+
+void EdgeLoop::expireHeld() {
+  while (!held_.empty() && held_.front().until <= loop_.now()) {
+    const Held next = held_.front();
+    held_.pop_front();
+    heldBytes_ -= next.bytes;
+    Invocation* const invocation = slots_[next.invocation.slot()].get();
+    if (invocation != nullptr && invocation->id() == next.invocation && invocation->isHeld()) invocation->lose(wire::Outcome::kDaemonDown);
+  }
+  if (!held_.empty()) holdTimer_.arm(held_.front().until);
 }
 
 void EdgeLoop::onRequest(http::Exchange& exchange) {
@@ -133,9 +161,8 @@ void EdgeLoop::onRequest(http::Exchange& exchange) {
     free_.pop_back();
   }
   generation_ = (generation_ + 1) & 0xffffff;
-  EngineSeat* const seat = seatFor(*version);
   auto& invocation = slots_[slot];
-  invocation = std::make_unique<Invocation>(*this, wire::InvocationId::make(options_.index, generation_, slot), seat, std::move(version));
+  invocation = std::make_unique<Invocation>(*this, wire::InvocationId::make(options_.index, generation_, slot), std::move(version));
   ++inFlight_;
   if (!sweepTimer_.armed()) sweepTimer_.arm(loop_.now() + kSweepEvery);
   invocation->start(exchange, ray);
@@ -191,7 +218,10 @@ void EdgeLoop::onEffect(EngineSeat& seat, wire::Bytes bytes) {
     legal = true;
     if constexpr (requires { effect.invocation; }) {
       // An invocation that is over may still be spoken of: the two sides cross.
-      if (Invocation* invocation = find(effect.invocation, seat)) legal = invocation->on(effect);
+      if (Invocation* invocation = find(effect.invocation, seat)) {
+        invocation->hear();
+        legal = invocation->on(effect);
+      }
       else if (effect.invocation.loop() != options_.index) legal = false;
     } else if (options_.onEngineEffect) {
       options_.onEngineEffect(seat.link, wire::Effect(effect));

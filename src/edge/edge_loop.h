@@ -5,6 +5,7 @@
 #pragma once
 
 #include <atomic>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -74,8 +75,18 @@ class EdgeLoop final : private http::RequestHandler, private net::BatchHook, pri
   void release(Invocation& invocation);
   void sweep();
   void respondWithPage(http::Exchange& exchange, uint16_t code, const Ray& ray);
-  // The engine for a new invocation, or null when no slot has one.
-  EngineSeat* seatFor(const sandbox::RunnableVersion& version) const;
+  // The engine for a new invocation of the version, or {null, …} when there is none just now. `rank`: of the version's
+  // placement; kNoRank where that has no part in it.
+  static constexpr uint32_t kNoRank = ~uint32_t{0};
+  struct Seating {
+    EngineSeat* seat;
+    uint32_t rank;
+  };
+  Seating seatFor(const sandbox::RunnableVersion& version) const;
+  // Keeps a request for which there is no engine until there is one, for a while. False: too many are kept already.
+  bool hold(Invocation& invocation, size_t bytes);
+  void seatHeld();
+  void expireHeld();
 
   Options options_;
   net::Loop loop_;
@@ -90,6 +101,14 @@ class EdgeLoop final : private http::RequestHandler, private net::BatchHook, pri
   std::vector<uint32_t> free_;
   std::vector<uint8_t> record_;  // a private copy of the effect being handled
   net::Timer sweepTimer_;  // armed while something is in flight
+  struct Held {
+    wire::InvocationId invocation;
+    size_t bytes;
+    base::Instant until;
+  };
+  std::deque<Held> held_;  // in order of time
+  size_t heldBytes_ = 0;
+  net::Timer holdTimer_;
   uint32_t generation_ = 1;
   uint32_t inFlight_ = 0;
 };

@@ -12,9 +12,8 @@ constexpr size_t kCallsMax = 64;  // open at a time
 
 }  // namespace
 
-Invocation::Invocation(EdgeLoop& loop, wire::InvocationId id, EngineSeat* seat,
-                       std::shared_ptr<const sandbox::RunnableVersion> version)
-    : loop_(loop), id_(id), seat_(seat), version_(std::move(version)) {}
+Invocation::Invocation(EdgeLoop& loop, wire::InvocationId id, std::shared_ptr<const sandbox::RunnableVersion> version)
+    : loop_(loop), id_(id), version_(std::move(version)) {}
 
 Invocation::~Invocation() = default;
 
@@ -50,9 +49,33 @@ void Invocation::start(http::Exchange& exchange, const Ray& ray) {
     if (request.framing == http::Framing::kLength) event.bodyLength = request.contentLength;
   }
   exchange.setEvents(*this);
-  if (seat_ == nullptr) return settle(wire::Outcome::kDaemonDown, 0);
+  const auto seating = loop_.seatFor(*version_);
+  if (seating.seat == nullptr) {
+    wire::encode<wire::Event>(event, held_);
+    if (!loop_.hold(*this, held_.size())) settle(wire::Outcome::kLoadShed, 0);
+    return;
+  }
+  seatOn(seating);
+  if (!seat_->link->ensureLoaded(*version_) || !seat_->link->send(event)) settle(wire::Outcome::kLoadShed, 0);
+}
+
+bool Invocation::resume() {
+  const auto seating = loop_.seatFor(*version_);
+  if (seating.seat == nullptr) return false;
+  seatOn(seating);
+  const std::vector<uint8_t> event = std::move(held_);
+  held_.clear();
+  if (!seat_->link->ensureLoaded(*version_) || !seat_->link->sendEncoded(event)) settle(wire::Outcome::kLoadShed, 0);
+  return true;
+}
+
+void Invocation::seatOn(EdgeLoop::Seating seating) {
+  seat_ = seating.seat;
+  rank_ = seating.rank;
+  sentAt_ = loop_.loop_.now();
+  waiting_ = true;
   seat_->invocationStarted();
-  if (!seat_->link->ensureLoaded(*version_) || !seat_->link->send(event)) settle(wire::Outcome::kDaemonDown, 0);
+  if (rank_ != EdgeLoop::kNoRank) version_->placement(loop_.options_.index).sent(rank_, sentAt_);
 }
 
 void Invocation::creditResponse(uint32_t bytes) {
@@ -250,8 +273,10 @@ bool Invocation::lose(wire::Outcome outcome) {
 
 void Invocation::settle(wire::Outcome outcome, uint64_t cpuUs) {
   done_ = true;
+  held_.clear();
   if (seat_ != nullptr) seat_->invocationEnded();
   seat_ = nullptr;
+  if (std::exchange(waiting_, false) && rank_ != EdgeLoop::kNoRank) version_->placement(loop_.options_.index).lost(rank_);
   std::erase_if(calls_, [&](const auto& entry) { return entry.first != pipedFrom_ && entry.first != uploadCall_; });
   if (exchange_ != nullptr && !responded_) {
     const auto& facts = wire::factsOf(outcome == wire::Outcome::kOk ? wire::Outcome::kInternalError : outcome);
@@ -341,6 +366,7 @@ void Invocation::onDrained() {
 void Invocation::onGone() {
   exchange_ = nullptr;
   if (done_) return releaseIfOver();
+  if (isHeld()) return settle(wire::Outcome::kCanceled, 0);
   send(wire::CancelInvocation{id_});
 }
 

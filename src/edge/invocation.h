@@ -16,15 +16,25 @@ namespace weir::edge {
 
 class Invocation final : private http::ExchangeEvents {
  public:
-  // `seat`: the engine it runs on, which outlives it or loses it; null: there is none.
-  Invocation(EdgeLoop& loop, wire::InvocationId id, EngineSeat* seat, std::shared_ptr<const sandbox::RunnableVersion> version);
+  Invocation(EdgeLoop& loop, wire::InvocationId id, std::shared_ptr<const sandbox::RunnableVersion> version);
   ~Invocation();
 
   wire::InvocationId id() const { return id_; }
   bool isOn(const EngineSeat* seat) const { return seat_ == seat; }
+  bool isHeld() const { return !held_.empty(); }
 
   // Hands the request to the engine; on failure the client has its page and the invocation is over.
   void start(http::Exchange& exchange, const Ray& ray);
+
+  // It was held: hands it to an engine, if there is one now; on failure as `start`.
+  bool resume();
+
+  // The engine has said something of it.
+  void hear() {
+    if (!waiting_) return;
+    waiting_ = false;
+    if (rank_ != EdgeLoop::kNoRank) version_->placement(loop_.options_.index).answered(rank_, sentAt_, loop_.loop_.now());
+  }
 
   // Effects. False: the engine broke the protocol.
   bool on(const wire::Respond& effect);
@@ -77,12 +87,17 @@ class Invocation final : private http::ExchangeEvents {
   void writeToClient(std::span<const std::byte> bytes);
   void finishResponse();
   void cutResponse();
+  void seatOn(EdgeLoop::Seating seating);
   void settle(wire::Outcome outcome, uint64_t cpuUs);
   void releaseIfOver();
 
   EdgeLoop& loop_;
   const wire::InvocationId id_;
-  EngineSeat* seat_;  // null once it needs the engine no more
+  EngineSeat* seat_ = nullptr;  // the engine it runs on, which outlives it or loses it; null: not yet, or no more
+  uint32_t rank_ = 0;           // of that engine in the version's placement
+  bool waiting_ = false;        // the engine has not said anything of it
+  base::Instant sentAt_{};
+  std::vector<uint8_t> held_;   // the event that starts it, while there is no engine
   const std::shared_ptr<const sandbox::RunnableVersion> version_;
   http::Exchange* exchange_ = nullptr;  // null once it is dead
   Ray ray_{};

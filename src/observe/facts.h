@@ -110,6 +110,12 @@ struct EngineDied {
   std::string_view detail;
 };
 
+// A script that cost engines their threads runs on an engine apart from now on.
+struct ScriptConfined {
+  std::string_view script;
+  uint32_t engine = 0;
+};
+
 struct IsolateStarted {
   uint32_t engine = 0;
   std::string_view script;

@@ -26,6 +26,7 @@ class Sink {
   virtual void engineConfined(uint32_t loop, const EngineConfined& fact) {}
   virtual void engineSaid(uint32_t loop, const EngineSaid& fact) {}
   virtual void engineDied(uint32_t loop, const EngineDied& fact) {}
+  virtual void scriptConfined(uint32_t loop, const ScriptConfined& fact) {}
   virtual void isolateStarted(uint32_t loop, const IsolateStarted& fact) {}
   virtual void isolateEnded(uint32_t loop, const IsolateEnded& fact) {}
   virtual void versionFailed(uint32_t loop, const VersionFailed& fact) {}
@@ -60,6 +61,9 @@ class FanOut final : public Sink {
   }
   void engineDied(uint32_t loop, const EngineDied& fact) override {
     for (Sink* sink : sinks_) sink->engineDied(loop, fact);
+  }
+  void scriptConfined(uint32_t loop, const ScriptConfined& fact) override {
+    for (Sink* sink : sinks_) sink->scriptConfined(loop, fact);
   }
   void isolateStarted(uint32_t loop, const IsolateStarted& fact) override {
     for (Sink* sink : sinks_) sink->isolateStarted(loop, fact);

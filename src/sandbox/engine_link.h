@@ -55,6 +55,11 @@ class EngineLink {
     dirty_ = true;
     return writer_->write(scratch_);
   }
+  [[nodiscard]] bool sendEncoded(std::span<const uint8_t> event) {
+    const std::lock_guard lock(mutex_);
+    dirty_ = true;
+    return writer_->write(event);
+  }
   // Sends the version unless the engine has it.
   [[nodiscard]] bool ensureLoaded(const RunnableVersion& version);
   // Nothing routes to the version and nothing runs it any more: the engine may forget it.

@@ -1,9 +1,13 @@
-// One version as loops route to it and engines are given it. Immutable; shared by the routes that name it and the
-// invocations that run it.
+// One version as loops route to it and engines are given it. Shared by the routes that name it and the invocations that
+// run it. Immutable, but that each loop keeps its own placement here.
 #pragma once
 
+#include <memory>
 #include <string>
+#include <vector>
 
+#include "sandbox/placement.h"
+#include "sandbox/quarantine.h"
 #include "wire/bundle.h"
 #include "wire/descriptor.h"
 #include "wire/message.h"
@@ -16,6 +20,15 @@ struct RunnableVersion {
   std::string id;               // UUID text, for traces
   wire::VersionLimits limits;   // as in the bundle; the platform keeps waitUntilMs itself
   wire::Descriptor bundleBlob;  // sealed
+
+  // Where it runs: engine slots by preference, unless its script is confined to one.
+  std::vector<uint8_t> slots;
+  std::shared_ptr<const ScriptHome> home;  // null: never confined
+  struct alignas(64) LoopPlacement {
+    Placement placement;
+  };
+  std::unique_ptr<LoopPlacement[]> placements;  // by loop; touched by that loop alone
+  Placement& placement(uint32_t loop) const { return placements[loop].placement; }
 };
 
 }  // namespace weir::sandbox

@@ -127,14 +127,16 @@ class Supervisor::Engine {
 };
 
 Supervisor::Supervisor(net::Loop& loop, const Options& options)
-    : loop_(loop), options_(options), slots_(options.engines, Slot(options.limits.restart)),
+    : loop_(loop), options_(options), quarantine_(options.limits.quarantine, options.engines),
+      slots_(options.engines + options.limits.quarantine.slots, Slot(options.limits.restart)),
       lookTimer_(loop.timers(), [this] { look(); }), tendTimer_(loop.timers(), [this] { tend(); }) {}
 
 base::Result<std::unique_ptr<Supervisor>> Supervisor::start(net::Loop& loop, const Options& options) {
   auto self = std::unique_ptr<Supervisor>(new Supervisor(loop, options));
   for (uint32_t slot = 0; slot < options.engines; ++slot) self->launch(slot);
   const auto missing = [&] {
-    return std::any_of(self->slots_.begin(), self->slots_.end(), [](const Slot& slot) { return slot.current == nullptr; });
+    return std::any_of(self->slots_.begin(), self->slots_.begin() + options.engines,
+                       [](const Slot& slot) { return slot.current == nullptr; });
   };
   while (self->firstFailure_.empty() && missing()) loop.runOnce(kTendEvery);
   if (!self->firstFailure_.empty()) return base::Error{self->firstFailure_};
@@ -151,6 +153,8 @@ std::vector<std::shared_ptr<EngineLink>> Supervisor::engines() const {
   for (const Slot& slot : slots_) links.push_back(slot.current != nullptr ? slot.current->link : nullptr);
   return links;
 }
+
+bool Supervisor::isWanted(uint32_t slot) const { return slot < options_.engines || quarantine_.uses(slot); }
 
 void Supervisor::launch(uint32_t number) {
   Slot& slot = slots_[number];
@@ -186,16 +190,19 @@ void Supervisor::onReady(Engine& engine) {
     const std::string report = confinements.summary();
     options_.sink.engineConfined(observe::kNoLoop, {engine.slot, active, (1u << wire::kConfinementCount) - 1, report});
   }
-  if (before != nullptr) {
-    before->state = Engine::State::kDraining;
-    before->until = now + options_.limits.drainMax;
-    uint32_t draining = 0;
-    for (auto at = engines_.rbegin(); at != engines_.rend(); ++at) {
-      if ((*at)->slot != engine.slot || (*at)->state != Engine::State::kDraining) continue;
-      if (++draining > options_.limits.drainingMax) (*at)->link->condemn(EngineDeath::kReplaced);
-    }
-  }
+  if (before != nullptr) drain(*before);
   publish();
+}
+
+void Supervisor::drain(Engine& engine) {
+  engine.state = Engine::State::kDraining;
+  engine.until = loop_.clock().now() + options_.limits.drainMax;
+  uint32_t draining = 0;
+  for (auto at = engines_.rbegin(); at != engines_.rend(); ++at) {
+    if ((*at)->slot != engine.slot || (*at)->state != Engine::State::kDraining) continue;
+    if (++draining > options_.limits.drainingMax) (*at)->link->condemn(EngineDeath::kReplaced);
+  }
+  tendTimer_.arm(loop_.clock().now() + kTendEvery);
 }
 
 void Supervisor::failedStart(uint32_t number, const std::string& why, int signal, int code) {
@@ -238,7 +245,7 @@ void Supervisor::onEnd(Engine& engine, const EngineExit& exit) {
   options_.users.loseEngine(engine.link);
   engine.state = Engine::State::kEnded;
   engine.until = now + kForgetMax;
-  if (serving && slot.starting == nullptr) {
+  if (serving && slot.starting == nullptr && isWanted(engine.slot)) {
     const auto wait = slot.restarts.ended(now);
     slot.retryAt = now + wait;
     if (wait.count() == 0) launch(engine.slot);
@@ -254,15 +261,27 @@ void Supervisor::drop(const std::vector<wire::VersionId>& versions) {
   }
 }
 
-void Supervisor::threadLost(std::shared_ptr<EngineLink> link) {
-  loop_.post([this, link = std::move(link)] {
-    link->retire();
-    tendTimer_.arm(loop_.clock().now());
+void Supervisor::threadLost(std::shared_ptr<EngineLink> link, std::string script) {
+  loop_.post([this, link = std::move(link), script = std::move(script)] {
+    const auto now = loop_.clock().now();
+    if (quarantine_.parked(script, now)) {
+      const uint32_t slot = quarantine_.homeOf(script)->slot.load();
+      slots_[slot].retryAt = now;
+      options_.sink.scriptConfined(observe::kNoLoop, {script, slot});
+    }
+    if (!link->retiring()) {
+      link->retire();
+      Slot& slot = slots_[link->index()];
+      // At once, unless engines of this slot go as fast as they come.
+      if (slot.current != nullptr && slot.current->link == link) slot.retryAt = now + slot.restarts.ended(now);
+    }
+    tend();
   });
 }
 
 void Supervisor::look() {
   for (const auto& engine : engines_) engine->look();
+  if (quarantine_.release(loop_.clock().now())) tend();
   publish();
   lookTimer_.arm(loop_.clock().now() + options_.limits.lookEvery);
 }
@@ -306,8 +325,15 @@ void Supervisor::tend() {
   }
   for (uint32_t i = 0; started_ && i < slots_.size(); ++i) {
     Slot& slot = slots_[i];
-    const bool wanted = slot.starting == nullptr && (slot.current == nullptr || slot.current->link->retiring());
-    if (!wanted) continue;
+    if (slot.starting != nullptr) continue;
+    if (!isWanted(i)) {
+      if (slot.current == nullptr) continue;
+      options_.users.useEngine(i, nullptr);
+      drain(*std::exchange(slot.current, nullptr));
+      more = true;
+      continue;
+    }
+    if (slot.current != nullptr && !slot.current->link->retiring()) continue;
     more = true;
     if (now >= slot.retryAt) launch(i);
   }
@@ -319,7 +345,9 @@ void Supervisor::publish() {
   std::vector<EngineStatus> fresh;
   for (uint32_t i = 0; i < slots_.size(); ++i) {
     const Slot& slot = slots_[i];
+    if (i >= options_.engines && !isWanted(i) && slot.current == nullptr) continue;
     EngineStatus status;
+    if (i >= options_.engines) status.confined = quarantine_.scriptsIn(i);
     status.slot = i;
     status.starts = slot.starts;
     status.failedStarts = slot.restarts.failedStarts();

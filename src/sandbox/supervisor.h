@@ -19,6 +19,7 @@
 #include "observe/sink.h"
 #include "sandbox/answer_watch.h"
 #include "sandbox/engine_link.h"
+#include "sandbox/quarantine.h"
 #include "sandbox/restart_policy.h"
 
 namespace weir::sandbox {
@@ -31,6 +32,7 @@ struct SupervisorLimits {
   uint64_t processBytesMax = 0;                 // private memory of an engine; 0: no bound
   uint32_t drainingMax = 4;                     // replaced engines that still drain, per slot; the oldest is cut
   RestartLimits restart;
+  QuarantineLimits quarantine;
 };
 
 // Whoever sends invocations to engines.
@@ -48,6 +50,7 @@ class EngineUsers {
 // What an operator wants to know of a slot.
 struct EngineStatus {
   uint32_t slot = 0;
+  std::vector<std::string> confined;  // the scripts that have it for themselves; empty: it is everybody's
   bool serving = false;
   int pid = 0;
   double startedMs = 0;  // since 1970, when it was ready
@@ -76,14 +79,17 @@ class Supervisor final {
   // Kills and reaps what is left.
   ~Supervisor();
 
-  // The engine of each slot; null where there is none just now.
+  // The engine of each slot, those of the quarantine included; null where there is none just now.
   std::vector<std::shared_ptr<EngineLink>> engines() const;
 
   // Nothing routes to these versions and nothing runs them any more: engines may forget them.
   void drop(const std::vector<wire::VersionId>& versions);
 
-  // Any thread: a script cost this engine a thread for good.
-  void threadLost(std::shared_ptr<EngineLink> link);
+  // Any thread: a version of the script cost this engine a thread for good.
+  void threadLost(std::shared_ptr<EngineLink> link, std::string script);
+
+  // Where a script's invocations go; any thread.
+  std::shared_ptr<const ScriptHome> homeOf(const std::string& script) { return quarantine_.homeOf(script); }
 
   // Any thread; as of the last look.
   std::vector<EngineStatus> status() const;
@@ -101,8 +107,10 @@ class Supervisor final {
   };
 
   Supervisor(net::Loop& loop, const Options& options);
+  bool isWanted(uint32_t slot) const;
   void launch(uint32_t slot);
   void onReady(Engine& engine);
+  void drain(Engine& engine);
   void onEnd(Engine& engine, const EngineExit& exit);
   void failedStart(uint32_t slot, const std::string& why, int signal, int code);
   void look();
@@ -111,6 +119,7 @@ class Supervisor final {
 
   net::Loop& loop_;
   const Options options_;
+  Quarantine quarantine_;
   std::vector<Slot> slots_;
   std::list<std::unique_ptr<Engine>> engines_;  // every process there is, oldest first
   net::Timer lookTimer_;  // answers, memory
