@@ -84,6 +84,15 @@ bool isScriptName(const std::string& name) {
   return std::all_of(name.begin(), name.end(), [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; });
 }
 
+// YYYY-MM-DD.
+bool isDate(const std::string& text) {
+  if (text.size() != 10) return false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if ((i == 4 || i == 7) ? text[i] != '-' : (text[i] < '0' || text[i] > '9')) return false;
+  }
+  return true;
+}
+
 std::string jsonOf(const toml::node& node) {
   std::ostringstream out;
   if (const auto* table = node.as_table()) out << toml::json_formatter(*table);
@@ -101,43 +110,135 @@ std::string jsonOf(const toml::node& node) {
 
 }  // namespace
 
-base::Result<Config> readConfig(const std::string& path) {
+namespace {
+
+struct LimitKey {
+  const char* name;
+  uint32_t wire::VersionLimits::*member;
+  int64_t max;
+};
+constexpr LimitKey kLimitKeys[] = {{"cpu_ms", &wire::VersionLimits::cpuMs, 300'000},
+                                   {"startup_cpu_ms", &wire::VersionLimits::startupCpuMs, 10'000},
+                                   {"memory_mb", &wire::VersionLimits::memoryMb, 4096},
+                                   {"subrequests", &wire::VersionLimits::subrequests, 10'000'000},
+                                   {"wait_until_ms", &wire::VersionLimits::waitUntilMs, 900'000}};
+
+// The words of a list, for an error: "a, b, c".
+template <class Range, class Name>
+std::string listOf(const Range& range, Name name) {
+  std::string out;
+  for (const auto& each : range) (out += out.empty() ? "" : ", ") += name(each);
+  return out;
+}
+
+base::Status readLimits(const std::string& path, const toml::node& node, const std::string& where, wire::VersionLimits& limits) {
+  const auto* table = node.as_table();
+  if (table == nullptr) return at(path, node.source(), where, "must be a table");
+  for (const auto& [key, value] : *table) {
+    const std::string name(key.str());
+    const auto* known = std::find_if(std::begin(kLimitKeys), std::end(kLimitKeys), [&](const auto& k) { return name == k.name; });
+    if (known == std::end(kLimitKeys)) {
+      return at(path, key.source(), where + "." + name, "unknown key; known are " + listOf(kLimitKeys, [](const auto& k) { return k.name; }));
+    }
+    const auto number = value.value_exact<int64_t>();
+    if (!number || *number < 1 || *number > known->max) {
+      return at(path, value.source(), where + "." + name, "must be a whole number from 1 to " + std::to_string(known->max));
+    }
+    limits.*known->member = static_cast<uint32_t>(*number);
+  }
+  return base::Nothing{};
+}
+
+base::Status readSection(const std::string& path, const fs::path& folder, const std::string& section, const toml::node& node,
+                         Settings& settings) {
+  const auto* table = node.as_table();
+  if (table == nullptr) return at(path, node.source(), section, "must be a table: write [" + section + "]");
+  for (const auto& [key, value] : *table) {
+    const std::string name(key.str());
+    const std::string full = section + "." + name;
+    const auto all = settingsTable();
+    const auto setting = std::find_if(all.begin(), all.end(), [&](const Setting& s) { return section == s.section && name == s.key; });
+    if (setting == all.end()) {
+      std::string known;
+      for (const Setting& s : all) {
+        if (section == s.section) (known += known.empty() ? "" : ", ") += s.key;
+      }
+      return at(path, key.source(), full, "unknown key; known are " + known);
+    }
+    if (const auto* text = std::get_if<Setting::Text>(&setting->kind)) {
+      const auto given = value.value_exact<std::string>();
+      if (!given) return at(path, value.source(), full, "must be a string");
+      const bool isPath = text->member == &Settings::data || text->member == &Settings::node || text->member == &Settings::engineDir;
+      settings.*text->member = isPath && !given->empty() ? (folder / *given).lexically_normal().string() : *given;
+    } else if (const auto* flag = std::get_if<Setting::Switch>(&setting->kind)) {
+      const auto given = value.value_exact<bool>();
+      if (!given) return at(path, value.source(), full, "must be true or false");
+      settings.*flag->member = *given;
+    } else {
+      const auto& number = std::get<Setting::Number>(setting->kind);
+      const auto given = value.value_exact<int64_t>();
+      const std::string problem = given ? problemWith(number, *given) : "must be a whole number";
+      if (!problem.empty()) return at(path, value.source(), full, problem);
+      number.set(settings, *given);
+    }
+  }
+  return base::Nothing{};
+}
+
+}  // namespace
+
+base::Result<Config> readConfig(const std::string& path, const Settings& defaults) {
   std::string text;
   if (!readFile(path, text)) return base::Error{"cannot read " + path + ": name an existing file with --config"};
-  const toml::parse_result parsed = [&] {
-    try {
-      return toml::parse(text, path);
-    } catch (const toml::parse_error&) {
-      return toml::table{};
-    }
-  }();
+  toml::table parsed;
   try {
-    (void)toml::parse(text, path);
+    parsed = toml::parse(text, path);
   } catch (const toml::parse_error& error) {
     return at(path, error.source(), "syntax", std::string(error.description()));
   }
   Config config;
+  config.settings = defaults;
   const fs::path folder = fs::path(path).has_parent_path() ? fs::path(path).parent_path() : fs::path(".");
+  wire::VersionLimits limits;
   for (const auto& [key, node] : parsed) {
-    if (key != "script") return at(path, node.source(), std::string(key.str()), "unknown key; the known one is [[script]]");
+    const std::string name(key.str());
+    if (name == "script") continue;
+    const auto all = settingsTable();
+    base::Status status = base::Nothing{};
+    if (name == "limits") status = readLimits(path, node, name, limits);
+    else if (std::any_of(all.begin(), all.end(), [&](const Setting& s) { return name == s.section; })) {
+      status = readSection(path, folder, name, node, config.settings);
+    } else {
+      return at(path, key.source(), name, "unknown key; known are [[script]], [limits], [edge], [control], [data], [engines], [quarantine]");
+    }
+    if (!status.ok()) return status.error();
   }
-  const auto* list = parsed["script"].as_array();
-  if (list == nullptr) return config;
+  const auto* scriptNode = parsed.get("script");
+  if (scriptNode == nullptr) return config;
+  const auto* list = scriptNode->as_array();
+  if (list == nullptr) return at(path, scriptNode->source(), "script", "must be a list of tables: write [[script]]");
   std::set<std::string> names;
   for (size_t i = 0; i < list->size(); ++i) {
     const std::string where = "script[" + std::to_string(i) + "]";
     const auto* table = list->get(i)->as_table();
     if (table == nullptr) return at(path, list->get(i)->source(), where, "must be a table: write [[script]]");
     ScriptConfig script;
+    script.limits = limits;
     std::string main;
+    toml::source_region mainAt = table->source();
     for (const auto& [key, node] : *table) {
       const std::string name(key.str());
       const std::string full = where + "." + name;
       if (name == "name" || name == "main" || name == "compatibility_date") {
         const auto value = node.value<std::string>();
         if (!value || !node.is_string()) return at(path, node.source(), full, "must be a string");
-        if (name == "main") main = *value;
-        else if (name == "compatibility_date") script.compatibilityDate = *value;
+        if (name == "main") {
+          main = *value;
+          mainAt = node.source();
+        } else if (name == "compatibility_date") {
+          if (!isDate(*value)) return at(path, node.source(), full, "must be a date like \"2026-01-01\"");
+          script.compatibilityDate = *value;
+        }
         else if (!isScriptName(*value)) {
           return at(path, node.source(), full, "must start with a letter and hold only lower-case letters, digits and dashes");
         } else if (!names.insert(*value).second) {
@@ -155,30 +256,15 @@ base::Result<Config> readConfig(const std::string& path) {
         if (!node.is_table()) return at(path, node.source(), full, "must be a table");
         script.env = jsonOf(node);
       } else if (name == "limits") {
-        const auto* limits = node.as_table();
-        if (limits == nullptr) return at(path, node.source(), full, "must be a table");
-        for (const auto& [limit, value] : *limits) {
-          const std::string limitName(limit.str());
-          const auto number = value.value<int64_t>();
-          const struct { const char* name; uint32_t* target; int64_t max; } known[] = {
-              {"cpu_ms", &script.limits.cpuMs, 300'000}, {"startup_cpu_ms", &script.limits.startupCpuMs, 10'000},
-              {"memory_mb", &script.limits.memoryMb, 4096}, {"subrequests", &script.limits.subrequests, 10'000'000},
-              {"wait_until_ms", &script.limits.waitUntilMs, 900'000}};
-          const auto* entry = std::find_if(std::begin(known), std::end(known), [&](const auto& k) { return limitName == k.name; });
-          if (entry == std::end(known)) return at(path, value.source(), full + "." + limitName, "unknown key; known are cpu_ms, startup_cpu_ms, memory_mb, subrequests, wait_until_ms");
-          if (!number || *number < 1 || *number > entry->max) {
-            return at(path, value.source(), full + "." + limitName, "must be a whole number from 1 to " + std::to_string(entry->max));
-          }
-          *entry->target = static_cast<uint32_t>(*number);
-        }
+        if (auto status = readLimits(path, node, full, script.limits); !status.ok()) return status.error();
       } else {
-        return at(path, node.source(), full, "unknown key; known are name, main, vars, limits, compatibility_date, compatibility_flags");
+        return at(path, key.source(), full, "unknown key; known are name, main, vars, limits, compatibility_date, compatibility_flags");
       }
     }
     if (script.name.empty()) return at(path, table->source(), where + ".name", "is missing");
     if (main.empty()) return at(path, table->source(), where + ".main", "is missing: name the main module's file");
     std::string problem;
-    if (!collectModules(folder / main, script, problem)) return at(path, table->source(), where + ".main", problem);
+    if (!collectModules(folder / main, script, problem)) return at(path, mainAt, where + ".main", problem);
     config.scripts.push_back(std::move(script));
   }
   return config;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "cli/settings.h"
 #include "wire/bundle.h"
 
 namespace weir::cli {
@@ -27,11 +28,13 @@ struct ScriptConfig {
 };
 
 struct Config {
+  Settings settings;
   std::vector<ScriptConfig> scripts;
 };
 
-// Reads the file and every module it names. An error names file, line, column and key; nothing is kept then.
-base::Result<Config> readConfig(const std::string& path);
+// Reads the file and every module it names; what it does not set is as in `defaults`. Paths in it are relative to its
+// folder. An error names file, line, column and key.
+base::Result<Config> readConfig(const std::string& path, const Settings& defaults);
 
 // One script from one file: `weir dev FILE.js`. Text, data, JSON and Wasm modules beside it are found by relative imports
 // of the same folder: every file of it (not deeper) with a known ending is a module.

@@ -31,14 +31,15 @@ std::string versionIdOf(const std::vector<uint8_t>& bundle) {
 
 }  // namespace
 
-Platform::Platform(const PlatformOptions& options, const base::Clock& clock)
-    : options_(options), clock_(clock), loop_(clock), sweepTimer_(loop_.timers(), [this] {
+Platform::Platform(const Settings& settings, const base::Clock& clock, const std::vector<observe::Sink*>& sinks)
+    : options_(settings), clock_(clock), loop_(clock), extraSinks_(sinks), sweepTimer_(loop_.timers(), [this] {
         supervisor_->drop(versions_.takeUnused());
         sweepTimer_.arm(clock_.now() + kSweepEvery);
       }) {}
 
-base::Result<std::unique_ptr<Platform>> Platform::start(const PlatformOptions& given, const base::Clock& clock) {
-  auto self = std::unique_ptr<Platform>(new Platform(given, clock));
+base::Result<std::unique_ptr<Platform>> Platform::start(const Settings& settings, const base::Clock& clock,
+                                                        const std::vector<observe::Sink*>& sinks) {
+  auto self = std::unique_ptr<Platform>(new Platform(settings, clock, sinks));
   auto& options = self->options_;
   const uint32_t cores = std::max(1u, std::thread::hardware_concurrency());
   if (options.engines == 0) options.engines = cores;
@@ -62,7 +63,7 @@ base::Status Platform::openData() {
   traces_ = std::move(traces).value();
   metrics_ = std::make_unique<logs::Metrics>(options_.loops);
   sinks_ = {traces_.get(), metrics_.get()};
-  if (options_.extraSink != nullptr) sinks_.push_back(options_.extraSink);
+  sinks_.insert(sinks_.end(), extraSinks_.begin(), extraSinks_.end());
   std::vector<observe::Sink*> all = sinks_;
   all.push_back(&log_);
   facts_ = std::make_unique<observe::FanOut>(all);
@@ -89,7 +90,9 @@ base::Status Platform::startEngines() {
     engine.nodeFlags.emplace_back(flags.substr(from, end - from));
     from = end + 1;
   }
-  auto supervisor = sandbox::Supervisor::start(loop_, {engine, options_.engines, options_.supervision, *facts_, *this});
+  auto limits = options_.supervision;
+  limits.processBytesMax = (uint64_t{options_.engineMemoryMb} << 20) * options_.engineMemoryPercent / 100;
+  auto supervisor = sandbox::Supervisor::start(loop_, {engine, options_.engines, limits, *facts_, *this});
   if (!supervisor.ok()) return supervisor.error();
   supervisor_ = std::move(supervisor).value();
   return base::Nothing{};

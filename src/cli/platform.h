@@ -12,6 +12,7 @@
 
 #include "cli/config.h"
 #include "cli/operator_log.h"
+#include "cli/settings.h"
 #include "edge/edge_loop.h"
 #include "logs/metrics.h"
 #include "logs/trace_writer.h"
@@ -20,23 +21,11 @@
 
 namespace weir::cli {
 
-struct PlatformOptions {
-  std::string edge = "127.0.0.1:8787";
-  std::string data = "./data";
-  uint32_t engines = 0;  // 0: one per core
-  uint32_t loops = 0;    // 0: one per core
-  std::string workersDomain = "workers.localhost";
-  bool requireSandbox = false;
-  std::string node;       // host executable
-  std::string engineDir;  // addon, launcher and base snapshot
-  uint32_t engineMemoryMb = 1024;  // an engine's isolates are evicted above it
-  sandbox::SupervisorLimits supervision;
-  observe::Sink* extraSink = nullptr;  // borrowed
-};
-
 class Platform final : private sandbox::EngineUsers {
  public:
-  static base::Result<std::unique_ptr<Platform>> start(const PlatformOptions& options, const base::Clock& clock);
+  // `sinks` are borrowed and hear every fact.
+  static base::Result<std::unique_ptr<Platform>> start(const Settings& settings, const base::Clock& clock,
+                                                       const std::vector<observe::Sink*>& sinks = {});
   ~Platform();
 
   std::string address() const;
@@ -51,7 +40,7 @@ class Platform final : private sandbox::EngineUsers {
   void run(int stopDescriptor);
 
  private:
-  Platform(const PlatformOptions& options, const base::Clock& clock);
+  Platform(const Settings& settings, const base::Clock& clock, const std::vector<observe::Sink*>& sinks);
   base::Status openData();
   base::Status startEngines();
   base::Status openLoops();
@@ -59,10 +48,11 @@ class Platform final : private sandbox::EngineUsers {
   void loseEngine(std::shared_ptr<sandbox::EngineLink> link) override;
   void onEngineEffect(uint32_t loop, const std::shared_ptr<sandbox::EngineLink>& link, const wire::Effect& effect);
 
-  PlatformOptions options_;
+  Settings options_;
   const base::Clock& clock_;
   net::Loop loop_;
   OperatorLog log_;
+  std::vector<observe::Sink*> extraSinks_;
   std::unique_ptr<logs::Metrics> metrics_;
   std::unique_ptr<logs::TraceWriter> traces_;
   std::vector<observe::Sink*> sinks_;  // of invocations

@@ -1,0 +1,92 @@
+#include "cli/command_line.h"
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <set>
+
+namespace weir::cli {
+
+namespace {
+
+std::string exampleOf(const char* text) { return std::string("Example:\n  ") + text; }
+
+// The flags of these sections, each put down in `line` when it is given.
+void addSettings(CLI::App& command, CommandLine& line, const Settings& defaults, const std::set<std::string>& without) {
+  for (const Setting& setting : settingsTable()) {
+    if (without.contains(setting.flag)) continue;
+    if (const auto* text = std::get_if<Setting::Text>(&setting.kind)) {
+      const auto member = text->member;
+      auto* option = command.add_option_function<std::string>(
+          setting.flag, [&line, member](const std::string& value) { line.given.push_back([member, value](Settings& s) { s.*member = value; }); },
+          setting.help);
+      if (!(defaults.*member).empty()) option->default_str(defaults.*member);
+      option->run_callback_for_default(false);
+    } else if (const auto* flag = std::get_if<Setting::Switch>(&setting.kind)) {
+      const auto member = flag->member;
+      command.add_flag_callback(setting.flag, [&line, member] { line.given.push_back([member](Settings& s) { s.*member = true; }); },
+                                setting.help);
+    } else {
+      const auto number = std::get<Setting::Number>(setting.kind);
+      const std::string name = setting.flag;
+      auto* option = command.add_option_function<int64_t>(
+          setting.flag,
+          [&line, number, name](int64_t value) {
+            const std::string problem = problemWith(number, value);
+            if (!problem.empty()) throw CLI::ValidationError(name, problem);
+            line.given.push_back([number, value](Settings& s) { number.set(s, value); });
+          },
+          setting.help);
+      option->default_str(std::to_string(number.get(defaults)));
+      option->run_callback_for_default(false);
+    }
+  }
+}
+
+}  // namespace
+
+Parsed parseCommandLine(int argc, char** argv, const Settings& defaults) {
+  Parsed parsed;
+  CommandLine& line = parsed.line;
+  CLI::App app{"weir: a multi-tenant JavaScript edge platform"};
+  app.name("weir");
+  app.require_subcommand(1);
+  app.set_version_flag("--version", WEIR_VERSION);
+  app.footer(exampleOf("weir serve --config weir.toml\n  weir serve --help"));
+
+  auto* serve = app.add_subcommand("serve", "Run the scripts of weir.toml");
+  serve->add_option("--config", line.config, "The scripts to run, and settings; flags win over it")->capture_default_str();
+  addSettings(*serve, line, defaults, {});
+  serve->footer(exampleOf("weir serve --edge 127.0.0.1:8787 --control 127.0.0.1:8788 --config weir.toml"));
+
+  auto* dev = app.add_subcommand("dev", "Run one file on every host name; reload it on save; show logs and errors");
+  dev->add_option("FILE", line.file, "The main module; what stands beside it are its modules")->required();
+  addSettings(*dev, line, defaults, {"--workers-domain", "--quarantine-parks", "--quarantine-within-s", "--quarantine-hold-s", "--quarantine-engines"});
+  dev->footer(exampleOf("weir dev examples/hello/index.js"));
+
+  auto* doctor = app.add_subcommand("doctor", "Show what is installed and which confinements work here; 1 when something is amiss");
+  doctor->add_flag("--json", line.json, "As JSON");
+  addSettings(*doctor, line, defaults,
+              {"--edge", "--loops", "--workers-domain", "--control", "--control-any-address", "--data", "--engines", "--engine-memory-mb",
+               "--engine-memory-percent", "--engine-silent-ms", "--engine-look-ms", "--engine-drain-ms", "--require-sandbox", "--quarantine-parks",
+               "--quarantine-within-s", "--quarantine-hold-s", "--quarantine-engines"});
+  doctor->footer(exampleOf("weir doctor --json"));
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) {
+      parsed.exitCode = app.exit(error);
+      return parsed;
+    }
+    std::string verb;
+    for (const auto* command : app.get_subcommands()) verb = " " + command->get_name();
+    std::fprintf(stderr, "weir: %s; see weir%s --help\n", error.what(), verb.c_str());
+    parsed.exitCode = 2;
+    return parsed;
+  }
+  line.command = serve->parsed() ? Command::kServe : dev->parsed() ? Command::kDev : Command::kDoctor;
+  parsed.run = true;
+  return parsed;
+}
+
+}  // namespace weir::cli

@@ -1,0 +1,36 @@
+// The command line: which command, with which settings. Parses and explains itself; runs nothing.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "cli/settings.h"
+
+namespace weir::cli {
+
+enum class Command { kServe, kDev, kDoctor };
+
+struct CommandLine {
+  Command command = Command::kServe;
+  std::string config = "weir.toml";  // serve
+  std::string file;                  // dev
+  bool json = false;                 // doctor
+  // Applies what was given as flags, in order, over whatever is there.
+  std::vector<std::function<void(Settings&)>> given;
+
+  Settings over(Settings settings) const {
+    for (const auto& apply : given) apply(settings);
+    return settings;
+  }
+};
+
+// What to do, or how to end: help and version were printed (0), or one line on standard error says what is wrong (2).
+struct Parsed {
+  bool run = false;
+  int exitCode = 0;
+  CommandLine line;
+};
+Parsed parseCommandLine(int argc, char** argv, const Settings& defaults);
+
+}  // namespace weir::cli

@@ -1,0 +1,56 @@
+#include <cstdio>
+#include <cstdlib>
+#include <ctime>
+#include <filesystem>
+
+#include "cli/commands.h"
+#include "cli/config.h"
+#include "cli/platform.h"
+#include "logs/pretty.h"
+
+namespace weir::cli {
+
+namespace {
+
+int utcOffsetSeconds() {
+  const std::time_t now = std::time(nullptr);
+  std::tm local{};
+  return localtime_r(&now, &local) != nullptr ? static_cast<int>(local.tm_gmtoff) : 0;
+}
+
+}  // namespace
+
+int dev(const CommandLine& line, const Settings& defaults, const base::Clock& clock) {
+  auto script = readSingleScript(line.file);
+  if (!script.ok()) return fail(script.error().message);
+  const int stop = stopDescriptor();
+  logs::PrettyPrinter printer(1, std::getenv("NO_COLOR") == nullptr, utcOffsetSeconds());
+  auto started = Platform::start(line.over(defaults), clock, {&printer});
+  if (!started.ok()) return fail(started.error().message);
+  Platform& platform = **started;
+  if (const auto status = platform.setScripts({*script}, true); !status.ok()) return fail(status.error().message);
+  std::printf("weir %s on http://%s\n", WEIR_VERSION, platform.address().c_str());
+  std::printf("  confinement: %s\n", platform.engines()[0].confinements.summary().c_str());
+  std::fflush(stdout);
+
+  std::error_code ignored;
+  auto saved = std::filesystem::last_write_time(line.file, ignored);
+  net::Timer reload(platform.loop().timers(), [&] {
+    reload.arm(clock.now() + std::chrono::milliseconds(250));
+    const auto now = std::filesystem::last_write_time(line.file, ignored);
+    if (ignored || now == saved) return;
+    saved = now;
+    auto read = readSingleScript(line.file);
+    if (!read.ok()) {
+      std::fprintf(stderr, "weir: %s\n", read.error().message.c_str());
+      return;
+    }
+    if (platform.setScripts({*read}, true).ok()) std::printf("reloaded %s\n", line.file.c_str());
+    std::fflush(stdout);
+  });
+  reload.arm(clock.now());
+  platform.run(stop);
+  return 0;
+}
+
+}  // namespace weir::cli

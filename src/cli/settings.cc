@@ -1,0 +1,88 @@
+#include "cli/settings.h"
+
+namespace weir::cli {
+
+namespace {
+
+using Milliseconds = std::chrono::milliseconds;
+
+template <auto kMember>
+constexpr Setting::Number number(int64_t min, int64_t max) {
+  return {min, max, [](const Settings& s) { return static_cast<int64_t>(s.*kMember); },
+          [](Settings& s, int64_t value) { s.*kMember = static_cast<uint32_t>(value); }};
+}
+
+template <auto kMember>
+constexpr Setting::Number supervised(int64_t min, int64_t max) {
+  return {min, max,
+          [](const Settings& s) {
+            if constexpr (requires { (s.supervision.*kMember).count(); }) return static_cast<int64_t>((s.supervision.*kMember).count());
+            else return static_cast<int64_t>(s.supervision.*kMember);
+          },
+          [](Settings& s, int64_t value) {
+            using Type = std::decay_t<decltype(s.supervision.*kMember)>;
+            s.supervision.*kMember = Type(value);
+          }};
+}
+
+template <auto kMember>
+constexpr Setting::Number quarantined(int64_t min, int64_t max) {
+  return {min, max,
+          [](const Settings& s) {
+            const auto& value = s.supervision.quarantine.*kMember;
+            if constexpr (requires { value.count(); }) return static_cast<int64_t>(value.count());
+            else return static_cast<int64_t>(value);
+          },
+          [](Settings& s, int64_t value) {
+            using Type = std::decay_t<decltype(s.supervision.quarantine.*kMember)>;
+            s.supervision.quarantine.*kMember = Type(value);
+          }};
+}
+
+using Limits = sandbox::SupervisorLimits;
+using Quarantine = sandbox::QuarantineLimits;
+
+const Setting kTable[] = {
+    {"edge", "address", "--edge", "Address requests come to", Setting::Text{&Settings::edge}},
+    {"edge", "loops", "--loops", "Threads that serve connections; 0: one per core", number<&Settings::loops>(0, 16)},
+    {"edge", "workers_domain", "--workers-domain", "Scripts answer at NAME.local.DOMAIN", Setting::Text{&Settings::workersDomain}},
+    {"control", "address", "--control", "Address of /health and /metrics; empty: none", Setting::Text{&Settings::control}},
+    {"control", "any_address", "--control-any-address",
+     "Let --control name an address that others can reach; whoever can, reads it", Setting::Switch{&Settings::controlAnyAddress}},
+    {"data", "directory", "--data", "Directory for traces and state, made when missing", Setting::Text{&Settings::data}},
+    {"engines", "count", "--engines", "Engine processes; 0: one per core", number<&Settings::engines>(0, 48)},
+    {"engines", "memory_mb", "--engine-memory-mb", "Memory of an engine's scripts; the least recently used go above it",
+     number<&Settings::engineMemoryMb>(64, 1 << 20)},
+    {"engines", "memory_percent", "--engine-memory-percent", "Of --engine-memory-mb: an engine process that has more is killed",
+     number<&Settings::engineMemoryPercent>(110, 10'000)},
+    {"engines", "silent_ms", "--engine-silent-ms", "An engine that reads nothing for so long is killed",
+     supervised<&Limits::silentMax>(200, 600'000)},
+    {"engines", "look_ms", "--engine-look-ms", "How often answers and memory of engines are looked at",
+     supervised<&Limits::lookEvery>(50, 60'000)},
+    {"engines", "drain_ms", "--engine-drain-ms", "How long an engine that is replaced may finish its work",
+     supervised<&Limits::drainMax>(0, 600'000)},
+    {"engines", "require_sandbox", "--require-sandbox", "Refuse to start when a confinement is missing",
+     Setting::Switch{&Settings::requireSandbox}},
+    {"engines", "node", "--node", "Node executable that hosts engines", Setting::Text{&Settings::node}},
+    {"engines", "directory", "--engine-dir", "Folder of the engine addon, its launcher and its start-up snapshot",
+     Setting::Text{&Settings::engineDir}},
+    {"quarantine", "parks", "--quarantine-parks",
+     "A script that costs engines so many threads within --quarantine-within-s runs apart; 0: never",
+     quarantined<&Quarantine::parksMax>(0, 1000)},
+    {"quarantine", "within_s", "--quarantine-within-s", "See --quarantine-parks", quarantined<&Quarantine::parksWithin>(1, 86'400)},
+    {"quarantine", "hold_s", "--quarantine-hold-s", "How long such a script must be quiet to come back",
+     quarantined<&Quarantine::holdFor>(1, 31 * 86'400)},
+    {"quarantine", "engines", "--quarantine-engines", "Engines for such scripts, started when they are needed",
+     quarantined<&Quarantine::slots>(0, 16)},
+};
+
+}  // namespace
+
+std::span<const Setting> settingsTable() { return kTable; }
+
+std::string problemWith(const Setting::Number& number, int64_t value) {
+  if (value >= number.min && value <= number.max) return {};
+  return "must be a whole number from " + std::to_string(number.min) + " to " + std::to_string(number.max);
+}
+
+}  // namespace weir::cli

@@ -1,0 +1,188 @@
+// An engine that can be told to misbehave: it locks down, becomes ready and answers like any other, but what it does with a
+// request is up to the request's path. Hosted in place of the real addon by tests/e2e/supervise.test.mjs.
+#include <node.h>
+#include <poll.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/lockdown.h"
+#include "wire/codec.h"
+#include "wire/confinement.h"
+#include "wire/control_socket.h"
+#include "wire/engine_descriptors.h"
+#include "wire/ring.h"
+
+namespace weir::rogue {
+namespace {
+
+void* mapShared(int descriptor, size_t bytes) {
+  void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
+  if (memory == MAP_FAILED) _exit(2);
+  close(descriptor);
+  return memory;
+}
+
+struct Port {
+  void* memory;
+  wire::RingWriter writer;
+  int wake;
+};
+
+class Engine {
+ public:
+  explicit Engine(int loops) {
+    if (getentropy(&name_, sizeof name_) != 0) _exit(2);
+    events_.emplace(mapShared(wire::kEventRingDescriptor, wire::ringMemoryBytes(wire::Bounds::kEventRingBytes)),
+                    wire::Bounds::kEventRingBytes);
+    for (int loop = 0; loop < loops; ++loop) {
+      void* memory = mapShared(wire::effectRingDescriptor(loop), wire::ringMemoryBytes(wire::Bounds::kEffectRingBytes));
+      ports_.push_back({memory, wire::RingWriter(memory, wire::Bounds::kEffectRingBytes), wire::effectWakeDescriptor(loop)});
+    }
+  }
+
+  void becomeReady() {
+    std::vector<int> keep{wire::kEventWakeDescriptor};
+    for (const Port& port : ports_) keep.push_back(port.wake);
+    const auto report = engine::lockDown({.keep = keep}).encode();
+    wire::EngineReady ready;
+    ready.v8Version = "rogue";
+    ready.confinements = {reinterpret_cast<const uint8_t*>(report.data()), report.size()};
+    std::vector<uint8_t> bytes;
+    wire::encode<wire::Notice>(ready, bytes);
+    if (!control_.send({reinterpret_cast<const std::byte*>(bytes.data()), bytes.size()}).ok()) _exit(2);
+  }
+
+  [[noreturn]] void run() {
+    for (;;) {
+      while (const auto record = events_->peek()) {
+        const std::vector<uint8_t> bytes(record->begin(), record->end());
+        events_->pop();
+        const auto event = wire::decode<wire::Event>(bytes);
+        if (!event) _exit(5);
+        if (const auto* fetch = std::get_if<wire::StartFetch>(&*event)) onFetch(*fetch);
+      }
+      if (!events_->armSleep()) continue;
+      pollfd waits[2] = {{wire::kEventWakeDescriptor, POLLIN, 0}, {control_.fd(), 0, 0}};
+      poll(waits, 2, -1);
+      if ((waits[1].revents & (POLLHUP | POLLERR)) != 0) _exit(0);
+      uint64_t count = 0;
+      if ((waits[0].revents & POLLIN) != 0 && read(wire::kEventWakeDescriptor, &count, sizeof count) < 0) _exit(3);
+      events_->disarmSleep();
+    }
+  }
+
+ private:
+  void writeRaw(uint32_t loop, const std::vector<uint8_t>& bytes) {
+    if (!ports_[loop].writer.write(bytes)) _exit(3);
+    wake(loop);
+  }
+  void wake(uint32_t loop) {
+    const uint64_t one = 1;
+    if (write(ports_[loop].wake, &one, sizeof one) < 0) _exit(3);
+  }
+  template <class Message>
+  void emit(const Message& message) {
+    std::vector<uint8_t> bytes;
+    wire::encode<wire::Effect>(message, bytes);
+    writeRaw(message.invocation.loop(), bytes);
+  }
+  void respond(wire::InvocationId id, std::string_view text) {
+    wire::Respond respond;
+    respond.invocation = id;
+    respond.bodyKind = wire::BodyKind::kInline;
+    respond.body = {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
+    respond.bodyLength = text.size();
+    emit(respond);
+  }
+  void finish(wire::InvocationId id) {
+    wire::Done done;
+    done.invocation = id;
+    done.outcome = wire::Outcome::kOk;
+    emit(done);
+  }
+
+  void onFetch(const wire::StartFetch& fetch) {
+    const auto id = fetch.invocation;
+    std::string_view path = fetch.url.substr(fetch.url.find("//") + 2);
+    path = path.substr(path.find('/'));
+    if (path == "/hold") {
+      // An invocation that never ends.
+    } else if (path == "/segv") {
+      volatile int* nowhere = nullptr;
+      *nowhere = 1;
+    } else if (path == "/bus") {
+      const int file = memfd_create("short", 0);
+      auto* memory = static_cast<volatile char*>(mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0));
+      memory[0] = 1;  // beyond the file's end
+    } else if (path == "/exit") {
+      _exit(7);
+    } else if (path == "/hang") {
+      for (;;) pause();
+    } else if (path == "/grow") {
+      for (;;) std::memset(std::malloc(16u << 20), 1, 16u << 20);
+    } else if (path == "/unknown-kind") {
+      writeRaw(id.loop(), {255, 1, 2, 3});
+    } else if (path == "/cut-message") {
+      std::vector<uint8_t> bytes;
+      wire::encode<wire::Effect>(wire::Done{id, wire::Outcome::kOk, false, 1}, bytes);
+      bytes.pop_back();
+      writeRaw(id.loop(), bytes);
+    } else if (path == "/huge") {
+      writeRaw(id.loop(), std::vector<uint8_t>(wire::Bounds::kMessageBytesMax + 1, 1));
+    } else if (path == "/tail") {
+      static_cast<wire::RingHeader*>(ports_[id.loop()].memory)->tail.store(~uint64_t{7});
+      wake(id.loop());
+    } else if (path == "/respond-twice") {
+      respond(id, "once");
+      respond(id, "twice");
+    } else if (path == "/bad-status") {
+      wire::Respond bad;
+      bad.invocation = id;
+      bad.status = 99;
+      emit(bad);
+    } else if (path == "/chunk-before-response") {
+      emit(wire::BodyChunk{id, 0, {}});
+    } else if (path == "/no-credit") {
+      wire::Respond start;
+      start.invocation = id;
+      start.bodyKind = wire::BodyKind::kStream;
+      emit(start);
+      const std::vector<uint8_t> chunk(wire::Bounds::kChunkBytesMax, 'x');
+      for (int i = 0; i < 5; ++i) emit(wire::BodyChunk{id, 0, chunk});  // one more than the window
+    } else {
+      respond(id, "engine " + std::to_string(name_));
+      finish(id);
+    }
+  }
+
+  uint64_t name_ = 0;  // tells one process from another
+  wire::ControlSocket control_{wire::Descriptor(wire::kControlDescriptor)};
+  std::optional<wire::RingReader> events_;
+  std::vector<Port> ports_;
+};
+
+void mainFunction(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  v8::Isolate* isolate = info.GetIsolate();
+  const auto context = isolate->GetCurrentContext();
+  const auto list = info[0].As<v8::Array>();
+  const v8::String::Utf8Value loops(isolate, list->Get(context, 1).ToLocalChecked());
+  static Engine engine(std::atoi(*loops));
+  engine.becomeReady();
+  engine.run();
+}
+
+void initialise(v8::Local<v8::Object> exports, v8::Local<v8::Value>, v8::Local<v8::Context> context, void*) {
+  const auto name = v8::String::NewFromUtf8Literal(v8::Isolate::GetCurrent(), "main");
+  exports->Set(context, name, v8::Function::New(context, mainFunction).ToLocalChecked()).Check();
+}
+
+}  // namespace
+}  // namespace weir::rogue
+
+NODE_MODULE_CONTEXT_AWARE(weir_rogue, weir::rogue::initialise)
