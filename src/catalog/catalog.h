@@ -1,0 +1,99 @@
+// Catalog: what the platform knows of its tenants. Commands and the management API change it, the data plane is routed by
+// what it says.
+//
+// Every change is whole or not at all, and durable when the call returns. Several processes may use one catalog at once;
+// each hears of the others' changes through `changesSince`. Errors say which situation they are and what to do
+// (error.h); after one, nothing has changed.
+//
+// Threads: an object belongs to one thread at a time. Calls wait for the store.
+#pragma once
+
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "catalog/account.h"
+#include "catalog/error.h"
+#include "catalog/meter.h"
+#include "catalog/routing_rows.h"
+#include "catalog/script.h"
+#include "catalog/zone.h"
+
+namespace weir::catalog {
+
+class Catalog {
+ public:
+  virtual ~Catalog() = default;
+
+  // --- Accounts. `account` is an id everywhere but in findAccount.
+  virtual Result<Account> addAccount(const NewAccount& account) = 0;
+  virtual Result<std::vector<Account>> accounts() = 0;  // oldest first
+  virtual Result<Account> findAccount(std::string_view idOrName) = 0;
+  virtual Result<Account> changeAccount(std::string_view account, const AccountChange& change) = 0;
+  // kAccountInUse while it has scripts, zones or domains.
+  virtual Status removeAccount(std::string_view account) = 0;
+
+  // --- Scripts
+  virtual Result<std::vector<Script>> scripts(std::string_view account) = 0;  // by name
+  virtual Result<Script> findScript(std::string_view account, std::string_view name) = 0;
+  virtual Result<Script> changeScript(std::string_view account, std::string_view name, const ScriptChange& change) = 0;
+  // With its versions, schedules, routes and custom domains.
+  virtual Status removeScript(std::string_view account, std::string_view name) = 0;
+
+  // --- Versions and deployments, newest first.
+  // With `deployment` (whose `versions` are left empty) the version is also the only one that serves from then on.
+  virtual Result<Version> addVersion(const NewVersion& version, const std::optional<NewDeployment>& deployment) = 0;
+  virtual Result<std::vector<Version>> versions(std::string_view account, std::string_view script) = 0;
+  virtual Result<Version> findVersion(std::string_view account, std::string_view script, std::string_view id) = 0;
+  virtual Result<std::vector<Module>> modules(uint64_t version) = 0;  // the main module first
+  virtual Result<std::vector<SealedSecret>> secrets(uint64_t version) = 0;
+  virtual Result<std::optional<Bytes>> artifact(uint64_t version, Artifact artifact) = 0;
+  virtual Result<Deployment> deploy(std::string_view account, std::string_view script, const NewDeployment& deployment) = 0;
+  virtual Result<std::vector<Deployment>> deployments(std::string_view account, std::string_view script) = 0;
+
+  // --- Schedules
+  virtual Result<std::vector<Schedule>> schedules(std::string_view account, std::string_view script) = 0;
+  // Replaces them; those that stay keep their creation time.
+  virtual Result<std::vector<Schedule>> setSchedules(std::string_view account, std::string_view script,
+                                                     const std::vector<std::string>& crons) = 0;
+
+  // --- Zones and routes
+  virtual Result<Zone> addZone(const NewZone& zone) = 0;
+  virtual Result<std::vector<Zone>> zones(std::optional<std::string_view> account) = 0;  // by name
+  virtual Result<Zone> findZone(std::string_view idOrName) = 0;
+  // The innermost zone that `hostname` lies in, or nullopt.
+  virtual Result<std::optional<Zone>> zoneOf(std::string_view hostname) = 0;
+  virtual Result<Zone> setOrigin(std::string_view zone, const std::optional<Origin>& origin) = 0;
+  // With its routes; custom domains in it stay.
+  virtual Status removeZone(std::string_view zone) = 0;
+
+  virtual Result<Route> addRoute(std::string_view zone, const NewRoute& route) = 0;
+  virtual Result<std::vector<Route>> routes(std::string_view zone) = 0;  // by pattern
+  virtual Result<std::vector<Route>> routesOf(std::string_view account, std::string_view script) = 0;
+  virtual Result<Route> changeRoute(std::string_view zone, std::string_view route, const NewRoute& to) = 0;
+  virtual Status removeRoute(std::string_view zone, std::string_view route) = 0;
+
+  // --- Custom domains
+  virtual Result<CustomDomain> addDomain(const NewCustomDomain& domain) = 0;
+  virtual Result<std::vector<CustomDomain>> domains(std::string_view account) = 0;  // by hostname
+  virtual Status removeDomain(std::string_view account, std::string_view idOrHostname) = 0;
+
+  // --- For routing
+  virtual Result<RoutingRows> routingRows() = 0;
+  // What changed since change number `upTo`; whole when the catalog no longer knows.
+  virtual Result<RoutingRows> changesSince(uint64_t upTo) = 0;
+  // Whether asking for changes may yield any: cheap enough for fifty times a second.
+  virtual Result<bool> mayHaveChanged() = 0;
+
+  // --- For meters: what accounts have used, as of the last time it was saved.
+  struct Usage {
+    std::string account;
+    DailyCount::Usage daily;
+    std::vector<BurstWindow::Slot> burst;
+    UnixMs savedMs = 0;  // what the ages of `burst` are counted from
+  };
+  virtual Result<std::vector<Usage>> usage() = 0;
+  virtual Status saveUsage(const std::vector<Usage>& usage) = 0;
+};
+
+}  // namespace weir::catalog

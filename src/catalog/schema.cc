@@ -1,0 +1,179 @@
+#include "catalog/schema.h"
+
+namespace weir::catalog {
+
+namespace {
+
+// Times are milliseconds since 1970. `changes` tells other processes, and the routing of this one, what to read anew.
+constexpr const char* kFirst = R"sql(
+CREATE TABLE accounts (
+  id TEXT PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE,
+  plan INTEGER NOT NULL,
+  suspended INTEGER NOT NULL DEFAULT 0,
+  subdomain TEXT UNIQUE,
+  created INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE account_limits (
+  account TEXT NOT NULL REFERENCES accounts ON DELETE CASCADE,
+  name TEXT NOT NULL,
+  value INTEGER NOT NULL,
+  PRIMARY KEY (account, name)
+) WITHOUT ROWID;
+
+CREATE TABLE scripts (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  account TEXT NOT NULL REFERENCES accounts,
+  name TEXT NOT NULL,
+  disabled INTEGER NOT NULL DEFAULT 0,
+  workers_dev INTEGER NOT NULL DEFAULT 1,
+  previews INTEGER NOT NULL DEFAULT 0,
+  settings TEXT NOT NULL DEFAULT '{}',
+  created INTEGER NOT NULL,
+  modified INTEGER NOT NULL,
+  UNIQUE (account, name)
+);
+
+-- Content by its SHA-256, stored once.
+CREATE TABLE blobs (
+  id INTEGER PRIMARY KEY,
+  hash BLOB NOT NULL UNIQUE,
+  content BLOB NOT NULL
+);
+
+-- `number` is the version's name inside the platform; AUTOINCREMENT never gives one out twice.
+CREATE TABLE versions (
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  id TEXT NOT NULL UNIQUE,
+  script INTEGER NOT NULL REFERENCES scripts ON DELETE CASCADE,
+  sequence INTEGER NOT NULL,
+  created INTEGER NOT NULL,
+  source TEXT NOT NULL,
+  author TEXT NOT NULL,
+  annotations TEXT NOT NULL,
+  syntax INTEGER NOT NULL,
+  compatibility_date TEXT NOT NULL,
+  compatibility_flags TEXT NOT NULL,
+  bindings TEXT NOT NULL,
+  limits TEXT NOT NULL,
+  etag TEXT NOT NULL,
+  start_kind INTEGER NOT NULL,
+  start_reason TEXT NOT NULL,
+  startup_ms INTEGER NOT NULL,
+  handlers TEXT NOT NULL,
+  UNIQUE (script, sequence)
+);
+
+CREATE TABLE version_modules (
+  version INTEGER NOT NULL REFERENCES versions ON DELETE CASCADE,
+  position INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  kind INTEGER NOT NULL,
+  content_type TEXT NOT NULL,
+  blob INTEGER NOT NULL REFERENCES blobs,
+  PRIMARY KEY (version, position)
+) WITHOUT ROWID;
+CREATE INDEX version_modules_blob ON version_modules (blob);
+
+CREATE TABLE version_artifacts (
+  version INTEGER NOT NULL REFERENCES versions ON DELETE CASCADE,
+  kind INTEGER NOT NULL,
+  blob INTEGER NOT NULL REFERENCES blobs,
+  PRIMARY KEY (version, kind)
+) WITHOUT ROWID;
+CREATE INDEX version_artifacts_blob ON version_artifacts (blob);
+
+CREATE TABLE version_secrets (
+  version INTEGER NOT NULL REFERENCES versions ON DELETE CASCADE,
+  name TEXT NOT NULL,
+  key TEXT NOT NULL,
+  sealed BLOB NOT NULL,
+  PRIMARY KEY (version, name)
+) WITHOUT ROWID;
+
+CREATE TABLE deployments (
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  id TEXT NOT NULL UNIQUE,
+  script INTEGER NOT NULL REFERENCES scripts ON DELETE CASCADE,
+  created INTEGER NOT NULL,
+  source TEXT NOT NULL,
+  author TEXT NOT NULL,
+  strategy TEXT NOT NULL,
+  annotations TEXT NOT NULL
+);
+CREATE INDEX deployments_script ON deployments (script, number);
+
+CREATE TABLE deployment_versions (
+  deployment INTEGER NOT NULL REFERENCES deployments ON DELETE CASCADE,
+  position INTEGER NOT NULL,
+  version INTEGER NOT NULL REFERENCES versions,
+  share INTEGER NOT NULL,
+  PRIMARY KEY (deployment, position)
+) WITHOUT ROWID;
+CREATE INDEX deployment_versions_version ON deployment_versions (version);
+
+CREATE TABLE schedules (
+  script INTEGER NOT NULL REFERENCES scripts ON DELETE CASCADE,
+  cron TEXT NOT NULL,
+  created INTEGER NOT NULL,
+  modified INTEGER NOT NULL,
+  PRIMARY KEY (script, cron)
+) WITHOUT ROWID;
+
+CREATE TABLE zones (
+  id TEXT PRIMARY KEY,
+  account TEXT NOT NULL REFERENCES accounts,
+  name TEXT NOT NULL UNIQUE,
+  origin TEXT,
+  created INTEGER NOT NULL,
+  modified INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX zones_account ON zones (account);
+
+-- A route names its script, which may come later: scripts of a configuration file are not in this catalog.
+CREATE TABLE routes (
+  id TEXT PRIMARY KEY,
+  zone TEXT NOT NULL REFERENCES zones ON DELETE CASCADE,
+  pattern TEXT NOT NULL,
+  script TEXT,
+  fail_open INTEGER NOT NULL,
+  UNIQUE (zone, pattern)
+) WITHOUT ROWID;
+CREATE INDEX routes_script ON routes (script) WHERE script IS NOT NULL;
+
+CREATE TABLE domains (
+  id TEXT PRIMARY KEY,
+  account TEXT NOT NULL REFERENCES accounts,
+  hostname TEXT NOT NULL UNIQUE,
+  script TEXT NOT NULL,
+  enabled INTEGER NOT NULL,
+  previews INTEGER NOT NULL,
+  created INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX domains_account ON domains (account, script);
+
+CREATE TABLE changes (
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  kind INTEGER NOT NULL,
+  key TEXT NOT NULL
+);
+
+CREATE TABLE usage (
+  account TEXT PRIMARY KEY REFERENCES accounts ON DELETE CASCADE,
+  day INTEGER NOT NULL,
+  requests INTEGER NOT NULL,
+  burst BLOB NOT NULL,
+  saved INTEGER NOT NULL
+) WITHOUT ROWID;
+)sql";
+
+constexpr store::Migration kSteps[] = {
+    {"catalog", kFirst},
+};
+
+}  // namespace
+
+std::span<const store::Migration> schemaSteps() { return kSteps; }
+
+}  // namespace weir::catalog

@@ -1,0 +1,66 @@
+#include "catalog/schema.h"
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+
+#include "catalog/sqlite_catalog.h"
+
+namespace weir::catalog {
+namespace {
+
+uint64_t fingerprint(std::string_view text) {
+  uint64_t hash = 0xcbf29ce484222325ULL;
+  for (const char c : text) hash = (hash ^ static_cast<uint8_t>(c)) * 0x100000001b3ULL;
+  return hash;
+}
+
+// A step that was released is what databases out there were made with: add a step, never change one.
+TEST(Schema, releasedStepsStayAsTheyAre) {
+  constexpr uint64_t kReleased[] = {9828990640123577978u};
+  ASSERT_EQ(schemaSteps().size(), std::size(kReleased));
+  for (size_t i = 0; i < std::size(kReleased); ++i) EXPECT_EQ(fingerprint(schemaSteps()[i].sql), kReleased[i]) << i;
+}
+
+TEST(Schema, everyEarlierSchemaBecomesACatalog) {
+  base::SystemClock clock;
+  base::SystemRandom random;
+  for (size_t from = 0; from <= schemaSteps().size(); ++from) {
+    std::string pattern = (std::filesystem::temp_directory_path() / "weir-schema-XXXXXX").string();
+    const std::string folder = mkdtemp(pattern.data());
+    {
+      auto db = store::Connection::open(folder + "/catalog.db", {});
+      ASSERT_TRUE(db.ok());
+      ASSERT_TRUE(store::migrate(**db, schemaSteps().first(from)).ok());
+      if (from >= 1) {
+        ASSERT_TRUE((*db)->run("INSERT INTO accounts VALUES ('a1', 'old', 1, 0, 'old', 5);"
+                               "INSERT INTO account_limits VALUES ('a1', 'cpu_ms', 7);"
+                               "INSERT INTO zones VALUES ('z1', 'a1', 'example.com', 'http://10.0.0.1', 5, 5);"
+                               "INSERT INTO routes VALUES ('r1', 'z1', 'example.com/*', 'hello', 1);"
+                               "INSERT INTO domains VALUES ('d1', 'a1', 'shop.org', 'hello', 1, 0, 5);"
+                               "INSERT INTO scripts (id, account, name, created, modified) VALUES (1, 'a1', 'hello', 5, 5);"
+                               "INSERT INTO changes (kind, key) VALUES (1, 'a1');").ok());
+      }
+    }
+    auto catalog = SqliteCatalog::open(folder + "/catalog.db", {clock, random});
+    ASSERT_TRUE(catalog.ok()) << catalog.error().message;
+    const auto rows = (*catalog)->routingRows();
+    ASSERT_TRUE(rows.ok());
+    const size_t expected = from >= 1 ? 1 : 0;
+    EXPECT_EQ(rows->accounts.size(), expected);
+    EXPECT_EQ(rows->zones.size(), expected);
+    EXPECT_EQ(rows->routes.size(), expected);
+    EXPECT_EQ(rows->domains.size(), expected);
+    EXPECT_EQ(rows->scripts.size(), expected);
+    if (expected == 1) {
+      EXPECT_EQ(rows->accounts[0].limits().cpuMs, 7u);
+      EXPECT_TRUE(rows->routes[0].failOpen);
+    }
+    EXPECT_TRUE((*catalog)->addAccount({"new", Plan::kFree, {}, "new"}).ok());
+    std::filesystem::remove_all(folder);
+  }
+}
+
+}  // namespace
+}  // namespace weir::catalog

@@ -1,0 +1,59 @@
+// What the parts of SqliteCatalog share: transactions and errors. Included by its .cc files only.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "catalog/sqlite_catalog.h"
+
+namespace weir::catalog {
+
+inline Error failed(const store::Error& error) {
+  if (error.problem == store::Problem::kBusy) {
+    return {Situation::kConcurrentChange, "somebody else is changing the catalog: wait a moment and try again"};
+  }
+  if (error.problem == store::Problem::kFull) return {Situation::kStoreFailed, error.message + ": free some space"};
+  return {Situation::kStoreFailed, error.message};
+}
+
+// if (auto error = failure(db_->execute(…))) return *error;
+template <class T>
+std::optional<Error> failure(const store::Result<T>& result) {
+  if (result.ok()) return std::nullopt;
+  return failed(result.error());
+}
+
+inline std::optional<Error> failure(const store::Statement& row) {
+  if (row.ok()) return std::nullopt;
+  return failed(row.error());
+}
+
+inline std::optional<Error> failure(const Status& status) {
+  if (status.ok()) return std::nullopt;
+  return status.error();
+}
+
+template <class Work>
+auto SqliteCatalog::change(Work&& work) -> decltype(work()) {
+  auto transaction = store::Transaction::begin(*db_);
+  if (!transaction.ok()) return failed(transaction.error());
+  auto result = work();
+  if (!result.ok()) return result;
+  if (auto error = failure(transaction->commit())) return *error;
+  ownChange_ = true;
+  return result;
+}
+
+template <class Work>
+auto SqliteCatalog::read(Work&& work) -> decltype(work()) {
+  auto transaction = store::Transaction::beginRead(*db_);
+  if (!transaction.ok()) return failed(transaction.error());
+  return work();
+}
+
+inline std::string scriptKey(std::string_view account, std::string_view name) {
+  return std::string(account).append("/").append(name);
+}
+
+}  // namespace weir::catalog
