@@ -43,6 +43,7 @@ base::Result<std::unique_ptr<EdgeLoop>> EdgeLoop::open(Options options) {
     if (self->options_.engines[slot]) self->addSeat(slot, self->options_.engines[slot]);
   }
   self->options_.engines.clear();
+  if (self->options_.routes) self->zone_ = self->options_.routes->subdomain + "." + self->options_.routes->workersDomain;
   self->loop_.addBatchHook(*self);
   self->loop_.addSleepHook(*self);
   return self;

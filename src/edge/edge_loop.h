@@ -24,7 +24,6 @@
 namespace weir::edge {
 
 class Invocation;
-class Subrequest;
 
 class EdgeLoop final : private http::RequestHandler, private net::BatchHook, private net::SleepHook {
  public:
@@ -58,7 +57,6 @@ class EdgeLoop final : private http::RequestHandler, private net::BatchHook, pri
 
  private:
   friend class Invocation;
-  friend class Subrequest;
 
   explicit EdgeLoop(Options options);
   void onRequest(http::Exchange& exchange) override;
@@ -75,6 +73,8 @@ class EdgeLoop final : private http::RequestHandler, private net::BatchHook, pri
   void release(Invocation& invocation);
   void sweep();
   void respondWithPage(http::Exchange& exchange, uint16_t code, const Ray& ray);
+  // The zone of scripts on the platform's own domain, as CF-Worker names it.
+  std::string_view zone() const { return zone_; }
   // The engine for a new invocation of the version, or {null, …} when there is none just now. `rank`: of the version's
   // placement; kNoRank where that has no part in it.
   static constexpr uint32_t kNoRank = ~uint32_t{0};
@@ -97,6 +97,7 @@ class EdgeLoop final : private http::RequestHandler, private net::BatchHook, pri
   std::unique_ptr<http::Server> server_;
   std::vector<std::unique_ptr<EngineSeat>> seats_;  // every engine that may still speak
   std::vector<EngineSeat*> slotSeats_;              // by slot: where new invocations go; null: none
+  std::string zone_;
   std::vector<std::unique_ptr<Invocation>> slots_;
   std::vector<uint32_t> free_;
   std::vector<uint8_t> record_;  // a private copy of the effect being handled

@@ -10,6 +10,7 @@
 #include <memory>
 #include <utility>
 
+#include "edge/engine_feed.h"
 #include "net/loop.h"
 #include "sandbox/engine_link.h"
 
@@ -20,7 +21,7 @@ class EngineSeat final : private net::FdHandler {
   // `onSpoken`: there may be effects to read.
   EngineSeat(net::Loop& loop, uint32_t loopIndex, std::shared_ptr<sandbox::EngineLink> engine,
              std::function<void(EngineSeat&)> onSpoken)
-      : link(std::move(engine)), reader(link->reader(loopIndex)), loop_(loop), use_(link->use(loopIndex)),
+      : link(std::move(engine)), feed(loop, *link), reader(link->reader(loopIndex)), loop_(loop), use_(link->use(loopIndex)),
         descriptor_(link->wakeDescriptor(loopIndex)), onSpoken_(std::move(onSpoken)) {
     loop_.watch(descriptor_, EPOLLIN, *this);
   }
@@ -42,6 +43,7 @@ class EngineSeat final : private net::FdHandler {
   }
 
   const std::shared_ptr<sandbox::EngineLink> link;
+  EngineFeed feed;
   wire::RingReader& reader;
 
  private:

@@ -8,12 +8,31 @@ namespace weir::edge {
 namespace {
 
 constexpr size_t kLogBytesMax = wire::Bounds::kLogBytesMax;
-constexpr size_t kCallsMax = 64;  // open at a time
+
+// What a script sees as the request's URL. Bytes that no URL holds are escaped, as browsers do.
+void appendUrl(std::string& out, const http::RequestHead& request, bool tls) {
+  constexpr char kHex[] = "0123456789ABCDEF";
+  out.append(tls ? "https://" : "http://").append(request.authority.empty() ? "localhost" : request.authority);
+  if (request.target == "*") {  // OPTIONS of the server as a whole
+    out.push_back('/');
+    return;
+  }
+  for (const char c : request.target) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x80) {
+      out.push_back(c);
+    } else {
+      out.push_back('%');
+      out.push_back(kHex[byte >> 4]);
+      out.push_back(kHex[byte & 15]);
+    }
+  }
+}
 
 }  // namespace
 
 Invocation::Invocation(EdgeLoop& loop, wire::InvocationId id, std::shared_ptr<const sandbox::RunnableVersion> version)
-    : loop_(loop), id_(id), version_(std::move(version)) {}
+    : loop_(loop), id_(id), version_(std::move(version)), voice_(id) {}
 
 Invocation::~Invocation() = default;
 
@@ -24,7 +43,7 @@ void Invocation::start(http::Exchange& exchange, const Ray& ray) {
   startedMs_ = loop_.options_.clock.wallMs();
   started_ = loop_.loop_.now();
   method_ = request.method;
-  url_.append(exchange.isTls() ? "https://" : "http://").append(request.authority).append(request.target);
+  appendUrl(url_, request, exchange.isTls());
   appendHead(head_, request.headers);
   head_ += "cf-ray\n";
   head_.append(ray.header()).append("\ncf-connecting-ip\n").append(exchange.remoteIp()).append("\n");
@@ -36,17 +55,18 @@ void Invocation::start(http::Exchange& exchange, const Ray& ray) {
   event.method = method_;
   event.url = url_;
   event.head.text = head_;
-  const auto body = exchange.takeCompleteBody();
-  if (body && body->size() <= wire::Bounds::kInlineBodyBytesMax) {
+  const bool small = request.framing != http::Framing::kLength || request.contentLength <= wire::Bounds::kInlineBodyBytesMax;
+  const auto body = small ? exchange.takeCompleteBody() : std::nullopt;
+  if (body) {
     if (!body->empty()) {
       event.bodyKind = wire::BodyKind::kInline;
       event.body = asWire(*body);
       event.bodyLength = body->size();
     }
-    inboundEnded_ = true;
   } else {
     event.bodyKind = wire::BodyKind::kStream;
     if (request.framing == http::Framing::kLength) event.bodyLength = request.contentLength;
+    clientBody_.emplace(static_cast<BodySource&>(*this), voice_, 0);
   }
   exchange.setEvents(*this);
   const auto seating = loop_.seatFor(*version_);
@@ -56,16 +76,20 @@ void Invocation::start(http::Exchange& exchange, const Ray& ray) {
     return;
   }
   seatOn(seating);
-  if (!seat_->link->ensureLoaded(*version_) || !seat_->link->send(event)) settle(wire::Outcome::kLoadShed, 0);
+  if (seat_->feed.overloaded() || !seat_->link->ensureLoaded(*version_)) return settle(wire::Outcome::kLoadShed, 0);
+  voice_.say(event);
 }
 
 bool Invocation::resume() {
   const auto seating = loop_.seatFor(*version_);
   if (seating.seat == nullptr) return false;
   seatOn(seating);
-  const std::vector<uint8_t> event = std::move(held_);
-  held_.clear();
-  if (!seat_->link->ensureLoaded(*version_) || !seat_->link->sendEncoded(event)) settle(wire::Outcome::kLoadShed, 0);
+  std::vector<uint8_t> event = std::exchange(held_, {});
+  if (seat_->feed.overloaded() || !seat_->link->ensureLoaded(*version_)) {
+    settle(wire::Outcome::kLoadShed, 0);
+  } else {
+    seat_->feed.sendEncoded(std::move(event));
+  }
   return true;
 }
 
@@ -75,161 +99,190 @@ void Invocation::seatOn(EdgeLoop::Seating seating) {
   sentAt_ = loop_.loop_.now();
   waiting_ = true;
   seat_->invocationStarted();
+  voice_.speakTo(seat_->feed);
   if (rank_ != EdgeLoop::kNoRank) version_->placement(loop_.options_.index).sent(rank_, sentAt_);
 }
 
-void Invocation::creditResponse(uint32_t bytes) {
-  owedCredit_ += bytes;
-  if (exchange_ == nullptr || exchange_->pendingBytes() > kPauseBytes || owedCredit_ < wire::Bounds::kChunkBytesMax) return;
-  window_ += owedCredit_;
-  send(wire::BodyCredit{id_, 0, std::exchange(owedCredit_, 0)});
-}
-
-void Invocation::writeToClient(std::span<const std::byte> bytes) {
-  if (exchange_ == nullptr) return;
-  responseBytes_ += bytes.size();
-  if (exchange_->write(bytes) == http::WriteOutcome::kTaken) return;
-  cutResponse();
-}
-
-void Invocation::finishResponse() {
-  if (exchange_ == nullptr) return releaseIfOver();
-  (void)exchange_->finish();
-  exchange_ = nullptr;
-  releaseIfOver();
-}
-
-void Invocation::cutResponse() {
-  if (exchange_ != nullptr) {
-    exchange_->abort();
-    exchange_ = nullptr;
-  }
-  releaseIfOver();
-}
+// ---- the response ----
 
 bool Invocation::on(const wire::Respond& effect) {
-  if (responded_ || done_) return false;
+  if (responded_ || done_ || effect.status < 200 || effect.status > 599) return false;
   responded_ = true;
-  if (effect.status < 200 || effect.status > 599) return false;
+  engineStreams_ = effect.bodyKind == wire::BodyKind::kStream;
   status_ = effect.status;
-  if (exchange_ == nullptr) return true;
+  if (exchange_ == nullptr) return true;  // the client has gone; the engine is being told
   http::HeaderList headers = headersOf(effect.head);
   headers.set("cf-ray", ray_.header());
-  if (effect.bodyKind == wire::BodyKind::kNone || effect.bodyKind == wire::BodyKind::kInline) {
-    responseBytes_ = effect.body.size();
-    http::Exchange& exchange = *exchange_;
-    exchange_ = nullptr;
-    if (!exchange.respond(effect.status, headers, {reinterpret_cast<const char*>(effect.body.data()), effect.body.size()})) {
-      errorCode_ = 1101;
-      loop_.respondWithPage(exchange, 1101, ray_);
-    }
-    return true;
+  if (effect.bodyKind == wire::BodyKind::kStream || effect.bodyKind == wire::BodyKind::kPipe) {
+    return startResponse(effect, headers);
+  }
+  response_ = Response::kOver;
+  responseBytes_ = effect.body.size();
+  if (!exchange_->respond(effect.status, headers, {reinterpret_cast<const char*>(effect.body.data()), effect.body.size()})) {
+    refuseResponse();
+  }
+  exchange_ = nullptr;
+  return true;
+}
+
+bool Invocation::startResponse(const wire::Respond& effect, const http::HeaderList& headers) {
+  InboundBody* source = nullptr;
+  if (effect.bodyKind == wire::BodyKind::kPipe) {
+    bool known = false;
+    source = bodyOf(effect.pipeFrom, known);
+    if (source == nullptr || !source->untouched()) return false;
   }
   std::optional<uint64_t> length;
   if (effect.bodyLength != wire::kLengthUnknown) length = effect.bodyLength;
   if (!exchange_->startResponse(effect.status, headers, length)) {
-    http::Exchange& exchange = *exchange_;
+    refuseResponse();
     exchange_ = nullptr;
-    errorCode_ = 1101;
-    loop_.respondWithPage(exchange, 1101, ray_);
     return true;
   }
-  streaming_ = true;
-  if (effect.bodyKind == wire::BodyKind::kStream) return true;
-  if (effect.pipeFrom == 0) {
-    echo_ = true;
-    if (inboundEnded_) finishResponse();
-    else exchange_->readMore(wire::Bounds::kStreamWindowBytes);
+  if (method_ == "HEAD" || http::isBodiless(effect.status)) {
+    // Nobody will see the body: whoever makes it is told so.
+    if (source != nullptr) (void)source->onCancel();
+    if (engineStreams_) voice_.say(wire::BodyCancel{id_, 0});
+    (void)exchange_->finish();
+    exchange_ = nullptr;
+    response_ = Response::kOver;
     return true;
   }
-  const auto at = calls_.find(effect.pipeFrom);
-  if (at == calls_.end()) return false;
-  pipedFrom_ = effect.pipeFrom;
-  at->second->piped = true;
-  if (at->second->ended || !at->second->open()) {
-    finishResponse();
-  } else {
-    at->second->readMore(wire::Bounds::kStreamWindowBytes);
+  response_ = source != nullptr ? Response::kBody : Response::kEngine;
+  responseBody_ = source;
+  return source == nullptr || source->pipeTo(*this);
+}
+
+// The script's response cannot be sent: the platform's page instead.
+void Invocation::refuseResponse() {
+  response_ = Response::kOver;
+  responseRefused_ = true;
+  errorCode_ = 1101;
+  status_ = 500;
+  if (engineStreams_) voice_.say(wire::BodyCancel{id_, 0});
+  loop_.respondWithPage(*exchange_, 1101, ray_);
+}
+
+void Invocation::giveResponseCredit(bool all) {
+  if (response_ != Response::kEngine || !engineStreams_ || bodyPending() > kPauseBytes) return;
+  if (const uint32_t credit = window_.giveBack(all)) voice_.say(wire::BodyCredit{id_, 0, credit});
+}
+
+bool Invocation::takeBody(std::span<const std::byte> bytes) {
+  if (exchange_ == nullptr) return false;
+  const auto outcome = exchange_->write(bytes);
+  if (outcome == http::WriteOutcome::kTaken) {
+    responseBytes_ += bytes.size();
+    return true;
   }
-  return true;
+  if (outcome == http::WriteOutcome::kAborted) exchange_ = nullptr;
+  cutResponse();
+  return false;
+}
+
+void Invocation::endBody() { finishResponse(); }
+
+void Invocation::breakBody(std::string_view) { cutResponse(); }
+
+void Invocation::finishResponse() {
+  responseBody_ = nullptr;
+  response_ = Response::kOver;
+  if (exchange_ != nullptr) (void)std::exchange(exchange_, nullptr)->finish();
+  conclude();
+}
+
+// The client can tell that the response is not whole.
+void Invocation::cutResponse() {
+  responseBody_ = nullptr;
+  response_ = Response::kOver;
+  if (exchange_ != nullptr) std::exchange(exchange_, nullptr)->abort();
+  if (engineStreams_) voice_.say(wire::BodyCancel{id_, 0});
+  conclude();
+}
+
+// ---- bodies ----
+
+InboundBody* Invocation::bodyOf(wire::StreamId stream, bool& known) {
+  if (stream == 0) {
+    known = clientBody_.has_value();
+    return known ? &*clientBody_ : nullptr;
+  }
+  known = subrequests_ && subrequests_->wasStarted(stream);
+  return known ? subrequests_->body(stream) : nullptr;
 }
 
 bool Invocation::on(const wire::BodyChunk& effect) {
+  if (done_ || effect.bytes.empty()) return false;
   if (effect.stream != 0) {
-    const auto at = calls_.find(effect.stream);
-    if (at != calls_.end()) at->second->upload(asBytes(effect.bytes));
-    return true;
+    if (!subrequests_ || !subrequests_->wasStarted(effect.stream)) return false;
+    Subrequest* subrequest = subrequests_->find(effect.stream);
+    return subrequest == nullptr || subrequest->onUploadChunk(asBytes(effect.bytes));
   }
-  if (!streaming_ && exchange_ != nullptr) return false;
-  if (effect.bytes.size() > window_) return false;
-  window_ -= effect.bytes.size();
-  writeToClient(asBytes(effect.bytes));
-  creditResponse(static_cast<uint32_t>(effect.bytes.size()));
+  if (!engineStreams_ || !window_.take(effect.bytes.size())) return false;
+  if (response_ == Response::kEngine && takeBody(asBytes(effect.bytes))) giveResponseCredit(false);
   return true;
 }
 
 bool Invocation::on(const wire::BodyEnd& effect) {
-  if (effect.stream == 0) {
-    finishResponse();
-  } else if (const auto at = calls_.find(effect.stream); at != calls_.end()) {
-    at->second->uploadEnd();
+  if (done_) return false;
+  if (effect.stream != 0) {
+    if (!subrequests_ || !subrequests_->wasStarted(effect.stream)) return false;
+    Subrequest* subrequest = subrequests_->find(effect.stream);
+    return subrequest == nullptr || subrequest->onUploadEnd();
   }
+  if (!std::exchange(engineStreams_, false)) return false;
+  if (response_ == Response::kEngine) finishResponse();
   return true;
 }
 
 bool Invocation::on(const wire::BodyAbort& effect) {
-  if (effect.stream == 0) {
-    if (streaming_) cutResponse();
-  } else if (const auto at = calls_.find(effect.stream); at != calls_.end()) {
-    at->second->cancel();
+  if (done_) return false;
+  if (effect.stream != 0) {
+    if (!subrequests_ || !subrequests_->wasStarted(effect.stream)) return false;
+    Subrequest* subrequest = subrequests_->find(effect.stream);
+    return subrequest == nullptr || subrequest->onUploadAbort();
   }
+  if (!std::exchange(engineStreams_, false)) return false;
+  if (response_ == Response::kEngine) cutResponse();
   return true;
 }
 
 bool Invocation::on(const wire::BodyCredit& effect) {
-  if (effect.stream == 0) {
-    if (exchange_ != nullptr && !inboundEnded_) exchange_->readMore(effect.bytes);
-  } else if (const auto at = calls_.find(effect.stream); at != calls_.end()) {
-    at->second->readMore(effect.bytes);
-  }
-  return true;
+  if (done_) return false;
+  bool known = false;
+  InboundBody* body = bodyOf(effect.stream, known);
+  return body != nullptr ? body->onCredit(effect.bytes) : known;
 }
 
 bool Invocation::on(const wire::BodyCancel& effect) {
-  if (const auto at = calls_.find(effect.stream); at != calls_.end()) at->second->cancel();
-  return true;
+  if (done_) return false;
+  bool known = false;
+  InboundBody* body = bodyOf(effect.stream, known);
+  return body != nullptr ? body->onCancel() : known;
+}
+
+// ---- subrequests ----
+
+Subrequests& Invocation::subrequests() {
+  if (!subrequests_) {
+    SubrequestLimits limits;
+    limits.requestsMax = version_->limits.subrequests;
+    subrequests_ = std::make_unique<Subrequests>(*loop_.client_, loop_.options_.clock, voice_, loop_.zone(), ray_.id(), limits);
+  }
+  return *subrequests_;
 }
 
 bool Invocation::on(const wire::Subrequest& effect) {
-  if (effect.subrequest == 0 || calls_.contains(effect.subrequest)) return false;
-  std::erase_if(calls_, [&](const auto& entry) { return !entry.second->open() && entry.first != pipedFrom_ && entry.second->ended; });
-  auto& call = calls_[effect.subrequest];
-  call = std::make_unique<Subrequest>(*this, effect.subrequest);
-  const bool pipesClient = effect.bodyKind == wire::BodyKind::kPipe && effect.pipeFrom == 0;
-  call->uploadFromClient = pipesClient;
-  if (calls_.size() > kCallsMax || !call->start(effect)) {
-    wire::SubrequestFailed failed;
-    failed.invocation = id_;
-    failed.subrequest = effect.subrequest;
-    failed.nowMs = loop_.options_.clock.wallMs();
-    failed.failure = wire::SubrequestFailure::kOther;
-    const std::string message = "Fetch API cannot load: " + std::string(effect.url);
-    failed.message = message;
-    send(failed);
-    return true;
-  }
-  if (pipesClient) {
-    uploadCall_ = effect.subrequest;
-    if (inboundEnded_) call->uploadEnd();
-    else if (exchange_ != nullptr) exchange_->readMore(wire::Bounds::kStreamWindowBytes);
-  }
-  return true;
+  return !done_ && subrequests().start(effect, clientBody_ ? &*clientBody_ : nullptr);
 }
 
 bool Invocation::on(const wire::CancelSubrequest& effect) {
-  if (const auto at = calls_.find(effect.subrequest); at != calls_.end()) at->second->cancel();
+  if (done_ || !subrequests_ || !subrequests_->wasStarted(effect.subrequest)) return false;
+  subrequests_->cancel(effect.subrequest);
   return true;
 }
+
+// ---- what it leaves behind ----
 
 bool Invocation::on(const wire::LogLine& effect) {
   logBytes_ += effect.message.size() + 32;
@@ -262,7 +315,7 @@ void Invocation::expireIfDue(base::Instant now) {
   if (responseOver_ == base::Instant::max()) responseOver_ = now;
   if (now - responseOver_ < std::chrono::milliseconds(version_->limits.waitUntilMs)) return;
   expired_ = true;
-  send(wire::ExpireInvocation{id_});
+  voice_.say(wire::ExpireInvocation{id_});
 }
 
 bool Invocation::lose(wire::Outcome outcome) {
@@ -274,10 +327,15 @@ bool Invocation::lose(wire::Outcome outcome) {
 void Invocation::settle(wire::Outcome outcome, uint64_t cpuUs) {
   done_ = true;
   held_.clear();
+  outcome_ = outcome;
+  cpuUs_ = cpuUs;
   if (seat_ != nullptr) seat_->invocationEnded();
   seat_ = nullptr;
   if (std::exchange(waiting_, false) && rank_ != EdgeLoop::kNoRank) version_->placement(loop_.options_.index).lost(rank_);
-  std::erase_if(calls_, [&](const auto& entry) { return entry.first != pipedFrom_ && entry.first != uploadCall_; });
+  if (clientBody_) clientBody_->forgetEngine();
+  engineStreams_ = false;
+  voice_.silence();
+  if (subrequests_) subrequests_->keepOnly(responseBody_);
   if (exchange_ != nullptr && !responded_) {
     const auto& facts = wire::factsOf(outcome == wire::Outcome::kOk ? wire::Outcome::kInternalError : outcome);
     errorCode_ = facts.errorCode != 0 ? facts.errorCode : 1101;
@@ -285,19 +343,28 @@ void Invocation::settle(wire::Outcome outcome, uint64_t cpuUs) {
     exchange_ = nullptr;
     loop_.respondWithPage(exchange, errorCode_, ray_);
     status_ = wire::factsOf(outcome).httpStatus;
-  } else if (exchange_ != nullptr && streaming_ && pipedFrom_ == 0 && !echo_) {
-    exchange_->abort();
-    exchange_ = nullptr;
+  } else if (exchange_ != nullptr && response_ == Response::kEngine) {
+    std::exchange(exchange_, nullptr)->abort();
+  }
+  conclude();
+}
+
+// Over when the engine is done and the client has its response, or has gone.
+void Invocation::conclude() {
+  if (!done_ || exchange_ != nullptr || std::exchange(concluded_, true)) return;
+  if (outcome_ == wire::Outcome::kOk) {
+    if (responseRefused_) outcome_ = wire::Outcome::kException;
+    if (clientGone_) outcome_ = responded_ ? wire::Outcome::kResponseStreamDisconnected : wire::Outcome::kCanceled;
   }
   observe::InvocationFinished fact;
   fact.ray = ray_.id();
   fact.script = version_->script;
   fact.version = version_->id;
-  fact.outcome = outcome;
+  fact.outcome = outcome_;
   fact.status = status_;
   fact.errorCode = errorCode_;
   fact.startedMs = startedMs_;
-  fact.cpuUs = cpuUs;
+  fact.cpuUs = cpuUs_;
   fact.wallUs = static_cast<uint64_t>((loop_.options_.clock.now() - started_).count() / 1000);
   fact.responseBytes = responseBytes_;
   fact.method = method_;
@@ -311,63 +378,44 @@ void Invocation::settle(wire::Outcome outcome, uint64_t cpuUs) {
   fact.exceptions = exceptions;
   fact.truncated = truncated_;
   for (auto* sink : loop_.options_.sinks) sink->invocationFinished(loop_.options_.index, fact);
-  releaseIfOver();
+  loop_.release(*this);
 }
 
-void Invocation::releaseIfOver() {
-  if (done_ && exchange_ == nullptr) loop_.release(*this);
+// ---- the client ----
+
+void Invocation::readBody(uint64_t bytes) {
+  if (exchange_ != nullptr) exchange_->readMore(bytes);
 }
 
 void Invocation::onBody(std::span<const std::byte> bytes) {
-  if (echo_) {
-    writeToClient(bytes);
-    if (exchange_ == nullptr) return;
-    if (exchange_->pendingBytes() <= kPauseBytes) exchange_->readMore(bytes.size());
-    else owedCredit_ += static_cast<uint32_t>(bytes.size());
-    return;
-  }
-  if (uploadCall_ != 0) {
-    if (const auto at = calls_.find(uploadCall_); at != calls_.end()) at->second->upload(bytes);
-    return;
-  }
-  inChunks(bytes, [&](auto part) { send(wire::BodyChunk{id_, 0, asWire(part)}); });
+  if (clientBody_) clientBody_->onBytes(bytes);
 }
 
 void Invocation::onBodyEnd() {
-  inboundEnded_ = true;
-  if (echo_) return finishResponse();
-  if (uploadCall_ != 0) {
-    if (const auto at = calls_.find(uploadCall_); at != calls_.end()) at->second->uploadEnd();
-    return;
-  }
-  send(wire::BodyEnd{id_, 0});
+  if (clientBody_) clientBody_->onEnd();
 }
 
 void Invocation::onBodyRefused(const http::Refusal& refusal) {
-  inboundEnded_ = true;
-  if (echo_) return cutResponse();
-  send(wire::BodyAbort{id_, 0, "The request body could not be read."});
+  if (clientBody_) clientBody_->onBroken("The request body could not be read.");
 }
 
 void Invocation::onDrained() {
-  if (echo_) {
-    if (!inboundEnded_) exchange_->readMore(std::exchange(owedCredit_, 0));
-    return;
+  if (response_ == Response::kBody) {
+    if (responseBody_ != nullptr) responseBody_->onSinkDrained();
+  } else {
+    giveResponseCredit(true);
   }
-  if (pipedFrom_ != 0) {
-    if (const auto at = calls_.find(pipedFrom_); at != calls_.end()) at->second->readMore(std::exchange(owedCredit_, 0));
-    return;
-  }
-  if (owedCredit_ == 0) return;
-  window_ += owedCredit_;
-  send(wire::BodyCredit{id_, 0, std::exchange(owedCredit_, 0)});
 }
 
 void Invocation::onGone() {
   exchange_ = nullptr;
-  if (done_) return releaseIfOver();
+  clientGone_ = true;
+  if (responseBody_ != nullptr) std::exchange(responseBody_, nullptr)->forgetSink();
+  response_ = Response::kOver;
+  if (clientBody_) clientBody_->onBroken("Can't read from request stream because client disconnected.");
   if (isHeld()) return settle(wire::Outcome::kCanceled, 0);
-  send(wire::CancelInvocation{id_});
+  voice_.say(wire::CancelInvocation{id_});
+  conclude();
 }
 
 }  // namespace weir::edge

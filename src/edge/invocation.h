@@ -4,17 +4,17 @@
 // Threads: its loop's. It lives in a slot of the loop until both the engine is done and the client has its response.
 #pragma once
 
-#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "edge/edge_loop.h"
-#include "edge/subrequest.h"
+#include "edge/subrequests.h"
 
 namespace weir::edge {
 
-class Invocation final : private http::ExchangeEvents {
+class Invocation final : private http::ExchangeEvents, private BodySource, private BodySink {
  public:
   Invocation(EdgeLoop& loop, wire::InvocationId id, std::shared_ptr<const sandbox::RunnableVersion> version);
   ~Invocation();
@@ -59,9 +59,13 @@ class Invocation final : private http::ExchangeEvents {
   bool lose(wire::Outcome outcome);
 
  private:
-  friend class Subrequest;
-  static constexpr size_t kPauseBytes = 128u << 10;  // waiting for a slow peer; above this the source waits
-
+  // Who makes the response body, once there is a response.
+  enum class Response {
+    kNone,
+    kEngine,  // pieces of stream 0
+    kBody,    // another body, past the engine
+    kOver,    // whole, or cut
+  };
   struct Log {
     double timestampMs;
     wire::LogLevel level;
@@ -78,18 +82,26 @@ class Invocation final : private http::ExchangeEvents {
   void onDrained() override;
   void onGone() override;
 
-  template <class Message>
-  void send(const Message& message) {
-    // An engine that leaves its ring full has stopped answering.
-    if (seat_ != nullptr && !seat_->link->send(message)) seat_->link->condemn(observe::EngineDeath::kUnresponsive);
-  }
-  void creditResponse(uint32_t bytes);
-  void writeToClient(std::span<const std::byte> bytes);
+  // BodySource, of the client's body
+  void readBody(uint64_t bytes) override;
+  void stopBody() override {}  // what is left is skipped when the response has gone out
+  // BodySink, of the response
+  bool takeBody(std::span<const std::byte> bytes) override;
+  void endBody() override;
+  void breakBody(std::string_view reason) override;
+  size_t bodyPending() const override { return exchange_ != nullptr ? exchange_->pendingBytes() : 0; }
+
+  bool startResponse(const wire::Respond& effect, const http::HeaderList& headers);
+  void refuseResponse();
+  void giveResponseCredit(bool all);
   void finishResponse();
   void cutResponse();
   void seatOn(EdgeLoop::Seating seating);
+  Subrequests& subrequests();
+  // The inbound body an effect names. `known` is false when there never was one of that number.
+  InboundBody* bodyOf(wire::StreamId stream, bool& known);
   void settle(wire::Outcome outcome, uint64_t cpuUs);
-  void releaseIfOver();
+  void conclude();
 
   EdgeLoop& loop_;
   const wire::InvocationId id_;
@@ -109,20 +121,24 @@ class Invocation final : private http::ExchangeEvents {
   uint16_t status_ = 0;
   uint16_t errorCode_ = 0;
   uint64_t responseBytes_ = 0;
+  Response response_ = Response::kNone;
   bool responded_ = false;
-  bool streaming_ = false;
+  bool engineStreams_ = false;  // the engine has begun stream 0 and not ended it
+  bool responseRefused_ = false;
+  bool clientGone_ = false;
   bool done_ = false;
-  uint32_t owedCredit_ = 0;
-  uint64_t window_ = wire::Bounds::kStreamWindowBytes;  // bytes the engine may still send of the response
-  wire::StreamId pipedFrom_ = 0;
+  bool concluded_ = false;
+  wire::Outcome outcome_ = wire::Outcome::kUnknown;  // from here on once done_
+  uint64_t cpuUs_ = 0;
+  SendWindow window_;                      // of the engine, for stream 0
+  InboundBody* responseBody_ = nullptr;    // for Response::kBody
+  EngineVoice voice_;
+  std::optional<InboundBody> clientBody_;  // when it did not come whole
   size_t logBytes_ = 0;
   bool truncated_ = false;
   std::vector<Log> logs_;
   std::vector<Thrown> exceptions_;
-  std::map<uint32_t, std::unique_ptr<Subrequest>> calls_;
-  uint32_t uploadCall_ = 0;  // subrequest that the client's body is piped to
-  bool inboundEnded_ = false;
-  bool echo_ = false;  // the client's own body, untouched, is the response
+  std::unique_ptr<Subrequests> subrequests_;  // made with the first
 };
 
 }  // namespace weir::edge

@@ -1,24 +1,34 @@
 #include "edge/subrequest.h"
 
-#include <boost/url.hpp>
-
 #include "edge/head_block.h"
-#include "edge/invocation.h"
+#include "edge/redirect.h"
 
 namespace weir::edge {
 
 namespace {
 
 constexpr int kRedirectsMax = 20;
+constexpr std::string_view kLost = "Network connection lost.";
+constexpr std::string_view kTooLong = "The request body is longer than its declared length.";
 
 }  // namespace
 
-bool Subrequest::start(const wire::Subrequest& effect) {
-  redirect_ = effect.redirect;
-  request_.method = std::string(effect.method);
+Subrequest::Subrequest(const Context& context, const wire::Subrequest& effect)
+    : context_(context),
+      number_(effect.subrequest),
+      uploadKind_(effect.bodyKind),
+      redirect_(effect.redirect),
+      url_(http::Url::parse(effect.url)),
+      givenUrl_(effect.url),
+      body_(*this, context.voice, effect.subrequest) {
+  request_.method = effect.method;
   request_.headers = headersOf(effect.head);
-  request_.headers.set("CF-Worker", owner_.version_->script);
+  request_.headers.remove("host");
+  request_.headers.set("CF-Worker", context.zone);
+  request_.headers.set("CF-Ray", context.ray);
   switch (effect.bodyKind) {
+    case wire::BodyKind::kNone:
+      break;
     case wire::BodyKind::kInline:
       request_.bodyKind = http::RequestBody::kComplete;
       request_.body.assign(reinterpret_cast<const char*>(effect.body.data()), effect.body.size());
@@ -27,171 +37,266 @@ bool Subrequest::start(const wire::Subrequest& effect) {
     case wire::BodyKind::kPipe:
       request_.bodyKind = http::RequestBody::kStreamed;
       if (effect.bodyLength != wire::kLengthUnknown) request_.contentLength = effect.bodyLength;
+      uploadOver_ = false;
       break;
-    case wire::BodyKind::kNone:
-      break;
-  }
-  return open(std::string(effect.url));
-}
-
-void Subrequest::readMore(uint64_t bytes) {
-  if (call_) call_->readMore(bytes);
-}
-
-void Subrequest::upload(std::span<const std::byte> bytes) {
-  if (!call_ || uploadDone_) return;
-  if (!call_->write(bytes)) return fail(wire::SubrequestFailure::kConnectionLost, "Network connection lost.");
-  owed_ += static_cast<uint32_t>(bytes.size());
-  if (call_->pendingBytes() <= Invocation::kPauseBytes) giveUploadCredit();
-}
-
-void Subrequest::uploadEnd() {
-  if (call_ && !uploadDone_) {
-    uploadDone_ = true;
-    call_->finish();
   }
 }
 
-bool Subrequest::open(std::string url) {
-  const auto parsed = boost::urls::parse_uri(url);
-  if (!parsed) return false;
-  url_ = std::move(url);
-  const boost::urls::url_view view(url_);
-  request_.https = view.scheme() == "https";
-  if (!request_.https && view.scheme() != "http") return false;
-  request_.host = std::string(view.encoded_host_address().data(), view.encoded_host_address().size());
-  request_.port = view.has_port() ? view.port_number() : 0;
-  request_.target = std::string(view.encoded_path().data(), view.encoded_path().size());
-  if (request_.target.empty()) request_.target = "/";
-  if (view.has_query()) {
-    request_.target += '?';
-    request_.target.append(view.encoded_query().data(), view.encoded_query().size());
+// ---- the request ----
+
+void Subrequest::begin() {
+  if (headTold_) return;  // it failed or was cancelled while it waited
+  begun_ = awaitsHead_ = true;
+  if (!url_) return fail(wire::SubrequestFailure::kOther, "Fetch API cannot load: " + givenUrl_);
+  if (!context_.owner.countRequest()) {
+    return fail(wire::SubrequestFailure::kOther, "Too many subrequests by single Worker invocation.");
   }
-  request_.headers.remove("host");
-  call_ = owner_.loop_.client_->start(request_, *this);
+  open();
+  const std::string early = std::exchange(early_, {});
+  if (!early.empty() && !call_->write(std::as_bytes(std::span(early)))) return fail(wire::SubrequestFailure::kOther, kTooLong);
+  if (uploadOver_ && request_.bodyKind == http::RequestBody::kStreamed) call_->finish();
+}
+
+void Subrequest::open() {
+  request_.https = url_->https;
+  request_.host = url_->host;
+  request_.port = url_->port;
+  request_.target = url_->target;
+  call_ = context_.client.start(request_, *this);
+}
+
+bool Subrequest::followRedirect(const http::ResponseHead& head, std::string_view location) {
+  if (redirect_ == wire::Redirect::kManual) return false;
+  if (redirect_ == wire::Redirect::kError) {
+    fail(wire::SubrequestFailure::kRedirectRefused, "");
+  } else if (redirects_ == kRedirectsMax) {
+    fail(wire::SubrequestFailure::kTooManyRedirects, "Too many redirects.");
+  } else {
+    RedirectRefusal refusal{};
+    const auto next = redirect(request_, *url_, head.status, location, refusal);
+    if (!next || next->url.href().size() > wire::Bounds::kUrlBytesMax) {
+      fail(wire::SubrequestFailure::kRedirectRefused,
+           next || refusal == RedirectRefusal::kBadLocation
+               ? "Invalid Location header; unable to follow redirect."
+               : "A request with a one-time-use body (it was initialized from a stream, not a buffer) encountered a "
+                 "redirect requiring the body to be retransmitted. To avoid this error in the future, construct this "
+                 "request from a buffer-like body initializer.");
+    } else if (!context_.owner.countRequest()) {
+      fail(wire::SubrequestFailure::kOther, "Too many subrequests by single Worker invocation.");
+    } else {
+      ++redirects_;
+      url_ = next->url;
+      call_.reset();
+      if (next->bodyDropped) endUpload();
+      open();
+    }
+  }
   return true;
 }
 
-void Subrequest::fail(wire::SubrequestFailure failure, std::string_view message) {
-  call_.reset();
-  if (headSent_) {
-    if (piped) return owner_.cutResponse();
-    owner_.send(wire::BodyAbort{owner_.id_, number_, message});
-    return;
-  }
-  headSent_ = true;
-  wire::SubrequestFailed failed;
-  failed.invocation = owner_.id_;
-  failed.subrequest = number_;
-  failed.nowMs = owner_.loop_.options_.clock.wallMs();
-  failed.failure = failure;
-  failed.message = message;
-  owner_.send(failed);
-}
-
-void Subrequest::giveUploadCredit() {
-  const uint32_t bytes = std::exchange(owed_, 0);
-  if (bytes == 0) return;
-  if (uploadFromClient) {
-    if (owner_.exchange_ != nullptr) owner_.exchange_->readMore(bytes);
-  } else {
-    owner_.send(wire::BodyCredit{owner_.id_, number_, bytes});
-  }
-}
-
 void Subrequest::onHead(const http::ResponseHead& head) {
-  const bool isRedirect = head.status == 301 || head.status == 302 || head.status == 303 || head.status == 307 ||
-                          head.status == 308;
-  const auto location = head.headers.find("location");
-  if (isRedirect && location && redirect_ != wire::Redirect::kManual) {
-    if (redirect_ == wire::Redirect::kError) {
-      return fail(wire::SubrequestFailure::kRedirectRefused, "Unexpected redirect");
-    }
-    if (++redirects_ > kRedirectsMax) return fail(wire::SubrequestFailure::kTooManyRedirects, "Too many redirects.");
-    const auto reference = boost::urls::parse_uri_reference(*location);
-    boost::urls::url target;
-    if (!reference || !boost::urls::resolve(boost::urls::url_view(url_), *reference, target)) {
-      return fail(wire::SubrequestFailure::kOther, "Invalid Location header");
-    }
-    if (head.status == 303 || ((head.status == 301 || head.status == 302) && request_.method == "POST")) {
-      if (request_.method != "HEAD") request_.method = "GET";
-      request_.bodyKind = http::RequestBody::kNone;
-      request_.body.clear();
-      request_.headers.remove("content-type");
-    } else if (request_.bodyKind == http::RequestBody::kStreamed) {
-      return fail(wire::SubrequestFailure::kOther, "A request with a one-time-use body encountered a redirect.");
-    }
-    const boost::urls::url_view before(url_);
-    if (before.encoded_host_and_port() != target.encoded_host_and_port()) {
-      request_.headers.remove("authorization");
-      request_.headers.remove("cookie");
-    }
-    if (!open(std::string(target.buffer().data(), target.buffer().size()))) {
-      fail(wire::SubrequestFailure::kOther, "Fetch API cannot load the redirect's target");
-    }
-    return;
+  if (isRedirect(head.status)) {
+    const auto location = head.headers.find("location");
+    if (location && followRedirect(head, *location)) return;
   }
-  headSent_ = true;
+  headTold_ = true;
   wire::SubresponseHead out;
-  out.invocation = owner_.id_;
+  out.invocation = context_.voice.id();
   out.subrequest = number_;
-  out.nowMs = owner_.loop_.options_.clock.wallMs();
+  out.nowMs = context_.clock.wallMs();
   out.status = head.status;
   out.redirected = redirects_ > 0;
-  out.bodyKind = wire::BodyKind::kStream;
+  hasBody_ = head.framing != http::Framing::kNone && !(head.framing == http::Framing::kLength && head.contentLength == 0);
+  out.bodyKind = hasBody_ ? wire::BodyKind::kStream : wire::BodyKind::kNone;
   if (head.framing == http::Framing::kLength) out.bodyLength = head.contentLength;
-  if (head.framing == http::Framing::kNone) out.bodyLength = 0;
-  if (out.bodyLength == 0 || http::isBodiless(head.status)) out.bodyKind = wire::BodyKind::kNone;
-  out.statusText = head.reason;
-  out.url = url_;
+  out.statusText = std::string_view(head.reason).substr(0, wire::Bounds::kStatusTextBytesMax);
+  const std::string url = url_->href();
+  out.url = url;
   std::string block;
   appendHead(block, head.headers);
   out.head.text = block;
-  owner_.send(out);
+  context_.voice.say(out);
+  settleHead();
 }
 
-void Subrequest::onBody(std::span<const std::byte> bytes) {
-  if (piped) {
-    owner_.writeToClient(bytes);
-    if (owner_.exchange_ != nullptr && call_ && owner_.exchange_->pendingBytes() <= Invocation::kPauseBytes) call_->readMore(bytes.size());
-    else owner_.owedCredit_ += static_cast<uint32_t>(bytes.size());
-    return;
-  }
-  inChunks(bytes, [&](auto part) { owner_.send(wire::BodyChunk{owner_.id_, number_, asWire(part)}); });
+void Subrequest::settleHead() {
+  if (std::exchange(awaitsHead_, false)) context_.owner.onHeadSettled();
 }
 
 void Subrequest::onEnd() {
   call_.reset();
-  if (piped) return owner_.finishResponse();
-  ended = true;
-  owner_.send(wire::BodyEnd{owner_.id_, number_});
+  endUpload();
+  if (hasBody_) body_.onEnd();
+}
+
+void Subrequest::fail(wire::SubrequestFailure failure, std::string_view message) {
+  call_.reset();
+  endUpload();
+  if (headTold_) {
+    if (hasBody_) body_.onBroken(message);
+    return;
+  }
+  headTold_ = true;
+  wire::SubrequestFailed failed;
+  failed.invocation = context_.voice.id();
+  failed.subrequest = number_;
+  failed.nowMs = context_.clock.wallMs();
+  failed.failure = failure;
+  failed.message = message.substr(0, wire::Bounds::kTextBytesMax);
+  context_.voice.say(failed);
+  settleHead();
 }
 
 void Subrequest::onError(const http::ClientError& error) {
-  const bool lost = error.kind == http::ClientErrorKind::kLost || error.kind == http::ClientErrorKind::kConnect ||
-                    error.kind == http::ClientErrorKind::kTimeout || error.kind == http::ClientErrorKind::kTls ||
-                    error.kind == http::ClientErrorKind::kProtocol;
-  if (error.kind == http::ClientErrorKind::kDns && !headSent_) return respondInstead(530, 1016);
-  fail(lost ? wire::SubrequestFailure::kConnectionLost : wire::SubrequestFailure::kOther,
-       lost ? std::string_view("Network connection lost.") : std::string_view(error.message));
+  switch (error.kind) {
+    case http::ClientErrorKind::kDns:
+      return respondInstead(530, 1016);
+    case http::ClientErrorKind::kConnectTimeout:
+      return respondInstead(522, 522);
+    case http::ClientErrorKind::kResponseTimeout:
+      return respondInstead(524, 524);
+    case http::ClientErrorKind::kBadRequest:
+    case http::ClientErrorKind::kRefused:
+    case http::ClientErrorKind::kOverloaded:
+      return fail(wire::SubrequestFailure::kOther, error.message);
+    case http::ClientErrorKind::kConnect:
+    case http::ClientErrorKind::kTls:
+    case http::ClientErrorKind::kStalled:
+    case http::ClientErrorKind::kLost:
+    case http::ClientErrorKind::kProtocol:
+      return fail(wire::SubrequestFailure::kConnectionLost, kLost);
+  }
 }
 
+// What a proxy in front of a dead origin answers, so that a script sees a Response and no exception.
 void Subrequest::respondInstead(uint16_t status, int code) {
   call_.reset();
-  headSent_ = true;
-  ended = true;
+  endUpload();
+  headTold_ = true;
   const std::string body = "error code: " + std::to_string(code) + "\n";
   wire::SubresponseHead out;
-  out.invocation = owner_.id_;
+  out.invocation = context_.voice.id();
   out.subrequest = number_;
-  out.nowMs = owner_.loop_.options_.clock.wallMs();
+  out.nowMs = context_.clock.wallMs();
   out.status = status;
+  out.redirected = redirects_ > 0;
   out.bodyKind = wire::BodyKind::kInline;
   out.bodyLength = body.size();
-  out.url = url_;
+  const std::string url = url_->href();
+  out.url = url;
   out.head.text = "content-type\ntext/plain; charset=UTF-8\n";
-  out.body = {reinterpret_cast<const uint8_t*>(body.data()), body.size()};
-  owner_.send(out);
+  out.body = asWire(std::as_bytes(std::span(body)));
+  context_.voice.say(out);
+  settleHead();
+}
+
+void Subrequest::cancel(std::string_view reason) {
+  begun_ = headTold_ = true;
+  call_.reset();
+  endUpload();
+  if (body_.piped()) {
+    body_.onBroken(reason);
+  } else if (hasBody_) {
+    (void)body_.onCancel();
+  }
+  settleHead();
+}
+
+void Subrequest::evict(std::string_view reason) {
+  call_.reset();
+  endUpload();
+  if (hasBody_) body_.onBroken(reason);
+}
+
+// ---- the response body ----
+
+void Subrequest::readBody(uint64_t bytes) {
+  if (call_) call_->readMore(bytes);
+}
+
+void Subrequest::stopBody() {
+  call_.reset();
+  endUpload();
+}
+
+// ---- the request body ----
+
+bool Subrequest::uploadFrom(InboundBody& source) {
+  uploadSource_ = &source;
+  return source.pipeTo(*this);
+}
+
+bool Subrequest::onUploadChunk(std::span<const std::byte> bytes) {
+  if (uploadKind_ != wire::BodyKind::kStream || engineEndedUpload_ || !window_.take(bytes.size())) return false;
+  if (uploadOver_ || !takeBody(bytes)) return true;
+  giveUploadCredit(false);
+  return true;
+}
+
+bool Subrequest::onUploadEnd() {
+  if (uploadKind_ != wire::BodyKind::kStream || std::exchange(engineEndedUpload_, true)) return false;
+  if (!uploadOver_) endBody();
+  return true;
+}
+
+bool Subrequest::onUploadAbort() {
+  if (uploadKind_ != wire::BodyKind::kStream || std::exchange(engineEndedUpload_, true)) return false;
+  if (!uploadOver_) breakBody(kLost);
+  return true;
+}
+
+void Subrequest::giveUploadCredit(bool all) {
+  if (uploadOver_ || bodyPending() > kPauseBytes) return;
+  if (const uint32_t credit = window_.giveBack(all)) {
+    context_.voice.say(wire::BodyCredit{context_.voice.id(), number_, credit});
+  }
+}
+
+void Subrequest::onDrained() {
+  if (uploadSource_ != nullptr) return uploadSource_->onSinkDrained();
+  giveUploadCredit(true);
+}
+
+bool Subrequest::takeBody(std::span<const std::byte> bytes) {
+  if (uploadOver_) return false;
+  if (!begun_) {
+    early_.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    return true;
+  }
+  if (call_->write(bytes)) return true;
+  fail(wire::SubrequestFailure::kOther, kTooLong);
+  return false;
+}
+
+void Subrequest::endBody() {
+  uploadOver_ = true;
+  uploadSource_ = nullptr;
+  if (call_) call_->finish();
+}
+
+void Subrequest::breakBody(std::string_view) {
+  // The origin sees a cut connection: it cannot take what came for the whole.
+  uploadOver_ = true;
+  uploadSource_ = nullptr;
+  fail(wire::SubrequestFailure::kConnectionLost, kLost);
+}
+
+// Nothing more of the request body is taken, whoever sends it.
+void Subrequest::endUpload() {
+  if (std::exchange(uploadOver_, true)) return;
+  early_ = {};
+  if (uploadSource_ != nullptr) {
+    std::exchange(uploadSource_, nullptr)->forgetSink();
+  } else if (!engineEndedUpload_) {
+    context_.voice.say(wire::BodyCancel{context_.voice.id(), number_});
+  }
+}
+
+void Subrequest::detach() {
+  call_.reset();
+  body_.forgetEngine();
+  begun_ = uploadOver_ = true;
+  if (uploadSource_ != nullptr) std::exchange(uploadSource_, nullptr)->forgetSink();
 }
 
 }  // namespace weir::edge

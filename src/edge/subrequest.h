@@ -1,61 +1,132 @@
 // Subrequest: one outbound request of an invocation, redirects included: a script's fetch() on the platform's side.
 //
-// Threads: its loop's. Owned by its invocation.
+// start → waits its turn (limits.md: few connections of one request may wait for a head) → begin → a head, or a failure,
+// is told to the engine → the response body flows as somebody asks for it (inbound_body.h) while the request body may
+// still be on its way out.
+//
+// Threads: its loop's. Owned by its invocation; disposed of, never destroyed from within one of its callbacks.
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 
+#include "base/clock.h"
+#include "edge/inbound_body.h"
+#include "edge/send_window.h"
 #include "http/client.h"
-#include "wire/message.h"
+#include "http/url.h"
 
 namespace weir::edge {
 
-class Invocation;
-
-class Subrequest final : private http::CallEvents {
+// What a subrequest's invocation has to know and to say.
+class SubrequestOwner {
  public:
-  Subrequest(Invocation& owner, uint32_t number) : owner_(owner), number_(number) {}
+  // One more request is about to go out, the first or a redirect's. False: it would be over the script's limit.
+  virtual bool countRequest() = 0;
+  // One that had begun no longer waits for its response head: another may begin.
+  virtual void onHeadSettled() = 0;
 
-  // False: the request cannot be sent.
-  bool start(const wire::Subrequest& effect);
+ protected:
+  ~SubrequestOwner() = default;
+};
 
-  // Grants bytes of the response body.
-  void readMore(uint64_t bytes);
-  // The request body, in pieces.
-  void upload(std::span<const std::byte> bytes);
-  void uploadEnd();
-  void cancel() { call_.reset(); }
-  bool open() const { return call_ != nullptr; }
+class Subrequest final : private http::CallEvents, private BodySource, private BodySink {
+ public:
+  struct Context {
+    http::Client& client;
+    const base::Clock& clock;
+    SubrequestOwner& owner;
+    EngineVoice& voice;
+    std::string_view zone;  // CF-Worker: who asks
+    std::string_view ray;   // of the client's request
+  };
+  // Everything borrowed; it outlives this.
+  Subrequest(const Context& context, const wire::Subrequest& effect);
 
-  bool piped = false;  // the body goes straight to the client
-  bool uploadFromClient = false;
-  bool ended = false;
+  uint32_t number() const { return number_; }
+  // Bytes it holds while it waits its turn.
+  size_t heldBytes() const { return request_.body.size() + request_.headers.textBytes() + request_.target.size(); }
+  wire::BodyKind uploadKind() const { return uploadKind_; }
+
+  // Sends the request. A failure is told to the engine like any other.
+  void begin();
+  // It is not sent: a failure with this message instead.
+  void refuse(std::string_view message) { fail(wire::SubrequestFailure::kOther, message); }
+
+  // The response body. Of use once the head was told.
+  InboundBody& body() { return body_; }
+  bool headTold() const { return headTold_; }
+  bool hasBody() const { return hasBody_; }
+  bool hasConnection() const { return call_ != nullptr; }
+
+  // The request body from another body, for uploadKind() kPipe. False: that body was asked for already.
+  [[nodiscard]] bool uploadFrom(InboundBody& source);
+  // The body it is uploading from, or null.
+  InboundBody* uploadSource() const { return uploadSource_; }
+  // The sink of its body has taken enough to take more.
+  void onSinkDrained() { body_.onSinkDrained(); }
+
+  // The engine's part of the request body; false: not what the protocol allows.
+  [[nodiscard]] bool onUploadChunk(std::span<const std::byte> bytes);
+  [[nodiscard]] bool onUploadEnd();
+  [[nodiscard]] bool onUploadAbort();
+
+  // The script does not want it any more. Nothing is told to the engine; a sink of its body sees it break.
+  void cancel(std::string_view reason);
+  // Gives the connection back to make room; whoever reads the body later sees it broken.
+  void evict(std::string_view reason);
+  // Lets go of everything it is tied to, silently: before it and others of its invocation are destroyed.
+  void detach();
+
+  // Nothing can come of it any more; it may be forgotten.
+  bool over() const { return begun_ && !call_ && uploadOver_ && (body_.over() || !hasBody_); }
 
  private:
-  bool open(std::string url);
+  void open();
   void fail(wire::SubrequestFailure failure, std::string_view message);
-  void giveUploadCredit();
   void respondInstead(uint16_t status, int code);
+  void settleHead();
+  void endUpload();
+  void giveUploadCredit(bool all);
+  bool followRedirect(const http::ResponseHead& head, std::string_view location);
 
+  // http::CallEvents
   void onHead(const http::ResponseHead& head) override;
-  void onBody(std::span<const std::byte> bytes) override;
+  void onBody(std::span<const std::byte> bytes) override { body_.onBytes(bytes); }
   void onEnd() override;
   void onError(const http::ClientError& error) override;
-  void onDrained() override { giveUploadCredit(); }
+  void onDrained() override;
+  // BodySource, of the response
+  void readBody(uint64_t bytes) override;
+  void stopBody() override;
+  // BodySink, of the request
+  bool takeBody(std::span<const std::byte> bytes) override;
+  void endBody() override;
+  void breakBody(std::string_view reason) override;
+  size_t bodyPending() const override { return early_.size() + (call_ ? call_->pendingBytes() : 0); }
 
-  Invocation& owner_;
+  const Context context_;
   const uint32_t number_;
+  const wire::BodyKind uploadKind_;
+  const wire::Redirect redirect_;
   http::ClientRequest request_;
-  std::string url_;
-  wire::Redirect redirect_ = wire::Redirect::kFollow;
-  int redirects_ = 0;
-  bool headSent_ = false;
-  bool uploadDone_ = false;
-  uint32_t owed_ = 0;
+  std::optional<http::Url> url_;
+  std::string givenUrl_;
   std::unique_ptr<http::ClientCall> call_;
+  InboundBody body_;
+  InboundBody* uploadSource_ = nullptr;
+  SendWindow window_;  // of the engine, for uploadKind_ kStream
+  std::string early_;  // of the request body, before begin()
+  int redirects_ = 0;
+  bool begun_ = false;
+  bool awaitsHead_ = false;  // on the network
+  bool headTold_ = false;
+  bool hasBody_ = false;
+  bool uploadOver_ = true;        // nothing of the request body is taken any more
+  bool engineEndedUpload_ = false;
 };
 
 }  // namespace weir::edge

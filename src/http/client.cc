@@ -108,6 +108,7 @@ class ClientCallImpl final : public ClientCall {
   void onStep();
   void consume(std::span<const std::byte> bytes, bool held);
   void settleReading();
+  void settleTimer();
   void lost(std::string message);
   void fail(ClientErrorKind kind, std::string message);
   void release();
@@ -133,6 +134,9 @@ class ClientCallImpl final : public ClientCall {
   bool connected_ = false;
   bool retried_ = false;
   bool responseByte_ = false;
+  enum class Owed { kNothing, kTaking, kHead, kBody } owed_ = Owed::kNothing;  // by the upstream
+  uint64_t received_ = 0;      // bytes behind the head
+  uint64_t progressMark_ = 0;  // both ways, when the timer was armed
   bool headTold_ = false;
   bool ended_ = false;
   bool begun_ = false;
@@ -318,7 +322,7 @@ void ClientCallImpl::sendRequest() {
   }
   if (bodyFinished_) finishSent_ = true;
   stream.setReading(true);
-  timer_.arm(client_.loop_.now() + client_.limits_.responseHeadTimeout);
+  settleTimer();
   if (kept && stream.pendingBytes() <= client_.limits_.lowWaterBytes) events_->onDrained();
 }
 
@@ -340,11 +344,11 @@ bool ClientCallImpl::write(std::span<const std::byte> bytes) {
     if (chunked) unsent_ += kChunkEnd;
     return true;
   }
-  timer_.arm(client_.loop_.now() + client_.limits_.responseHeadTimeout);
   const iovec parts[] = {{size.data(), size.size()},
                          {const_cast<std::byte*>(bytes.data()), bytes.size()},
                          {const_cast<char*>(kChunkEnd.data()), chunked ? kChunkEnd.size() : 0}};
   connection_->stream_->write(parts);
+  settleTimer();
   return true;
 }
 
@@ -356,16 +360,13 @@ void ClientCallImpl::finish() {
     failed_ = ClientError{ClientErrorKind::kBadRequest, "the request body is shorter than declared"};
     return schedule();
   }
-  if (request_.contentLength) {
-    finishSent_ = sending();
-    return;
-  }
   if (!sending()) {
-    unsent_ += kLastChunk;
+    if (!request_.contentLength) unsent_ += kLastChunk;
     return;
   }
   finishSent_ = true;
-  connection_->stream_->write(kLastChunk);
+  if (!request_.contentLength) connection_->stream_->write(kLastChunk);
+  settleTimer();
 }
 
 void ClientCallImpl::readMore(uint64_t bytes) {
@@ -378,12 +379,30 @@ void ClientCallImpl::readMore(uint64_t bytes) {
 void ClientCallImpl::settleReading() {
   // A little is read ahead of the grant, or the end behind the last granted byte would never be seen.
   connection_->stream_->setReading(held_.empty());
-  if (!headTold_) return;
-  if (held_.empty() && granted_ > 0) {
-    timer_.arm(client_.loop_.now() + client_.limits_.responseHeadTimeout);
-  } else {
-    timer_.disarm();
+  settleTimer();
+}
+
+// One timer for whatever the upstream owes us now. Our own slowness, and that of whoever sends or reads through us, is
+// not its fault.
+void ClientCallImpl::settleTimer() {
+  if (!sending()) return;  // connecting has its own deadline
+  const net::Stream& stream = *connection_->stream_;
+  Owed owes = Owed::kNothing;
+  if (stream.pendingBytes() > 0) {
+    owes = Owed::kTaking;
+  } else if (!headTold_) {
+    if (finishSent_) owes = Owed::kHead;
+  } else if (held_.empty() && granted_ > 0) {
+    owes = Owed::kBody;
   }
+  // A wait goes on until there is progress; another wait, or progress, starts it anew.
+  const uint64_t progress = stream.sentBytes() + received_;
+  if (owes == owed_ && progress == progressMark_) return;
+  owed_ = owes;
+  progressMark_ = progress;
+  if (owes == Owed::kNothing) return timer_.disarm();
+  const HttpLimits& limits = client_.limits_;
+  timer_.arm(client_.loop_.now() + (owes == Owed::kHead ? limits.responseHeadTimeout : limits.upstreamStallTimeout));
 }
 
 void ClientCallImpl::onReadable() {
@@ -404,6 +423,7 @@ void ClientCallImpl::onReadable() {
     }
     case net::Stream::ReadResult::kBytes:
       responseByte_ = true;
+      if (headTold_) received_ += got.bytes;  // a head that drips is given no more time
       return consume({buffer.data(), got.bytes}, false);
   }
 }
@@ -450,7 +470,7 @@ void ClientCallImpl::consume(std::span<const std::byte> bytes, bool held) {
 }
 
 void ClientCallImpl::onDrained() {
-  if (!headTold_) timer_.arm(client_.loop_.now() + client_.limits_.responseHeadTimeout);
+  settleTimer();
   if (events_) events_->onDrained();
 }
 
@@ -474,7 +494,7 @@ void ClientCallImpl::onStreamError(const net::StreamError& error) {
   if (connected_) return lost(error.message);
   switch (error.kind) {
     case net::StreamErrorKind::kTimeout:
-      lastErrorKind_ = ClientErrorKind::kTimeout;
+      lastErrorKind_ = ClientErrorKind::kConnectTimeout;
       break;
     case net::StreamErrorKind::kTls:
       lastErrorKind_ = ClientErrorKind::kTls;
@@ -495,6 +515,7 @@ void ClientCallImpl::lost(std::string message) {
     retried_ = true;
     client_.discard(std::move(connection_));
     connected_ = finishSent_ = false;
+    owed_ = Owed::kNothing;
     return acquire();
   }
   fail(ClientErrorKind::kLost, std::move(message));
@@ -510,8 +531,16 @@ void ClientCallImpl::fail(ClientErrorKind kind, std::string message) {
 }
 
 void ClientCallImpl::onTimer() {
-  const char* what = !connected_ ? "connecting timed out" : headTold_ ? "the response body stalled" : "the response head timed out";
-  failed_ = ClientError{ClientErrorKind::kTimeout, what};
+  if (!connected_) {
+    failed_ = ClientError{ClientErrorKind::kConnectTimeout, "connecting timed out"};
+  } else {
+    // The timer may be from before the last progress, which is looked at here because a send in the background tells nobody.
+    const Owed before = owed_;
+    settleTimer();
+    if (timer_.armed() || owed_ != before) return;
+    failed_ = before == Owed::kHead ? ClientError{ClientErrorKind::kResponseTimeout, "the response head timed out"}
+                                    : ClientError{ClientErrorKind::kStalled, "a body stalled"};
+  }
   schedule();  // not from here: the callback may drop the call, and with it this timer
 }
 

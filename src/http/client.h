@@ -36,9 +36,11 @@ enum class ClientErrorKind {
   kDns,
   kRefused,        // by the address policy
   kConnect,
+  kConnectTimeout,   // TCP and TLS together
   kTls,
-  kTimeout,        // connect, response head, or a stalled body
-  kLost,           // the connection ended or was reset before the response was whole
+  kResponseTimeout,  // the request was sent and no head came
+  kStalled,          // a body, either way, that made no progress
+  kLost,             // the connection ended or was reset before the response was whole
   kProtocol,       // the response is malformed or over a limit
   kOverloaded,     // upstreamConnectionsMax is reached
 };

@@ -355,7 +355,7 @@ TEST_F(ClientTest, connectionsAreBounded) {
 TEST_F(ClientTest, slowHeadsTimeOut) {
   open();
   makeClient({.responseHeadTimeout = 20ms});
-  EXPECT_EQ(run(request())->error, ClientErrorKind::kTimeout);
+  EXPECT_EQ(run(request())->error, ClientErrorKind::kResponseTimeout);
   until([&] { return visit().gone; });
 }
 

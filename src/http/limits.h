@@ -32,7 +32,8 @@ struct HttpLimits {
 
   // Upstream connections of a client
   std::chrono::milliseconds connectTimeout{15'000};       // TCP and TLS together, all addresses of a name
-  std::chrono::milliseconds responseHeadTimeout{100'000};  // request sent to end of response head
+  std::chrono::milliseconds responseHeadTimeout{100'000};  // whole request sent to end of response head
+  std::chrono::milliseconds upstreamStallTimeout{100'000};  // no byte of a body taken, or none come although asked for
   std::chrono::milliseconds poolIdleTimeout{30'000};
   uint32_t poolIdlePerOriginMax = 32;
   uint32_t poolIdleMax = 1'024;

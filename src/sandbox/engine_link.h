@@ -60,6 +60,11 @@ class EngineLink {
     dirty_ = true;
     return writer_->write(event);
   }
+  // Whether the ring has room for body bytes: a share of it is kept for everything else.
+  [[nodiscard]] bool roomForBodies() {
+    const std::lock_guard lock(mutex_);
+    return writer_->freeBytes() > wire::Bounds::kEventRingBytes / 2;
+  }
   // Sends the version unless the engine has it.
   [[nodiscard]] bool ensureLoaded(const RunnableVersion& version);
   // Nothing routes to the version and nothing runs it any more: the engine may forget it.

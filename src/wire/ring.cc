@@ -73,6 +73,14 @@ bool RingWriter::takeWake() {
   return header_->readerSleeping.exchange(0, std::memory_order_acq_rel) != 0;
 }
 
+uint64_t RingWriter::freeBytes() {
+  const uint64_t head = header_->head.load(std::memory_order_acquire);
+  if (head < headSeen_ || head > tail_) broken_ = true;
+  if (broken_) return 0;
+  headSeen_ = head;
+  return capacity_ - (tail_ - headSeen_);
+}
+
 bool RingWriter::armWait(size_t bytes) {
   header_->writerWaiting.store(1, std::memory_order_relaxed);
   std::atomic_thread_fence(std::memory_order_seq_cst);

@@ -48,6 +48,9 @@ class RingWriter {
   // True, once, when the reader sleeps and must be woken: call after a batch of writes.
   [[nodiscard]] bool takeWake();
 
+  // Bytes that could be written now, headers and padding included; 0 when broken.
+  [[nodiscard]] uint64_t freeBytes();
+
   // Announces that this side waits for room (the reader's takeWriterWake then says so); returns true when room for a
   // record of `bytes` is there already.
   bool armWait(size_t bytes);

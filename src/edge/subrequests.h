@@ -1,0 +1,68 @@
+// Subrequests: all outbound requests of one invocation: their numbers, their turns and their limits.
+//
+// Threads: its loop's.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "edge/subrequest.h"
+
+namespace weir::edge {
+
+struct SubrequestLimits {
+  uint32_t requestsMax = 1'000;              // redirects count
+  uint32_t awaitingHeadMax = 6;              // the others wait their turn
+  uint32_t connectionsMax = 256;             // then the oldest whose body nobody touched gives its own back
+  uint32_t rememberedMax = 65'536;           // begun and not over: more are refused
+  size_t waitingBytesMax = 32u << 20;        // held by those that wait their turn
+};
+
+class Subrequests final : private SubrequestOwner {
+ public:
+  // All borrowed but the limits; they outlive this.
+  Subrequests(http::Client& client, const base::Clock& clock, EngineVoice& voice, std::string_view zone,
+              std::string_view ray, const SubrequestLimits& limits)
+      : context_{client, clock, *this, voice, zone, ray}, limits_(limits) {}
+  ~Subrequests();
+
+  Subrequests(const Subrequests&) = delete;
+  Subrequests& operator=(const Subrequests&) = delete;
+
+  // A new one. `clientBody` is the client's, null when it came whole. False: not what the protocol allows.
+  [[nodiscard]] bool start(const wire::Subrequest& effect, InboundBody* clientBody);
+  void cancel(uint32_t number);
+
+  // Null: there is none of that number now.
+  Subrequest* find(uint32_t number);
+  // The response body of subrequest `number`; null: it has none, or its head was not told.
+  InboundBody* body(uint32_t number);
+  // Whether there ever was one of that number: the engine may still speak of one that is forgotten here.
+  bool wasStarted(uint32_t number) const { return number > 0 && number <= last_; }
+
+  // Drops all but those whose bytes end up in `body`, directly or as another's request body; null: all.
+  void keepOnly(const InboundBody* body);
+
+ private:
+  bool countRequest() override { return count_++ < limits_.requestsMax; }
+  void onHeadSettled() override;
+  void beginWaiting();
+  bool makeRoom();
+  void sweep();
+  void refuse(uint32_t number, std::string_view message);
+
+  const Subrequest::Context context_;
+  const SubrequestLimits limits_;
+  std::map<uint32_t, std::unique_ptr<Subrequest>> all_;
+  std::deque<uint32_t> waiting_;
+  size_t waitingBytes_ = 0;
+  uint32_t last_ = 0;
+  uint64_t count_ = 0;
+  uint32_t awaitingHead_ = 0;
+  bool beginning_ = false;
+  size_t sweepAt_ = 16;
+};
+
+}  // namespace weir::edge
