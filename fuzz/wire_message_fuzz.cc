@@ -118,7 +118,7 @@ std::vector<std::vector<uint8_t>> weir::fuzz::seeds() {
   const auto invocation = InvocationId::make(3, 77, 5);
   addSeed<Event>(out, 0, StartFetch{.invocation = invocation, .version = {12}, .nowMs = 1.7e12, .bodyKind = BodyKind::kInline,
                                     .bodyLength = 5, .method = "POST", .url = "http://a.example/x?y=1", .head = {kHead},
-                                    .cf = "{}", .body = content});
+                                    .cf = "{}", .entrypoint = "Named", .body = content});
   addSeed<Event>(out, 0, LoadVersion{.version = {7}, .bundleBlob = 1, .snapshotBlob = 2, .codeCacheBlob = 300});
   addSeed<Event>(out, 0, SubresponseHead{.invocation = invocation, .subrequest = 2, .nowMs = 5, .status = 200,
                                          .bodyKind = BodyKind::kStream, .bodyLength = 70'000, .statusText = "OK",

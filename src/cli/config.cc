@@ -255,10 +255,32 @@ base::Result<Config> readConfig(const std::string& path, const Settings& default
       } else if (name == "vars") {
         if (!node.is_table()) return at(path, node.source(), full, "must be a table");
         script.env = jsonOf(node);
+      } else if (name == "services") {
+        const auto* services = node.as_table();
+        if (services == nullptr) return at(path, node.source(), full, "must be a table of NAME = \"script\"");
+        for (const auto& [binding, target] : *services) {
+          ScriptConfig::Service service;
+          service.binding = std::string(binding.str());
+          const std::string place = full + "." + service.binding;
+          if (const auto* fields = target.as_table()) {
+            for (const auto& [field, value] : *fields) {
+              auto* out = field == "script" ? &service.script : field == "entrypoint" ? &service.entrypoint : nullptr;
+              if (out == nullptr) return at(path, field.source(), place, "unknown key; known are script, entrypoint");
+              if (!value.is_string()) return at(path, value.source(), place + "." + std::string(field.str()), "must be a string");
+              *out = *value.value<std::string>();
+            }
+          } else if (target.is_string()) {
+            service.script = *target.value<std::string>();
+          }
+          if (!isScriptName(service.script)) {
+            return at(path, target.source(), place, "must name a script: \"name\" or { script = \"name\", entrypoint = \"Name\" }");
+          }
+          script.services.push_back(std::move(service));
+        }
       } else if (name == "limits") {
         if (auto status = readLimits(path, node, full, script.limits); !status.ok()) return status.error();
       } else {
-        return at(path, key.source(), full, "unknown key; known are name, main, vars, limits, compatibility_date, compatibility_flags");
+        return at(path, key.source(), full, "unknown key; known are name, main, vars, services, limits, compatibility_date, compatibility_flags");
       }
     }
     if (script.name.empty()) return at(path, table->source(), where + ".name", "is missing");

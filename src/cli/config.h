@@ -23,6 +23,12 @@ struct ScriptConfig {
   std::string compatibilityDate = "2026-01-01";
   std::string compatibilityFlags;  // separated by commas
   std::string env = "{}";          // JSON
+  struct Service {
+    std::string binding;
+    std::string script;
+    std::string entrypoint;  // empty: the default export
+  };
+  std::vector<Service> services;
   wire::VersionLimits limits;
   std::vector<ModuleFile> modules;  // the first is the main module
 };

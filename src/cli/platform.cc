@@ -179,6 +179,7 @@ base::Status Platform::setScripts(const std::vector<ScriptConfig>& scripts, bool
     bundle.compatibilityDate = script.compatibilityDate;
     bundle.compatibilityFlags = script.compatibilityFlags;
     bundle.env = script.env;
+    for (const auto& service : script.services) bundle.services.push_back(service.binding);
     for (const auto& module : script.modules) {
       bundle.modules.push_back({module.name, module.type, {reinterpret_cast<const uint8_t*>(module.content.data()), module.content.size()}});
     }
@@ -192,6 +193,7 @@ base::Status Platform::setScripts(const std::vector<ScriptConfig>& scripts, bool
     version->script = script.name;
     version->id = versionIdOf(bytes);
     version->limits = script.limits;
+    for (const auto& service : script.services) version->services.push_back({service.script, service.entrypoint});
     version->bundleBlob = std::move(blob).value();
     version->slots = sandbox::slotOrder(version->number.value, options_.engines);
     version->home = supervisor_->homeOf(script.name);

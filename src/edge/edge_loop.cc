@@ -152,9 +152,22 @@ void EdgeLoop::onRequest(http::Exchange& exchange) {
   }
   auto version = options_.routes->find(exchange.head().authority);
   if (!version) return respondWithPage(exchange, 1042, ray);
+  Invocation* const invocation = begin(std::move(version));
+  if (invocation == nullptr) return respondWithPage(exchange, 1105, ray);
+  invocation->start(exchange, ray);
+}
+
+void EdgeLoop::serveInner(InnerExchange& exchange, std::shared_ptr<const sandbox::RunnableVersion> version,
+                          const InheritedCall& inherited) {
+  Invocation* const invocation = begin(std::move(version));
+  if (invocation == nullptr) return exchange.fail("Error", "Too many requests are in progress.");
+  invocation->startInner(exchange, rays_.next(), inherited);
+}
+
+Invocation* EdgeLoop::begin(std::shared_ptr<const sandbox::RunnableVersion> version) {
   uint32_t slot = 0;
   if (free_.empty()) {
-    if (slots_.size() >= kSlotsMax) return respondWithPage(exchange, 1105, ray);
+    if (slots_.size() >= kSlotsMax) return nullptr;
     slot = static_cast<uint32_t>(slots_.size());
     slots_.emplace_back();
   } else {
@@ -166,7 +179,7 @@ void EdgeLoop::onRequest(http::Exchange& exchange) {
   invocation = std::make_unique<Invocation>(*this, wire::InvocationId::make(options_.index, generation_, slot), std::move(version));
   ++inFlight_;
   if (!sweepTimer_.armed()) sweepTimer_.arm(loop_.now() + kSweepEvery);
-  invocation->start(exchange, ray);
+  return invocation.get();
 }
 
 void EdgeLoop::describeRefusal(const http::Refusal& refusal, http::HeaderList& headers, std::string& body) {

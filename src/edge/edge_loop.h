@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "edge/call_chain.h"
 #include "edge/engine_seat.h"
 #include "edge/ray.h"
 #include "edge/routes.h"
@@ -23,6 +24,7 @@
 
 namespace weir::edge {
 
+class InnerExchange;
 class Invocation;
 
 class EdgeLoop final : private http::RequestHandler, private net::BatchHook, private net::SleepHook {
@@ -70,6 +72,10 @@ class EdgeLoop final : private http::RequestHandler, private net::BatchHook, pri
   void onEffect(EngineSeat& seat, wire::Bytes bytes);
   void loseSeat(sandbox::EngineLink& link);
   Invocation* find(wire::InvocationId id, const EngineSeat& seat);
+  // A slot with a new invocation in it, or null: there are too many.
+  Invocation* begin(std::shared_ptr<const sandbox::RunnableVersion> version);
+  void serveInner(InnerExchange& exchange, std::shared_ptr<const sandbox::RunnableVersion> version,
+                  const InheritedCall& inherited);
   void release(Invocation& invocation);
   void sweep();
   void respondWithPage(http::Exchange& exchange, uint16_t code, const Ray& ray);

@@ -36,6 +36,14 @@ Invocation::Invocation(EdgeLoop& loop, wire::InvocationId id, std::shared_ptr<co
 
 Invocation::~Invocation() = default;
 
+void Invocation::startInner(InnerExchange& exchange, const Ray& ray, InheritedCall inherited) {
+  inner_ = &exchange;
+  entrypoint_ = std::move(inherited.entrypoint);
+  chain_ = std::move(inherited.chain);
+  invocationsLeft_ = inherited.invocationsLeft;
+  start(exchange, ray);
+}
+
 void Invocation::start(http::Exchange& exchange, const Ray& ray) {
   exchange_ = &exchange;
   ray_ = ray;
@@ -45,8 +53,11 @@ void Invocation::start(http::Exchange& exchange, const Ray& ray) {
   method_ = request.method;
   appendUrl(url_, request, exchange.isTls());
   appendHead(head_, request.headers);
-  head_ += "cf-ray\n";
-  head_.append(ray.header()).append("\ncf-connecting-ip\n").append(exchange.remoteIp()).append("\n");
+  client_ = exchange.remoteAddress();
+  if (inner_ == nullptr) {
+    head_ += "cf-ray\n";
+    head_.append(ray.header()).append("\ncf-connecting-ip\n").append(exchange.remoteIp()).append("\n");
+  }
 
   wire::StartFetch event;
   event.invocation = id_;
@@ -55,6 +66,7 @@ void Invocation::start(http::Exchange& exchange, const Ray& ray) {
   event.method = method_;
   event.url = url_;
   event.head.text = head_;
+  event.entrypoint = entrypoint_;
   const bool small = request.framing != http::Framing::kLength || request.contentLength <= wire::Bounds::kInlineBodyBytesMax;
   const auto body = small ? exchange.takeCompleteBody() : std::nullopt;
   if (body) {
@@ -112,7 +124,7 @@ bool Invocation::on(const wire::Respond& effect) {
   status_ = effect.status;
   if (exchange_ == nullptr) return true;  // the client has gone; the engine is being told
   http::HeaderList headers = headersOf(effect.head);
-  headers.set("cf-ray", ray_.header());
+  if (inner_ == nullptr) headers.set("cf-ray", ray_.header());
   if (effect.bodyKind == wire::BodyKind::kStream || effect.bodyKind == wire::BodyKind::kPipe) {
     return startResponse(effect, headers);
   }
@@ -160,7 +172,17 @@ void Invocation::refuseResponse() {
   errorCode_ = 1101;
   status_ = 500;
   if (engineStreams_) voice_.say(wire::BodyCancel{id_, 0});
-  loop_.respondWithPage(*exchange_, 1101, ray_);
+  tellFailure(*exchange_);
+}
+
+// Instead of a response: a page, or to a script that called this one what it would have caught itself.
+void Invocation::tellFailure(http::Exchange& exchange) {
+  if (inner_ == nullptr) return loop_.respondWithPage(exchange, errorCode_, ray_);
+  if (exceptions_.empty()) {
+    inner_->fail("Error", "The execution context responding to this call was canceled.");
+  } else {
+    inner_->fail(exceptions_.back().name, exceptions_.back().message);
+  }
 }
 
 void Invocation::giveResponseCredit(bool all) {
@@ -265,15 +287,29 @@ bool Invocation::on(const wire::BodyCancel& effect) {
 
 Subrequests& Invocation::subrequests() {
   if (!subrequests_) {
-    SubrequestLimits limits;
-    limits.requestsMax = version_->limits.subrequests;
-    subrequests_ = std::make_unique<Subrequests>(*loop_.client_, loop_.options_.clock, voice_, loop_.zone(), ray_.id(), limits);
+    if (!chain_) chain_ = std::make_shared<CallChain>(version_->limits.subrequests);
+    subrequests_ = std::make_unique<Subrequests>(*loop_.client_, loop_.options_.clock, voice_, static_cast<ServiceCaller&>(*this), loop_.zone(),
+                                                 ray_.id(), *chain_, SubrequestLimits{});
   }
   return *subrequests_;
 }
 
 bool Invocation::on(const wire::Subrequest& effect) {
   return !done_ && subrequests().start(effect, clientBody_ ? &*clientBody_ : nullptr);
+}
+
+ServiceCall Invocation::callService(uint32_t service, http::ClientRequest request, InnerCallEvents& events) {
+  if (service > version_->services.size()) return {};
+  const auto& target = version_->services[service - 1];
+  auto version = loop_.options_.routes->findScript(target.script);
+  if (!version) return {};
+  if (invocationsLeft_ == 1) return {nullptr, 1019};
+  InheritedCall inherited{target.entrypoint, chain_, static_cast<uint8_t>(invocationsLeft_ - 1)};
+  return {InnerCall::start(loop_.loop_, std::move(request), client_, events,
+                           [&loop = loop_, version = std::move(version), inherited = std::move(inherited)](InnerExchange& exchange) {
+                             loop.serveInner(exchange, version, inherited);
+                           }),
+          0};
 }
 
 bool Invocation::on(const wire::CancelSubrequest& effect) {
@@ -341,7 +377,7 @@ void Invocation::settle(wire::Outcome outcome, uint64_t cpuUs) {
     errorCode_ = facts.errorCode != 0 ? facts.errorCode : 1101;
     http::Exchange& exchange = *exchange_;
     exchange_ = nullptr;
-    loop_.respondWithPage(exchange, errorCode_, ray_);
+    tellFailure(exchange);
     status_ = wire::factsOf(outcome).httpStatus;
   } else if (exchange_ != nullptr && response_ == Response::kEngine) {
     std::exchange(exchange_, nullptr)->abort();

@@ -14,7 +14,7 @@
 
 namespace weir::edge {
 
-class Invocation final : private http::ExchangeEvents, private BodySource, private BodySink {
+class Invocation final : private http::ExchangeEvents, private BodySource, private BodySink, private ServiceCaller {
  public:
   Invocation(EdgeLoop& loop, wire::InvocationId id, std::shared_ptr<const sandbox::RunnableVersion> version);
   ~Invocation();
@@ -25,6 +25,9 @@ class Invocation final : private http::ExchangeEvents, private BodySource, priva
 
   // Hands the request to the engine; on failure the client has its page and the invocation is over.
   void start(http::Exchange& exchange, const Ray& ray);
+
+  // The same, for a script as client: what goes wrong is told to it instead of shown as a page.
+  void startInner(InnerExchange& exchange, const Ray& ray, InheritedCall inherited);
 
   // It was held: hands it to an engine, if there is one now; on failure as `start`.
   bool resume();
@@ -97,6 +100,8 @@ class Invocation final : private http::ExchangeEvents, private BodySource, priva
   void finishResponse();
   void cutResponse();
   void seatOn(EdgeLoop::Seating seating);
+  ServiceCall callService(uint32_t service, http::ClientRequest request, InnerCallEvents& events) override;
+  void tellFailure(http::Exchange& exchange);
   Subrequests& subrequests();
   // The inbound body an effect names. `known` is false when there never was one of that number.
   InboundBody* bodyOf(wire::StreamId stream, bool& known);
@@ -112,6 +117,11 @@ class Invocation final : private http::ExchangeEvents, private BodySource, priva
   std::vector<uint8_t> held_;   // the event that starts it, while there is no engine
   const std::shared_ptr<const sandbox::RunnableVersion> version_;
   http::Exchange* exchange_ = nullptr;  // null once it is dead
+  InnerExchange* inner_ = nullptr;      // the same, when the client is a script; of use only while exchange_ is not null
+  std::string entrypoint_;
+  net::Address client_;
+  uint8_t invocationsLeft_ = kInvocationsMax;
+  std::shared_ptr<CallChain> chain_;    // made with the first subrequest, unless it is inherited
   Ray ray_{};
   std::string method_, url_, head_;
   double startedMs_ = 0;

@@ -25,6 +25,11 @@ struct Routes {
   std::string workersDomain = "workers.localhost";
   std::shared_ptr<const sandbox::RunnableVersion> everyHost;  // `weir dev`: the one script; null otherwise
 
+  // The version of a script, or null.
+  std::shared_ptr<const sandbox::RunnableVersion> findScript(std::string_view name) const {
+    const auto at = byScript.find(name);
+    return at == byScript.end() ? nullptr : at->second;
+  }
   // The version that answers for a Host header (`script.subdomain.workersDomain`, or under workers.dev; any case, with or
   // without port and the root's dot), or null. Any bytes. Allocates nothing.
   std::shared_ptr<const sandbox::RunnableVersion> find(std::string_view authority) const;

@@ -18,14 +18,17 @@ Subrequest::Subrequest(const Context& context, const wire::Subrequest& effect)
       number_(effect.subrequest),
       uploadKind_(effect.bodyKind),
       redirect_(effect.redirect),
+      service_(effect.service),
       url_(http::Url::parse(effect.url)),
       givenUrl_(effect.url),
       body_(*this, context.voice, effect.subrequest) {
   request_.method = effect.method;
   request_.headers = headersOf(effect.head);
   request_.headers.remove("host");
-  request_.headers.set("CF-Worker", context.zone);
-  request_.headers.set("CF-Ray", context.ray);
+  if (service_ == 0) {
+    request_.headers.set("CF-Worker", context.zone);
+    request_.headers.set("CF-Ray", context.ray);
+  }
   switch (effect.bodyKind) {
     case wire::BodyKind::kNone:
       break;
@@ -51,18 +54,30 @@ void Subrequest::begin() {
   if (!context_.owner.countRequest()) {
     return fail(wire::SubrequestFailure::kOther, "Too many subrequests by single Worker invocation.");
   }
-  open();
+  if (!open()) return;
   const std::string early = std::exchange(early_, {});
   if (!early.empty() && !call_->write(std::as_bytes(std::span(early)))) return fail(wire::SubrequestFailure::kOther, kTooLong);
   if (uploadOver_ && request_.bodyKind == http::RequestBody::kStreamed) call_->finish();
 }
 
-void Subrequest::open() {
+bool Subrequest::open() {
   request_.https = url_->https;
   request_.host = url_->host;
   request_.port = url_->port;
   request_.target = url_->target;
-  call_ = context_.client.start(request_, *this);
+  if (service_ == 0) {
+    call_ = context_.client.start(request_, *this);
+    return true;
+  }
+  auto [call, errorCode] = context_.owner.callService(service_, request_, *this);
+  call_ = std::move(call);
+  if (call_) return true;
+  if (errorCode != 0) {
+    respondInstead(500, errorCode);
+  } else {
+    fail(wire::SubrequestFailure::kOther, "Worker not found.");
+  }
+  return false;
 }
 
 bool Subrequest::followRedirect(const http::ResponseHead& head, std::string_view location) {
@@ -88,7 +103,7 @@ bool Subrequest::followRedirect(const http::ResponseHead& head, std::string_view
       url_ = next->url;
       call_.reset();
       if (next->bodyDropped) endUpload();
-      open();
+      (void)open();
     }
   }
   return true;
@@ -129,7 +144,7 @@ void Subrequest::onEnd() {
   if (hasBody_) body_.onEnd();
 }
 
-void Subrequest::fail(wire::SubrequestFailure failure, std::string_view message) {
+void Subrequest::fail(wire::SubrequestFailure failure, std::string_view message, std::string_view name) {
   call_.reset();
   endUpload();
   if (headTold_) {
@@ -142,6 +157,7 @@ void Subrequest::fail(wire::SubrequestFailure failure, std::string_view message)
   failed.subrequest = number_;
   failed.nowMs = context_.clock.wallMs();
   failed.failure = failure;
+  failed.name = name.substr(0, wire::Bounds::kTextBytesMax);
   failed.message = message.substr(0, wire::Bounds::kTextBytesMax);
   context_.voice.say(failed);
   settleHead();
@@ -166,6 +182,10 @@ void Subrequest::onError(const http::ClientError& error) {
     case http::ClientErrorKind::kProtocol:
       return fail(wire::SubrequestFailure::kConnectionLost, kLost);
   }
+}
+
+void Subrequest::onException(std::string_view name, std::string_view message) {
+  fail(wire::SubrequestFailure::kException, message, name);
 }
 
 // What a proxy in front of a dead origin answers, so that a script sees a Response and no exception.

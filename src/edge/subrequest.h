@@ -15,11 +15,28 @@
 
 #include "base/clock.h"
 #include "edge/inbound_body.h"
+#include "edge/inner_call.h"
 #include "edge/send_window.h"
 #include "http/client.h"
 #include "http/url.h"
 
 namespace weir::edge {
+
+// A request to another script: a call, or why there is none.
+struct ServiceCall {
+  std::unique_ptr<http::ClientCall> call;
+  uint16_t errorCode = 0;  // without a call: the numbered error it answers with; 0: there is no such script
+};
+
+// Who starts requests to service bindings.
+class ServiceCaller {
+ public:
+  // `service` is the number of a binding, from 1; any number. `events` is borrowed while the call lives.
+  virtual ServiceCall callService(uint32_t service, http::ClientRequest request, InnerCallEvents& events) = 0;
+
+ protected:
+  ~ServiceCaller() = default;
+};
 
 // What a subrequest's invocation has to know and to say.
 class SubrequestOwner {
@@ -28,12 +45,14 @@ class SubrequestOwner {
   virtual bool countRequest() = 0;
   // One that had begun no longer waits for its response head: another may begin.
   virtual void onHeadSettled() = 0;
+  // A request to a service binding.
+  virtual ServiceCall callService(uint32_t service, http::ClientRequest request, InnerCallEvents& events) = 0;
 
  protected:
   ~SubrequestOwner() = default;
 };
 
-class Subrequest final : private http::CallEvents, private BodySource, private BodySink {
+class Subrequest final : private InnerCallEvents, private BodySource, private BodySink {
  public:
   struct Context {
     http::Client& client;
@@ -85,8 +104,9 @@ class Subrequest final : private http::CallEvents, private BodySource, private B
   bool over() const { return begun_ && !call_ && uploadOver_ && (body_.over() || !hasBody_); }
 
  private:
-  void open();
-  void fail(wire::SubrequestFailure failure, std::string_view message);
+  // False: it has failed or was answered already.
+  bool open();
+  void fail(wire::SubrequestFailure failure, std::string_view message, std::string_view name = {});
   void respondInstead(uint16_t status, int code);
   void settleHead();
   void endUpload();
@@ -98,6 +118,7 @@ class Subrequest final : private http::CallEvents, private BodySource, private B
   void onBody(std::span<const std::byte> bytes) override { body_.onBytes(bytes); }
   void onEnd() override;
   void onError(const http::ClientError& error) override;
+  void onException(std::string_view name, std::string_view message) override;
   void onDrained() override;
   // BodySource, of the response
   void readBody(uint64_t bytes) override;
@@ -112,6 +133,7 @@ class Subrequest final : private http::CallEvents, private BodySource, private B
   const uint32_t number_;
   const wire::BodyKind uploadKind_;
   const wire::Redirect redirect_;
+  const uint32_t service_;  // 0: the network
   http::ClientRequest request_;
   std::optional<http::Url> url_;
   std::string givenUrl_;

@@ -8,12 +8,12 @@
 #include <memory>
 #include <vector>
 
+#include "edge/call_chain.h"
 #include "edge/subrequest.h"
 
 namespace weir::edge {
 
 struct SubrequestLimits {
-  uint32_t requestsMax = 1'000;              // redirects count
   uint32_t awaitingHeadMax = 6;              // the others wait their turn
   uint32_t connectionsMax = 256;             // then the oldest whose body nobody touched gives its own back
   uint32_t rememberedMax = 65'536;           // begun and not over: more are refused
@@ -22,10 +22,10 @@ struct SubrequestLimits {
 
 class Subrequests final : private SubrequestOwner {
  public:
-  // All borrowed but the limits; they outlive this.
-  Subrequests(http::Client& client, const base::Clock& clock, EngineVoice& voice, std::string_view zone,
-              std::string_view ray, const SubrequestLimits& limits)
-      : context_{client, clock, *this, voice, zone, ray}, limits_(limits) {}
+  // All borrowed but the limits; they outlive this. `chain` counts the requests.
+  Subrequests(http::Client& client, const base::Clock& clock, EngineVoice& voice, ServiceCaller& services,
+              std::string_view zone, std::string_view ray, CallChain& chain, const SubrequestLimits& limits)
+      : context_{client, clock, *this, voice, zone, ray}, services_(services), chain_(chain), limits_(limits) {}
   ~Subrequests();
 
   Subrequests(const Subrequests&) = delete;
@@ -46,7 +46,10 @@ class Subrequests final : private SubrequestOwner {
   void keepOnly(const InboundBody* body);
 
  private:
-  bool countRequest() override { return count_++ < limits_.requestsMax; }
+  bool countRequest() override { return chain_.countRequest(); }
+  ServiceCall callService(uint32_t service, http::ClientRequest request, InnerCallEvents& events) override {
+    return services_.callService(service, std::move(request), events);
+  }
   void onHeadSettled() override;
   void beginWaiting();
   bool makeRoom();
@@ -54,12 +57,13 @@ class Subrequests final : private SubrequestOwner {
   void refuse(uint32_t number, std::string_view message);
 
   const Subrequest::Context context_;
+  ServiceCaller& services_;
+  CallChain& chain_;
   const SubrequestLimits limits_;
   std::map<uint32_t, std::unique_ptr<Subrequest>> all_;
   std::deque<uint32_t> waiting_;
   size_t waitingBytes_ = 0;
   uint32_t last_ = 0;
-  uint64_t count_ = 0;
   uint32_t awaitingHead_ = 0;
   bool beginning_ = false;
   size_t sweepAt_ = 16;

@@ -216,6 +216,7 @@ void fetch(Arguments info) {
   if (request.bodyKind == wire::BodyKind::kInline) body = bodyBytes(isolate, info[5], storage);
   if (request.bodyKind == wire::BodyKind::kPipe) request.pipeFrom = unsignedOf(info[5]);
   const uint32_t redirect = unsignedOf(info[7]);
+  request.service = unsignedOf(info[8]);
   request.redirect = redirect <= 2 ? static_cast<wire::Redirect>(redirect) : wire::Redirect::kFollow;
   request.subrequest = ++invocation->subrequests;
   const bool large = request.bodyKind == wire::BodyKind::kInline && body.size() > wire::Bounds::kInlineBodyBytesMax;

@@ -233,10 +233,17 @@ bool ScriptIsolate::callStart(v8::Local<v8::Context> context, v8::Local<v8::Obje
   }
   v8::Local<v8::Value> start;
   v8::Local<v8::Value> names;
-  v8::Local<v8::Value> arguments[] = {handlers, space, values};
+  const auto& services = version_->bundle().services;
+  const auto serviceNames = v8::Array::New(isolate);
+  if (purpose_ != js::Heap::Purpose::kSnapshot) {
+    for (uint32_t i = 0; i < services.size(); ++i) {
+      if (serviceNames->Set(context, i, utf8(services[i])).IsNothing()) return failureOf(context, caught, failure);
+    }
+  }
+  v8::Local<v8::Value> arguments[] = {handlers, space, values, serviceNames};
   if (!dispatch->Get(context, v8::String::NewFromUtf8Literal(isolate, "start")).ToLocal(&start) ||
       !start->IsFunction() ||
-      !start.As<v8::Function>()->Call(context, v8::Undefined(isolate), 3, arguments).ToLocal(&names)) {
+      !start.As<v8::Function>()->Call(context, v8::Undefined(isolate), 4, arguments).ToLocal(&names)) {
     return failureOf(context, caught, failure);
   }
   handlers_.clear();
@@ -362,6 +369,13 @@ v8::Local<v8::Value> ScriptIsolate::number(double value) { return v8::Number::Ne
 v8::Local<v8::Value> ScriptIsolate::oneByte(std::string_view text) {
   return v8::String::NewFromOneByte(heap_->isolate(), reinterpret_cast<const uint8_t*>(text.data()),
                                     v8::NewStringType::kNormal, static_cast<int>(text.size()))
+      .ToLocalChecked();
+}
+
+// Text that may have been cut between code points, or come from a peer: what is no UTF-8 is replaced.
+v8::Local<v8::Value> ScriptIsolate::utf8(std::string_view text) {
+  return v8::String::NewFromUtf8(heap_->isolate(), text.data(), v8::NewStringType::kNormal,
+                                 static_cast<int>(text.size()))
       .ToLocalChecked();
 }
 
@@ -790,8 +804,9 @@ bool ScriptIsolate::on(const wire::StartFetch& event) {
                                       number(static_cast<double>(event.bodyKind)),
                                       body,
                                       number(length),
-                                      event.cf.empty() ? v8::Undefined(isolate).As<v8::Value>() : oneByte(event.cf)};
-  call(kFetch, 8, arguments);
+                                      event.cf.empty() ? v8::Undefined(isolate).As<v8::Value>() : oneByte(event.cf),
+                                      oneByte(event.entrypoint)};
+  call(kFetch, 9, arguments);
   return true;
 }
 
@@ -856,8 +871,9 @@ bool ScriptIsolate::on(const wire::SubrequestFailed& event) {
   --invocation->pending;
   touch(*invocation);
   v8::Local<v8::Value> arguments[] = {number(invocation->seq), number(event.subrequest),
-                                      number(static_cast<double>(event.failure)), oneByte(event.message)};
-  call(kResponseError, 4, arguments);
+                                      number(static_cast<double>(event.failure)), utf8(event.message),
+                                      utf8(event.name)};
+  call(kResponseError, 5, arguments);
   return true;
 }
 

@@ -167,6 +167,7 @@ class ScriptIsolate {
   v8::Local<v8::Value> call(Function function, int argumentCount, v8::Local<v8::Value>* arguments);
   v8::Local<v8::Value> number(double value);
   v8::Local<v8::Value> oneByte(std::string_view text);
+  v8::Local<v8::Value> utf8(std::string_view text);
   v8::Local<v8::Value> buffer(wire::Bytes bytes);
 
   bool on(const wire::StartFetch& event);

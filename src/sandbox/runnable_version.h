@@ -14,12 +14,20 @@
 
 namespace weir::sandbox {
 
+// Who answers a service binding: a script of the same account, by its default export or a named one.
+struct ServiceTarget {
+  std::string script;
+  std::string entrypoint;  // empty: the default export
+};
+
 struct RunnableVersion {
   wire::VersionId number;
   std::string script;
   std::string id;               // UUID text, for traces
   wire::VersionLimits limits;   // as in the bundle; the platform keeps waitUntilMs itself
   wire::Descriptor bundleBlob;  // sealed
+
+  std::vector<ServiceTarget> services;  // by the number of the binding, from 1
 
   // Where it runs: engine slots by preference, unless its script is confined to one.
   std::vector<uint8_t> slots;

@@ -54,9 +54,10 @@ interface Host {
   // ---- subrequests ----
   /** Starts an outbound request; returns its number n > 0 (+1 until Dispatch.response / responseError).
    *  kind none, inline or stream (the outbound stream n) or pipe (body = inbound stream number to forward untouched).
-   *  redirect: 0 follow, 1 manual, 2 error. Throws Error "Too many subrequests by single Worker invocation." */
+   *  redirect: 0 follow, 1 manual, 2 error. service: 0 the network, n the n-th service binding. Throws Error "Too many subrequests by single Worker invocation." */
   fetch(seq: number, method: string, url: string, head: string, kind: BodyKind,
-        body: string | ArrayBufferView | ArrayBuffer | number | undefined, length: number, redirect: number): number;
+        body: string | ArrayBufferView | ArrayBuffer | number | undefined, length: number, redirect: number,
+        service: number): number;
   cancelFetch(seq: number, id: number): void;
 
   // ---- timers ----
@@ -102,17 +103,19 @@ interface Host {
 
 interface Dispatch {
   /** Called once per version after its top-level scope has run. handlers: the default export (or undefined for
-   *  service-worker syntax), named: the main module's namespace, env: the bindings. Returns the names of the handlers found. */
-  start(handlers: unknown, named: unknown, env: object): string[];
+   *  service-worker syntax), named: the main module's namespace, env: the values of the bindings, services: the names of
+   *  service bindings in the order of their numbers. Returns the names of the handlers found. */
+  start(handlers: unknown, named: unknown, env: object, services: string[]): string[];
 
   fetch(seq: number, method: string, url: string, head: string, kind: BodyKind, body: ArrayBuffer | undefined,
-        length: number, cf: string | undefined): void;
+        length: number, cf: string | undefined, entrypoint: string): void;
   scheduled(seq: number, cron: string, scheduledTime: number): void;
   timer(seq: number, id: number): void;
   response(seq: number, id: number, status: number, statusText: string, head: string, kind: BodyKind,
            body: ArrayBuffer | undefined, length: number, url: string, redirected: boolean): void;
-  /** kind: 0 connection lost, 1 other (message says), 2 redirect refused, 3 too many redirects. */
-  responseError(seq: number, id: number, kind: number, message: string): void;
+  /** kind: 0 connection lost, 1 other (message says), 2 redirect refused, 3 too many redirects, 4 the script behind a
+   *  service binding threw: name and message are its exception's. */
+  responseError(seq: number, id: number, kind: number, message: string, name: string): void;
   chunk(seq: number, stream: number, bytes: ArrayBuffer): void;
   chunkEnd(seq: number, stream: number): void;
   chunkError(seq: number, stream: number, message: string): void;

@@ -30,6 +30,8 @@ void moduleFields(F& f, S& s) {
 void encodeBundle(const Bundle& bundle, std::vector<uint8_t>& out) {
   Encoder encoder(out);
   headFields(encoder, bundle);
+  encoder.number(bundle.services.size());
+  for (const std::string_view service : bundle.services) encoder.text(service, Bounds::kNameBytesMax);
   encoder.number(bundle.modules.size());
   for (const Module& module : bundle.modules) moduleFields(encoder, module);
 }
@@ -40,6 +42,12 @@ std::optional<Bundle> decodeBundle(Bytes input) {
   Bundle bundle;
   headFields(decoder, bundle);
   uint64_t count = 0;
+  decoder.number(count);
+  if (!decoder.ok() || count > BundleBounds::kServicesMax) return std::nullopt;
+  for (uint64_t i = 0; i < count; ++i) {
+    decoder.text(bundle.services.emplace_back(), Bounds::kNameBytesMax);
+    if (!decoder.ok() || bundle.services.back().empty()) return std::nullopt;
+  }
   decoder.number(count);
   if (!decoder.ok() || count == 0 || count > BundleBounds::kModulesMax) return std::nullopt;
   for (uint64_t i = 0; i < count; ++i) {

@@ -26,6 +26,7 @@ struct BundleBounds {
   static constexpr size_t kModuleBytesMax = 64u << 20;
   static constexpr size_t kBundleBytesMax = 128u << 20;
   static constexpr size_t kEnvBytesMax = 8u << 20;
+  static constexpr size_t kServicesMax = 256;
 };
 
 // Limits of one version, resolved by the platform from plan and script (reference/limits.md).
@@ -45,6 +46,7 @@ struct Bundle {
   std::string_view compatibilityDate;  // YYYY-MM-DD
   std::string_view compatibilityFlags;  // separated by commas
   std::string_view env;                 // JSON object of plain text, JSON and secret values
+  std::vector<std::string_view> services;  // names of service bindings; their place, from 1, is their number
   std::vector<Module> modules;          // the first is the main module
 };
 

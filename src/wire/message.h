@@ -120,6 +120,7 @@ struct StartFetch {
   std::string_view url;
   HeadBlock head;
   std::string_view cf;  // JSON; empty: none
+  std::string_view entrypoint;  // a named export of the main module; empty: the default one
   Bytes body;
   template <class F, class S>
   static void fields(F& f, S& s) {
@@ -132,6 +133,7 @@ struct StartFetch {
     f.text(s.url, Bounds::kUrlBytesMax);
     f.head(s.head);
     f.text(s.cf, Bounds::kTextBytesMax);
+    f.text(s.entrypoint, Bounds::kNameBytesMax);
     f.bytes(s.body, Bounds::kInlineBodyBytesMax);
   }
 };
@@ -200,20 +202,28 @@ struct SubresponseHead {
   }
 };
 
-enum class SubrequestFailure : uint8_t { kConnectionLost = 0, kOther = 1, kRedirectRefused = 2, kTooManyRedirects = 3 };
+enum class SubrequestFailure : uint8_t {
+  kConnectionLost = 0,
+  kOther = 1,
+  kRedirectRefused = 2,
+  kTooManyRedirects = 3,
+  kException = 4,  // of the script that a service binding names: `name` and `message` are that exception's
+};
 
 struct SubrequestFailed {
   InvocationId invocation;
   uint32_t subrequest = 0;
   double nowMs = 0;
   SubrequestFailure failure = SubrequestFailure::kConnectionLost;
+  std::string_view name;  // of an error class; empty: Error
   std::string_view message;
   template <class F, class S>
   static void fields(F& f, S& s) {
     f.number(s.invocation.value);
     f.number(s.subrequest);
     f.real(s.nowMs);
-    f.enumeration(s.failure, SubrequestFailure::kTooManyRedirects);
+    f.enumeration(s.failure, SubrequestFailure::kException);
+    f.text(s.name, Bounds::kTextBytesMax);
     f.text(s.message, Bounds::kTextBytesMax);
   }
 };
@@ -392,6 +402,7 @@ struct Subrequest {
   BodyKind bodyKind = BodyKind::kNone;
   StreamId pipeFrom = 0;
   uint64_t bodyLength = kLengthUnknown;
+  uint32_t service = 0;  // 0: the network. n: the version's n-th service binding
   std::string_view method;
   std::string_view url;
   HeadBlock head;
@@ -400,6 +411,7 @@ struct Subrequest {
   static void fields(F& f, S& s) {
     f.number(s.invocation.value);
     f.number(s.subrequest);
+    f.number(s.service);
     f.enumeration(s.redirect, Redirect::kError);
     f.enumeration(s.bodyKind, BodyKind::kPipe);
     f.number(s.pipeFrom);

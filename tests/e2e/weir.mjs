@@ -9,6 +9,11 @@ import { fileURLToPath } from "node:url";
 
 export const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 
+function tomlOf(value) {
+  if (typeof value !== "object" || Array.isArray(value)) return JSON.stringify(value);
+  return `{ ${Object.entries(value).map(([key, one]) => `${key} = ${tomlOf(one)}`).join(", ")} }`;
+}
+
 /** scripts: name → { code, vars, limits } or { main: file }. Resolves when weir listens. */
 export async function startWeir(scripts, { flags = [] } = {}) {
   const folder = mkdtempSync(join(tmpdir(), "weir-e2e-"));
@@ -18,8 +23,8 @@ export async function startWeir(scripts, { flags = [] } = {}) {
     writeFileSync(join(folder, name, "index.js"), script.code);
     for (const [file, content] of Object.entries(script.files ?? {})) writeFileSync(join(folder, name, file), content);
     toml += `[[script]]\nname = "${name}"\nmain = "${name}/index.js"\n`;
-    for (const [key, table] of Object.entries({ vars: script.vars, limits: script.limits })) {
-      if (table) toml += `${key} = { ${Object.entries(table).map(([k, v]) => `${k} = ${JSON.stringify(v)}`).join(", ")} }\n`;
+    for (const [key, table] of Object.entries({ vars: script.vars, services: script.services, limits: script.limits })) {
+      if (table) toml += `${key} = ${tomlOf(table)}\n`;
     }
   }
   writeFileSync(join(folder, "weir.toml"), toml);

@@ -1,6 +1,8 @@
 // The errors of the platform: texts that scripts and their tests match on, in one place.
 
-import { NativeError, NativeTypeError, NativeRangeError } from "./primordials.js";
+import {
+  NativeError, NativeEvalError, NativeRangeError, NativeReferenceError, NativeSyntaxError, NativeTypeError, NativeURIError,
+} from "./primordials.js";
 
 const kIllegalInvocation =
   "Illegal invocation: function called with incorrect `this` reference. See " +
@@ -78,6 +80,20 @@ export function typeError(message) {
 
 export function rangeError(message) {
   return new NativeRangeError(message);
+}
+
+/** The constructor of a standard error class by its name. */
+export function standardError(name) {
+  switch (name) {
+    case "Error": return NativeError;
+    case "EvalError": return NativeEvalError;
+    case "RangeError": return NativeRangeError;
+    case "ReferenceError": return NativeReferenceError;
+    case "SyntaxError": return NativeSyntaxError;
+    case "TypeError": return NativeTypeError;
+    case "URIError": return NativeURIError;
+    default: return undefined;
+  }
 }
 
 /** WebIDL's check for required arguments. */

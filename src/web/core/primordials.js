@@ -28,8 +28,12 @@ export const NativeDate = Date;
 export const NativeError = Error;
 export const NativeMap = Map;
 const NativePromise = Promise;
+export const NativeEvalError = EvalError;
 export const NativeRangeError = RangeError;
+export const NativeReferenceError = ReferenceError;
+export const NativeSyntaxError = SyntaxError;
 export const NativeTypeError = TypeError;
+export const NativeURIError = URIError;
 export const NativeUint8Array = Uint8Array;
 
 export const captureStackTrace = Error.captureStackTrace;

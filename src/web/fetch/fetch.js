@@ -2,7 +2,7 @@
 // The platform follows redirects and talks HTTP; here are the request's making, its body's way out and its answer.
 
 import { host } from "../core/host.js";
-import { connectionLost, requireArguments, typeError } from "../core/errors.js";
+import { connectionLost, requireArguments, standardError, typeError } from "../core/errors.js";
 import {
   Deferred, NativeError, NativeMap, NativeUint8Array, mapDelete, mapGet, mapSet, rejected, stringIndexOf, stringSlice,
 } from "../core/primordials.js";
@@ -85,7 +85,7 @@ class Subrequest {
   }
 }
 
-function start(record, state) {
+function start(record, state, service) {
   const { signal, body } = state;
   if (signal !== null && isAborted(signal)) throw abortReason(signal);
   if (!isHttp(state.url)) throw typeError(`Fetch API cannot load: ${state.url}`);
@@ -97,21 +97,22 @@ function start(record, state) {
   const subrequest = new Subrequest(record);
   const seq = record.seq;
   if (body === null) {
-    subrequest.id = host.fetch(seq, state.method, url, head, kNone, undefined, -1, redirect);
+    subrequest.id = host.fetch(seq, state.method, url, head, kNone, undefined, -1, redirect, service);
   } else {
     body.check();
     const { readable } = body;
     const inbound = readable !== null && isUntouched(readable) ? readable.whole : null;
     if (body.source !== null && (readable === null || readable.whole !== null)) {
       const source = body.take();
-      subrequest.id = host.fetch(seq, state.method, url, head, kInline, source, -1, redirect);
+      subrequest.id = host.fetch(seq, state.method, url, head, kInline, source, -1, redirect, service);
     } else if (inbound instanceof Inbound) {
       spend(readable);
       inbound.piped = true;
       inbound.finished = true;
-      subrequest.id = host.fetch(seq, state.method, url, head, kPipe, inbound.id, readable.length, redirect);
+      subrequest.id = host.fetch(seq, state.method, url, head, kPipe, inbound.id, readable.length, redirect, service);
     } else {
-      subrequest.id = host.fetch(seq, state.method, url, head, kStream, undefined, readable.length, redirect);
+      subrequest.id = host.fetch(
+        seq, state.method, url, head, kStream, undefined, readable.length, redirect, service);
       subrequest.pump = new Pump(record, subrequest.id, readable, () => {
         subrequest.pump = null;
         subrequest.release();
@@ -134,13 +135,32 @@ export function findSubrequest(record, id) {
 
 const kRefusedRedirect = "Response was redirected, but the request's redirect mode is \"error\".";
 
+/** An exception of another script: its class where that is a standard one, and the mark that it came from there. */
+function remoteError(name, message) {
+  const known = standardError(name);
+  const error = known !== undefined ? new known(message) : new NativeError(message);
+  error.remote = true;
+  return error;
+}
+
 /** host.d.ts, Dispatch.responseError */
-export function subrequestError(kind, message) {
+export function subrequestError(kind, message, name) {
   switch (kind) {
+    case 4: return remoteError(name, message);
     case 0: return connectionLost();
     case 2: return typeError(message === "" ? kRefusedRedirect : message);
     case 3: return typeError("Too many redirects.");
     default: return new NativeError(message);
+  }
+}
+
+/** A subrequest of the current invocation: to the network, or to a service binding by its number. */
+export function fetchFrom(service, input, init) {
+  const record = requireCurrent();
+  try {
+    return start(record, fetchState(input, init), service);
+  } catch (error) {
+    return rejected(error);
   }
 }
 
@@ -149,11 +169,6 @@ export const functions = {
 
   fetch(input, init = undefined) {
     requireArguments(arguments.length, 1, "fetch");
-    const record = requireCurrent();
-    try {
-      return start(record, fetchState(input, init));
-    } catch (error) {
-      return rejected(error);
-    }
+    return fetchFrom(0, input, init);
   },
 };

@@ -29,11 +29,11 @@ function incomingBody(record, kind, buffer, length) {
   return new Body(record, null, record.inbound.readable, null);
 }
 
-function fetchModule(record, request) {
+function fetchModule(record, request, entrypoint) {
   let result;
   setRunning(record);
   try {
-    result = callHandler("fetch", request, newContext(record));
+    result = callHandler("fetch", request, newContext(record), entrypoint);
   } catch (error) {
     setRunning(undefined);
     fail(record, error);
@@ -95,18 +95,18 @@ function pumpOf(record, stream) {
 }
 
 export const dispatch = {
-  start(handlers, named, env) {
-    return startHandlers(handlers, named, env);
+  start(handlers, named, env, services) {
+    return startHandlers(handlers, named, env, services);
   },
 
-  fetch(seq, method, url, head, kind, body, length, cf) {
+  fetch(seq, method, url, head, kind, body, length, cf, entrypoint) {
     const record = new Invocation(seq);
     setRunning(undefined);
     host.setCurrent(record);
     const request = newIncomingRequest(
       record, method, url, head, kind === 0 ? null : incomingBody(record, kind, body, length), cf);
     keepInvocation(record);
-    if (isModule()) fetchModule(record, request);
+    if (entrypoint !== "" || isModule()) fetchModule(record, request, entrypoint);
     else fetchServiceWorker(record, request);
   },
 
@@ -118,7 +118,7 @@ export const dispatch = {
     setRunning(record);
     try {
       if (isModule()) {
-        result = callHandler("scheduled", newScheduledController(cron, scheduledTime), newContext(record));
+        result = callHandler("scheduled", newScheduledController(cron, scheduledTime), newContext(record), "");
       } else {
         if (!hasListener("scheduled")) throw new NativeError("No event listener registered for scheduled events.");
         dispatchGlobal(newScheduledEvent(record, cron, scheduledTime), "scheduled");
@@ -154,10 +154,10 @@ export const dispatch = {
     findSubrequest(record, id)?.respond(status, statusText, head, kind, body, length, url, redirected);
   },
 
-  responseError(seq, id, kind, message) {
+  responseError(seq, id, kind, message, name) {
     const record = enter(seq);
     if (record === undefined) return;
-    findSubrequest(record, id)?.fail(subrequestError(kind, message));
+    findSubrequest(record, id)?.fail(subrequestError(kind, message, name));
   },
 
   chunk(seq, stream, bytes) {

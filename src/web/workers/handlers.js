@@ -1,8 +1,9 @@
 // Handlers: what a version's main module exports, and how it is called.
 
-import { isObject } from "../core/errors.js";
+import { isObject, typeError } from "../core/errors.js";
 import { NativeError, apply, arrayPush, construct } from "../core/primordials.js";
 import { logWarning } from "../console/console.js";
+import { newFetcher } from "./fetcher.js";
 import { hasListener, setModuleSyntax } from "./global_events.js";
 
 const kHandlerNames = [
@@ -10,12 +11,14 @@ const kHandlerNames = [
 ];
 
 let target;         // the default export: an object, or a class made anew for each invocation
+let entrypoints;    // the main module's namespace
 let environment;
-let isClass = false;
 
 /** host.d.ts, Dispatch.start */
-export function startHandlers(handlers, named, env) {
+export function startHandlers(handlers, named, env, services = []) {
+  for (let i = 0; i < services.length; i++) env[services[i]] = newFetcher(i + 1);
   environment = env;
+  entrypoints = named;
   target = handlers;
   const found = [];
   if (!isObject(handlers)) {
@@ -25,8 +28,7 @@ export function startHandlers(handlers, named, env) {
     return found;
   }
   setModuleSyntax();
-  isClass = typeof handlers === "function";
-  const source = isClass ? handlers.prototype : handlers;
+  const source = typeof handlers === "function" ? handlers.prototype : handlers;
   if (!isObject(source)) return found;
   for (let i = 0; i < kHandlerNames.length; i++) {
     if (typeof source[kHandlerNames[i]] === "function") arrayPush(found, kHandlerNames[i]);
@@ -39,17 +41,27 @@ export function isModule() {
 }
 
 
-/** Calls the handler `name`(first, env, ctx) with the right receiver; throws when there is none. */
-export function callHandler(name, first, ctx) {
-  if (isClass) {
-    const instance = construct(target, [ctx, environment]);
+function findEntrypoint(name) {
+  if (name === "") return target;
+  const found = isObject(entrypoints) && name !== "default" ? entrypoints[name] : undefined;
+  if (isObject(found)) return found;
+  throw typeError(
+    `The entrypoint name ${name} was not found in this worker. Ensure the worker exports an entrypoint with that name.`);
+}
+
+/** Calls the handler `name`(first, env, ctx) of an entrypoint ("": the default export) with the right receiver; throws when
+ *  there is none. */
+export function callHandler(name, first, ctx, entrypoint) {
+  const holder = findEntrypoint(entrypoint);
+  if (typeof holder === "function") {
+    const instance = construct(holder, [ctx, environment]);
     const method = instance[name];
     if (typeof method !== "function") throw missing(name);
     return apply(method, instance, [first]);
   }
-  const method = target[name];
+  const method = holder[name];
   if (typeof method !== "function") throw missing(name);
-  return apply(method, target, [first, environment, ctx]);
+  return apply(method, holder, [first, environment, ctx]);
 }
 
 function missing(name) {

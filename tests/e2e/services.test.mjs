@@ -1,0 +1,91 @@
+// Service bindings: one script calls another, in this process, by fetch().
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { startWeir } from "./weir.mjs";
+
+const scripts = {
+  front: {
+    code: `export default { async fetch(request, env) { const path = new URL(request.url).pathname;
+      if (path === "/echo") return env.BACK.fetch("https://inner.example/echo?q", { method: "POST", body: "question", headers: { "x-a": "b" } });
+      if (path === "/pass") return env.BACK.fetch(request);
+      if (path === "/throw") { try { await env.BACK.fetch("http://x/throw"); } catch (e) { return Response.json({ name: e.name, message: e.message, remote: e.remote }); } }
+      if (path === "/uncaught") return env.BACK.fetch("http://x/throw");
+      if (path === "/hang") { try { await env.BACK.fetch("http://x/hang"); } catch (e) { return new Response(e.message); } }
+      if (path === "/spin") { try { await env.BACK.fetch("http://x/spin"); } catch (e) { return new Response(e.message); } }
+      if (path === "/named") return env.NAMED.fetch("http://x/named");
+      if (path === "/class") return env.CLASS.fetch("http://x/class");
+      if (path === "/missing") { try { await env.MISSING.fetch("http://x/"); } catch (e) { return new Response(e.message); } }
+      if (path === "/gone") { try { await env.GONE.fetch("http://x/"); } catch (e) { return new Response(e.message); } }
+      if (path === "/large") { const r = await env.BACK.fetch("http://x/large"); let n = 0; for await (const c of r.body) n += c.length; return new Response(String(n)); }
+      if (path === "/upload") { const { readable, writable } = new TransformStream(); const r = env.BACK.fetch("http://x/length", { method: "PUT", body: readable }); const w = writable.getWriter(); for (let i = 0; i < 64; i++) await w.write(new Uint8Array(65536)); await w.close(); return r; }
+      if (path === "/receiver") { const { fetch } = env.BACK; try { await fetch("http://x/"); } catch (e) { return new Response(e.name); } }
+      if (path === "/many") { let n = 0; try { for (;;) { await env.BACK.fetch("http://x/two"); n++; } } catch (e) { return new Response(n + " " + e.message); } }
+      return new Response("no such path"); } }`,
+    services: { BACK: "back", NAMED: { script: "back", entrypoint: "named" }, CLASS: { script: "back", entrypoint: "Entry" }, MISSING: { script: "back", entrypoint: "Nowhere" }, GONE: "not-there" },
+  },
+  back: {
+    code: `export const named = { fetch(request, env) { return new Response("named " + env.V); } };
+      export class Entry { constructor(ctx, env) { this.env = env; } fetch(request) { return new Response("class " + this.env.V + " " + new URL(request.url).pathname); } }
+      export default { async fetch(request, env) { const url = new URL(request.url);
+      if (url.pathname === "/echo") return new Response(request.method + " " + request.url + " " + request.headers.get("x-a") + " " + request.headers.get("cf-ray") + " " + await request.text(), { headers: { "x-back": "1" }, status: 201 });
+      if (url.pathname === "/pass") return new Response(request.url + " " + await request.text());
+      if (url.pathname === "/throw") throw new RangeError("from the back");
+      if (url.pathname === "/hang") return new Promise(() => {});
+      if (url.pathname === "/spin") for (;;) {}
+      if (url.pathname === "/large") return new Response(new ReadableStream({ start() { this.n = 0; }, pull(c) { if (this.n++ === 200) c.close(); else c.enqueue(new Uint8Array(50000)); } }));
+      if (url.pathname === "/length") { let n = 0; for await (const chunk of request.body) n += chunk.length; return new Response(String(n)); }
+      if (url.pathname === "/two") { await env.SELF.fetch("http://x/leaf"); return new Response("2"); }
+      return new Response("leaf"); } }`,
+    vars: { V: "v" }, services: { SELF: "back" }, limits: { cpu_ms: 200 },
+  },
+  deep: {
+    code: `export default { async fetch(request, env) { const n = Number(new URL(request.url).searchParams.get("n") ?? 1); const r = await env.ME.fetch("http://x/?n=" + (n + 1)); const text = await r.text(); return new Response(text.startsWith("error code") ? n + " " + r.status + " " + text : text); } }`,
+    services: { ME: "deep" },
+  },
+};
+
+test("service bindings", async (t) => {
+  const weir = await startWeir(scripts);
+  const get = async (path, init) => weir.request("front", path, init);
+
+  await t.test("a request goes in as it is, the response comes back as it is", async () => {
+    const response = await get("/echo");
+    assert.equal(response.status, 201);
+    assert.equal(response.headers["x-back"], "1");
+    assert.equal(response.text, "POST https://inner.example/echo?q b null question");
+    assert.equal((await get("/pass", { method: "POST", body: "body" })).text, `http://front.local.workers.localhost:${weir.port}/pass body`);
+  });
+  await t.test("an exception reaches the caller as it was thrown", async () => {
+    assert.deepEqual(JSON.parse((await get("/throw")).text), { name: "RangeError", message: "from the back", remote: true });
+    assert.equal((await get("/uncaught")).status, 500);
+    assert.match((await get("/hang")).text, /had hung and would never generate a response/);
+    assert.equal((await get("/spin")).text, "Worker exceeded CPU time limit.");
+  });
+  await t.test("entrypoints: an object, a class, one that is not there; a script that is not there", async () => {
+    assert.equal((await get("/named")).text, "named v");
+    assert.equal((await get("/class")).text, "class v /class");
+    assert.match((await get("/missing")).text, /^The entrypoint name Nowhere was not found in this worker\./);
+    assert.equal((await get("/gone")).text, "Worker not found.");
+    assert.equal((await get("/receiver")).text, "TypeError");
+  });
+  await t.test("bodies stream both ways", async () => {
+    assert.equal((await get("/large")).text, String(200 * 50000));
+    assert.equal((await get("/upload")).text, String(64 * 65536));
+  });
+  await t.test("the chain has one budget of subrequests and sixteen invocations", async () => {
+    assert.equal((await get("/many")).text, "500 Too many subrequests by single Worker invocation.");
+    assert.equal((await weir.request("deep")).text, "16 500 error code: 1019\n");
+  });
+
+  const { exit, traces } = await weir.stop();
+  await t.test("each invocation has its trace", () => {
+    assert.deepEqual(exit, { code: 0, signal: null });
+    const of = (script, path) => traces.filter((one) => one.scriptName === script && new URL(one.event.request.url).pathname === path);
+    assert.equal(of("back", "/throw").length, 2);
+    assert.equal(of("back", "/throw")[0].outcome, "exception");
+    assert.equal(of("front", "/throw")[0].outcome, "ok");
+    assert.equal(of("front", "/uncaught")[0].exceptions[0].message, "from the back");
+    assert.equal(of("back", "/spin")[0].outcome, "exceededCpu");
+    assert.equal(traces.filter((one) => one.scriptName === "deep").length, 16);
+  });
+});
