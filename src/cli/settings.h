@@ -15,6 +15,8 @@ struct Settings {
   std::string edge = "127.0.0.1:8787";
   uint32_t loops = 0;  // 0: one per core
   std::string workersDomain = "workers.localhost";
+  std::string outboundAllow;  // address ranges, separated by commas
+  std::string outboundDeny;
   std::string control;  // empty: none
   bool controlAnyAddress = false;
   std::string data = "./data";

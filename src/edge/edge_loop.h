@@ -14,6 +14,7 @@
 
 #include "edge/call_chain.h"
 #include "edge/engine_seat.h"
+#include "edge/outbound_policy.h"
 #include "edge/ray.h"
 #include "edge/routes.h"
 #include "http/client.h"
@@ -37,6 +38,7 @@ class EdgeLoop final : private http::RequestHandler, private net::BatchHook, pri
     std::vector<observe::Sink*> sinks;  // borrowed; outlive the loop
     std::vector<std::shared_ptr<sandbox::EngineLink>> engines;  // one per slot
     std::shared_ptr<const Routes> routes;
+    std::shared_ptr<const OutboundPolicy> outbound;  // never null
     // Effects that are of no invocation: of a version or the engine. Called on this loop's thread.
     std::function<void(const std::shared_ptr<sandbox::EngineLink>&, const wire::Effect&)> onEngineEffect;
   };

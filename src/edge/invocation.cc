@@ -288,7 +288,8 @@ bool Invocation::on(const wire::BodyCancel& effect) {
 Subrequests& Invocation::subrequests() {
   if (!subrequests_) {
     if (!chain_) chain_ = std::make_shared<CallChain>(version_->limits.subrequests);
-    subrequests_ = std::make_unique<Subrequests>(*loop_.client_, loop_.options_.clock, voice_, static_cast<ServiceCaller&>(*this), loop_.zone(),
+    subrequests_ = std::make_unique<Subrequests>(*loop_.client_, loop_.options_.clock, voice_, static_cast<ServiceCaller&>(*this),
+                                                 *loop_.options_.outbound, loop_.zone(),
                                                  ray_.id(), *chain_, SubrequestLimits{});
   }
   return *subrequests_;

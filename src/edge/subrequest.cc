@@ -66,6 +66,11 @@ bool Subrequest::open() {
   request_.port = url_->port;
   request_.target = url_->target;
   if (service_ == 0) {
+    if (const uint16_t refusal = context_.outbound.refusesHost(url_->host)) {
+      respondInstead(403, refusal);
+      return false;
+    }
+    request_.policy = &context_.outbound;
     call_ = context_.client.start(request_, *this);
     return true;
   }
@@ -171,8 +176,9 @@ void Subrequest::onError(const http::ClientError& error) {
       return respondInstead(522, 522);
     case http::ClientErrorKind::kResponseTimeout:
       return respondInstead(524, 524);
-    case http::ClientErrorKind::kBadRequest:
     case http::ClientErrorKind::kRefused:
+      return respondInstead(403, error.refusal);
+    case http::ClientErrorKind::kBadRequest:
     case http::ClientErrorKind::kOverloaded:
       return fail(wire::SubrequestFailure::kOther, error.message);
     case http::ClientErrorKind::kConnect:

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "edge/inbound_body.h"
 #include "edge/inner_call.h"
+#include "edge/outbound_policy.h"
 #include "edge/send_window.h"
 #include "http/client.h"
 #include "http/url.h"
@@ -59,6 +60,7 @@ class Subrequest final : private InnerCallEvents, private BodySource, private Bo
     const base::Clock& clock;
     SubrequestOwner& owner;
     EngineVoice& voice;
+    const OutboundPolicy& outbound;
     std::string_view zone;  // CF-Worker: who asks
     std::string_view ray;   // of the client's request
   };

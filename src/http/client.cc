@@ -127,7 +127,7 @@ class ClientCallImpl final : public ClientCall {
   net::Addresses addresses_;
   size_t nextAddress_ = 0;
   uint32_t tried_ = 0;
-  bool policyRefused_ = false;
+  uint16_t refusal_ = 0;  // of the last address that the policy refused
   std::string lastError_;
   ClientErrorKind lastErrorKind_ = ClientErrorKind::kConnect;
   std::unique_ptr<ClientConnection> connection_;
@@ -279,8 +279,8 @@ void ClientCallImpl::connectNext() {
   while (nextAddress_ < addresses_.size() && tried_ < client_.limits_.addressesTriedMax) {
     net::Address address = addresses_[nextAddress_++];
     address.setPort(request_.port);
-    if (request_.policy && !request_.policy->allows(address, request_.host)) {
-      policyRefused_ = true;
+    if (const uint16_t reason = request_.policy ? request_.policy->refuses(address, request_.host) : 0) {
+      refusal_ = reason;
       continue;
     }
     ++tried_;
@@ -296,7 +296,7 @@ void ClientCallImpl::connectNext() {
     return;
   }
   if (tried_ > 0) return fail(lastErrorKind_, lastError_);
-  if (policyRefused_) return fail(ClientErrorKind::kRefused, "connecting to the address of '" + request_.host + "' is not allowed");
+  if (refusal_ != 0) return fail(ClientErrorKind::kRefused, "connecting to the address of '" + request_.host + "' is not allowed");
   fail(ClientErrorKind::kDns, "'" + request_.host + "' has no address");
 }
 
@@ -527,7 +527,7 @@ void ClientCallImpl::fail(ClientErrorKind kind, std::string message) {
   if (connection_) {
     client_.discard(std::move(connection_));
   }
-  if (CallEvents* const events = std::exchange(events_, nullptr)) events->onError({kind, std::move(message)});
+  if (CallEvents* const events = std::exchange(events_, nullptr)) events->onError({kind, std::move(message), refusal_});
 }
 
 void ClientCallImpl::onTimer() {

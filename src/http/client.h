@@ -25,7 +25,8 @@ namespace weir::http {
 // resolves anew cannot get around it.
 class AddressPolicy {
  public:
-  virtual bool allows(const net::Address& address, std::string_view host) const = 0;
+  // 0: it may. Otherwise a reason of the policy's own, which ClientError::refusal repeats.
+  virtual uint16_t refuses(const net::Address& address, std::string_view host) const = 0;
 
  protected:
   ~AddressPolicy() = default;
@@ -48,6 +49,7 @@ enum class ClientErrorKind {
 struct ClientError {
   ClientErrorKind kind;
   std::string message;
+  uint16_t refusal = 0;  // of kRefused: the policy's reason
 };
 
 // Events of one call; never from within a call to the client. `onEnd`, `onError` and `onUpgraded` are each the last.

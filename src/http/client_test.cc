@@ -56,8 +56,8 @@ class Outcome final : public CallEvents {
 
 class NoLoopback final : public AddressPolicy {
  public:
-  bool allows(const net::Address& address, std::string_view) const override {
-    return address.scope() != net::AddressScope::kLoopback;
+  uint16_t refuses(const net::Address& address, std::string_view) const override {
+    return address.scope() == net::AddressScope::kLoopback ? 1021 : 0;
   }
 };
 

@@ -1,0 +1,29 @@
+#include "edge/outbound_policy.h"
+
+#include <algorithm>
+
+namespace weir::edge {
+
+namespace {
+
+constexpr uint16_t kDirectIp = 1003;
+constexpr uint16_t kNotAccessible = 1021;
+
+bool holds(const std::vector<net::AddressRange>& ranges, const net::Address& address) {
+  return std::any_of(ranges.begin(), ranges.end(), [&](const auto& range) { return range.contains(address); });
+}
+
+}  // namespace
+
+uint16_t OutboundPolicy::refuses(const net::Address& address, std::string_view) const {
+  if (holds(rules_.denied, address)) return kNotAccessible;
+  if (address.scope() == net::AddressScope::kGlobal || holds(rules_.allowed, address)) return 0;
+  return kNotAccessible;
+}
+
+uint16_t OutboundPolicy::refusesHost(std::string_view host) const {
+  const auto literal = net::Address::fromIp(host, 0);
+  return literal && !holds(rules_.allowed, *literal) ? kDirectIp : 0;
+}
+
+}  // namespace weir::edge

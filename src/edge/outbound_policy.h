@@ -1,0 +1,35 @@
+// OutboundPolicy: which addresses scripts may reach. Asked with the address that is about to be connected to, so neither a
+// name that resolves anew nor a redirect gets around it (reference/error-codes.md §3.4).
+//
+// What the internet cannot reach, scripts cannot reach either, unless the operator allows it; what the operator denies is
+// refused in any case.
+//
+// Threads: immutable; any.
+#pragma once
+
+#include <vector>
+
+#include "http/client.h"
+#include "net/address_range.h"
+
+namespace weir::edge {
+
+class OutboundPolicy final : public http::AddressPolicy {
+ public:
+  struct Rules {
+    std::vector<net::AddressRange> allowed;  // beside the internet
+    std::vector<net::AddressRange> denied;   // in any case
+  };
+  explicit OutboundPolicy(Rules rules) : rules_(std::move(rules)) {}
+
+  // 0, or the numbered error that answers in the place of the host: 1021 for one that scripts may not reach.
+  uint16_t refuses(const net::Address& address, std::string_view host) const override;
+
+  // The same for a URL's host, before it is resolved: 1003 for an IP literal, unless the operator allows it.
+  uint16_t refusesHost(std::string_view host) const;
+
+ private:
+  const Rules rules_;
+};
+
+}  // namespace weir::edge

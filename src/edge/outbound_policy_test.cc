@@ -1,0 +1,46 @@
+#include "edge/outbound_policy.h"
+
+#include <gtest/gtest.h>
+
+namespace weir::edge {
+namespace {
+
+OutboundPolicy policyOf(std::vector<const char*> allowed, std::vector<const char*> denied) {
+  OutboundPolicy::Rules rules;
+  for (const char* text : allowed) rules.allowed.push_back(*net::AddressRange::parse(text));
+  for (const char* text : denied) rules.denied.push_back(*net::AddressRange::parse(text));
+  return OutboundPolicy(std::move(rules));
+}
+
+uint16_t refusal(const OutboundPolicy& policy, const char* ip) { return policy.refuses(*net::Address::fromIp(ip, 80), "name.example"); }
+
+TEST(OutboundPolicy, theInternetIsReachableAndNothingElse) {
+  const auto policy = policyOf({}, {});
+  EXPECT_EQ(refusal(policy, "1.1.1.1"), 0);
+  EXPECT_EQ(refusal(policy, "2606:4700::1"), 0);
+  for (const char* ip : {"127.0.0.1", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0",
+                         "224.0.0.1", "255.255.255.255", "::1", "::", "fd00::1", "fe80::1", "::ffff:127.0.0.1",
+                         "::ffff:10.0.0.1", "64:ff9b::a00:1", "2002:a00:1::"}) {
+    EXPECT_EQ(refusal(policy, ip), 1021) << ip;
+  }
+}
+
+TEST(OutboundPolicy, theOperatorOpensAndShuts) {
+  const auto policy = policyOf({"127.0.0.0/8"}, {"127.0.0.9", "203.0.0.0/8", "1.1.1.0/24"});
+  EXPECT_EQ(refusal(policy, "127.0.0.1"), 0);
+  EXPECT_EQ(refusal(policy, "::ffff:127.0.0.1"), 0);
+  EXPECT_EQ(refusal(policy, "127.0.0.9"), 1021) << "denied wins";
+  EXPECT_EQ(refusal(policy, "1.1.1.1"), 1021);
+  EXPECT_EQ(refusal(policy, "10.0.0.1"), 1021);
+}
+
+TEST(OutboundPolicy, aBareAddressIsNoHost) {
+  const auto policy = policyOf({"127.0.0.0/8"}, {});
+  EXPECT_EQ(policy.refusesHost("1.1.1.1"), 1003);
+  EXPECT_EQ(policy.refusesHost("2606:4700::1"), 1003);
+  EXPECT_EQ(policy.refusesHost("127.0.0.1"), 0) << "opened by the operator";
+  EXPECT_EQ(policy.refusesHost("example.com"), 0);
+}
+
+}  // namespace
+}  // namespace weir::edge
