@@ -12,7 +12,6 @@ namespace weir::cli {
 
 namespace {
 
-constexpr std::chrono::milliseconds kDrainMax{10'000};
 constexpr std::chrono::milliseconds kSweepEvery{1'000};
 
 std::string versionIdOf(const std::vector<uint8_t>& bundle) {
@@ -122,7 +121,8 @@ base::Status Platform::openLoops() {
     auto routes = std::make_shared<edge::Routes>();
     routes->workersDomain = options_.workersDomain;
     edge::EdgeLoop::Options loop{i, i == 0 ? *address : loops_[0]->address(), key, clock_, sinks_, supervisor_->engines(), routes, outbound,
-                                 [this, i](const auto& link, const wire::Effect& effect) { onEngineEffect(i, link, effect); }};
+                                 [this, i](const auto& link, const wire::Effect& effect) { onEngineEffect(i, link, effect); },
+                                 options_.http, options_.caFile};
     auto opened = edge::EdgeLoop::open(std::move(loop));
     if (!opened.ok()) return base::Error{"--edge " + options_.edge + ": " + opened.error().message + "; stop what uses the port, or choose another with --edge"};
     loops_.push_back(std::move(opened).value());
@@ -245,7 +245,7 @@ void Platform::run(int stopDescriptor) {
   size_t running = loops_.size();
   Stop stop(loop_, stopDescriptor, [&] {
     for (auto& loop : loops_) {
-      loop->drain(kDrainMax, [&] {
+      loop->drain(std::chrono::milliseconds(options_.drainMs), [&] {
         loop_.post([&] {
           if (--running == 0) loop_.stop();
         });

@@ -39,6 +39,19 @@ constexpr Setting::Number quarantined(int64_t min, int64_t max) {
           }};
 }
 
+template <auto kMember>
+constexpr Setting::Number limited(int64_t min, int64_t max) {
+  return {min, max,
+          [](const Settings& s) {
+            if constexpr (requires { (s.http.*kMember).count(); }) return static_cast<int64_t>((s.http.*kMember).count());
+            else return static_cast<int64_t>(s.http.*kMember);
+          },
+          [](Settings& s, int64_t value) {
+            using Type = std::decay_t<decltype(s.http.*kMember)>;
+            s.http.*kMember = Type(value);
+          }};
+}
+
 using Limits = sandbox::SupervisorLimits;
 using Quarantine = sandbox::QuarantineLimits;
 
@@ -46,9 +59,26 @@ const Setting kTable[] = {
     {"edge", "address", "--edge", "Address requests come to", Setting::Text{&Settings::edge}},
     {"edge", "loops", "--loops", "Threads that serve connections; 0: one per core", number<&Settings::loops>(0, 16)},
     {"edge", "workers_domain", "--workers-domain", "Scripts answer at NAME.local.DOMAIN", Setting::Text{&Settings::workersDomain}},
+    {"edge", "body_bytes", "--body-bytes", "Largest request body", limited<&http::HttpLimits::bodyBytesMax>(0, int64_t{1} << 50)},
+    {"edge", "idle_ms", "--idle-ms", "How long a connection without a request is kept",
+     limited<&http::HttpLimits::idleTimeout>(1, 3'600'000)},
+    {"edge", "head_ms", "--head-ms", "How long the head of a request may take to arrive",
+     limited<&http::HttpLimits::headTimeout>(1, 3'600'000)},
+    {"edge", "body_stall_ms", "--body-stall-ms", "How long a client may send nothing of a body that is waited for",
+     limited<&http::HttpLimits::bodyStallTimeout>(1, 3'600'000)},
+    {"edge", "write_stall_ms", "--write-stall-ms", "How long a client may take nothing of a response that waits",
+     limited<&http::HttpLimits::writeStallTimeout>(1, 3'600'000)},
+    {"edge", "drain_ms", "--drain-ms", "How long requests may finish after SIGTERM", number<&Settings::drainMs>(0, 3'600'000)},
     {"outbound", "allow", "--outbound-allow",
      "Address ranges that scripts may reach beside the internet, as in 127.0.0.0/8,10.1.2.3", Setting::Text{&Settings::outboundAllow}},
     {"outbound", "deny", "--outbound-deny", "Address ranges that scripts may never reach", Setting::Text{&Settings::outboundDeny}},
+    {"fetch", "ca_file", "--ca-file", "PEM file of certificates to trust beside the system's", Setting::Text{&Settings::caFile}},
+    {"fetch", "connect_ms", "--fetch-connect-ms", "How long connecting to an origin may take, TLS included",
+     limited<&http::HttpLimits::connectTimeout>(1, 3'600'000)},
+    {"fetch", "response_ms", "--fetch-response-ms", "How long an origin may take to begin its response",
+     limited<&http::HttpLimits::responseHeadTimeout>(1, 3'600'000)},
+    {"fetch", "stall_ms", "--fetch-stall-ms", "How long an origin may take or send nothing of a body that is waited for",
+     limited<&http::HttpLimits::upstreamStallTimeout>(1, 3'600'000)},
     {"control", "address", "--control", "Address of /health and /metrics; empty: none", Setting::Text{&Settings::control}},
     {"control", "any_address", "--control-any-address",
      "Let --control name an address that others can reach; whoever can, reads it", Setting::Switch{&Settings::controlAnyAddress}},

@@ -7,6 +7,7 @@
 #include <string>
 #include <variant>
 
+#include "http/limits.h"
 #include "sandbox/supervisor.h"
 
 namespace weir::cli {
@@ -17,6 +18,9 @@ struct Settings {
   std::string workersDomain = "workers.localhost";
   std::string outboundAllow;  // address ranges, separated by commas
   std::string outboundDeny;
+  http::HttpLimits http;
+  uint32_t drainMs = 10'000;
+  std::string caFile;  // empty: none beside the system's
   std::string control;  // empty: none
   bool controlAnyAddress = false;
   std::string data = "./data";

@@ -14,6 +14,7 @@ namespace {
 constexpr size_t kSlotsMax = 1u << 20;
 constexpr int kEffectsPerLook = 1024;
 constexpr std::chrono::milliseconds kSweepEvery{250};
+constexpr std::chrono::milliseconds kCancelMax{1'000};  // for engines to say how a cancelled invocation ended
 
 constexpr size_t kHeldMax = 1024;
 constexpr size_t kHeldBytesMax = 16u << 20;
@@ -25,16 +26,18 @@ constexpr sandbox::PlacementLimits kPlacement;
 EdgeLoop::EdgeLoop(Options options)
     : options_(std::move(options)), loop_(options_.clock),
       rays_(options_.rayKey, static_cast<uint8_t>(options_.index)), resolver_(loop_, {}),
-      sweepTimer_(loop_.timers(), [this] { sweep(); }), holdTimer_(loop_.timers(), [this] { expireHeld(); }) {}
+      drainTimer_(loop_.timers(), [this] { cutDrain(); }), sweepTimer_(loop_.timers(), [this] { sweep(); }),
+      holdTimer_(loop_.timers(), [this] { expireHeld(); }) {}
 
 base::Result<std::unique_ptr<EdgeLoop>> EdgeLoop::open(Options options) {
   auto self = std::unique_ptr<EdgeLoop>(new EdgeLoop(std::move(options)));
-  auto tls = net::TlsClientContext::make({});
+  auto tls = net::TlsClientContext::make({.trustSystemStore = true, .caFile = self->options_.caFile});
   if (!tls.ok()) return tls.error();
   self->tls_ = std::move(tls).value();
-  self->client_ = std::make_unique<http::Client>(self->loop_, self->resolver_, self->tls_.get(), http::HttpLimits{});
+  self->client_ = std::make_unique<http::Client>(self->loop_, self->resolver_, self->tls_.get(), self->options_.http);
   http::Server::Options server;
   server.address = self->options_.address;
+  server.limits = self->options_.http;
   auto opened = http::Server::open(self->loop_, server, *self);
   if (!opened.ok()) return opened.error();
   self->server_ = std::move(opened).value();
@@ -82,11 +85,37 @@ void EdgeLoop::setRoutes(std::shared_ptr<const Routes> routes) {
 
 void EdgeLoop::drain(std::chrono::milliseconds bound, std::function<void()> onEnd) {
   loop_.post([this, bound, onEnd = std::move(onEnd)] {
-    server_->drain(bound, [this, onEnd] {
-      loop_.stop();
-      onEnd();
+    onDrained_ = onEnd;
+    drainTimer_.arm(loop_.now() + bound);
+    server_->drain(bound, [this] {
+      serverEmpty_ = true;
+      endDrainIfEmpty();
     });
   });
+}
+
+// The bound has passed. The server has cut its connections, and engines have been told; they get a moment to say what
+// became of it, for the traces.
+void EdgeLoop::cutDrain() {
+  if (!std::exchange(drainCut_, true)) {
+    for (const auto& invocation : slots_) {
+      if (invocation) invocation->expire();
+    }
+    return drainTimer_.arm(loop_.now() + kCancelMax);
+  }
+  for (size_t i = 0; i < slots_.size(); ++i) {
+    if (slots_[i]) slots_[i]->lose(wire::Outcome::kCanceled);
+  }
+  serverEmpty_ = true;
+  inFlight_ = 0;
+  endDrainIfEmpty();
+}
+
+void EdgeLoop::endDrainIfEmpty() {
+  if (!onDrained_ || !serverEmpty_ || inFlight_ > 0) return;
+  drainTimer_.disarm();
+  loop_.stop();
+  std::exchange(onDrained_, nullptr)();
 }
 
 EdgeLoop::Seating EdgeLoop::seatFor(const sandbox::RunnableVersion& version) const {
@@ -150,6 +179,10 @@ void EdgeLoop::onRequest(http::Exchange& exchange) {
     const bool exists = std::any_of(known.begin(), known.end(), [&](const auto& facts) { return facts.code == code; });
     return respondWithPage(exchange, exists ? static_cast<uint16_t>(code) : 404, ray);
   }
+  const auto& head = exchange.head();
+  if (head.framing == http::Framing::kLength && head.contentLength > options_.http.bodyBytesMax) {
+    return respondWithPage(exchange, 413, ray);
+  }
   auto version = options_.routes->find(exchange.head().authority);
   if (!version) return respondWithPage(exchange, 1042, ray);
   Invocation* const invocation = begin(std::move(version));
@@ -183,10 +216,13 @@ Invocation* EdgeLoop::begin(std::shared_ptr<const sandbox::RunnableVersion> vers
 }
 
 void EdgeLoop::describeRefusal(const http::Refusal& refusal, http::HeaderList& headers, std::string& body) {
+  const Ray ray = rays_.next();
   ErrorContext context;
+  context.ray = ray.header();
   context.timeSeconds = static_cast<int64_t>(options_.clock.wallMs() / 1000);
   const ErrorPage page = renderSimplePage(refusal.status, context, PageForm::kPlainText);
   for (const auto& header : page.headers) headers.add(header.name, header.value);
+  headers.set("cf-ray", ray.header());
   body = page.body;
 }
 
@@ -224,6 +260,7 @@ void EdgeLoop::release(Invocation& invocation) {
   --inFlight_;
   free_.push_back(slot);
   loop_.dispose(std::move(slots_[slot]));  // a frame below may stand in it
+  endDrainIfEmpty();
 }
 
 void EdgeLoop::onEffect(EngineSeat& seat, wire::Bytes bytes) {

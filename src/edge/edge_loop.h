@@ -41,6 +41,8 @@ class EdgeLoop final : private http::RequestHandler, private net::BatchHook, pri
     std::shared_ptr<const OutboundPolicy> outbound;  // never null
     // Effects that are of no invocation: of a version or the engine. Called on this loop's thread.
     std::function<void(const std::shared_ptr<sandbox::EngineLink>&, const wire::Effect&)> onEngineEffect;
+    http::HttpLimits http;  // of clients and of origins
+    std::string caFile;     // PEM, trusted beside the system's store; empty: none
   };
 
   // Listens at once; `run` serves.
@@ -56,7 +58,8 @@ class EdgeLoop final : private http::RequestHandler, private net::BatchHook, pri
   // Any thread. The engine has ended: its invocations end with internalError.
   void loseEngine(std::shared_ptr<sandbox::EngineLink> link);
   void setRoutes(std::shared_ptr<const Routes> routes);
-  // Stops accepting, finishes what runs for at most `bound`, then ends `run` and says so on its thread.
+  // Stops accepting, finishes what runs, waitUntil() included, for at most `bound`, then ends `run` and says so on its
+  // thread. What is left at the bound is cancelled and has its trace.
   void drain(std::chrono::milliseconds bound, std::function<void()> onEnd);
 
  private:
@@ -80,6 +83,8 @@ class EdgeLoop final : private http::RequestHandler, private net::BatchHook, pri
                   const InheritedCall& inherited);
   void release(Invocation& invocation);
   void sweep();
+  void cutDrain();
+  void endDrainIfEmpty();
   void respondWithPage(http::Exchange& exchange, uint16_t code, const Ray& ray);
   // The zone of scripts on the platform's own domain, as CF-Worker names it.
   std::string_view zone() const { return zone_; }
@@ -109,6 +114,10 @@ class EdgeLoop final : private http::RequestHandler, private net::BatchHook, pri
   std::vector<std::unique_ptr<Invocation>> slots_;
   std::vector<uint32_t> free_;
   std::vector<uint8_t> record_;  // a private copy of the effect being handled
+  net::Timer drainTimer_;
+  std::function<void()> onDrained_;  // set while draining
+  bool serverEmpty_ = false;
+  bool drainCut_ = false;
   net::Timer sweepTimer_;  // armed while something is in flight
   struct Held {
     wire::InvocationId invocation;

@@ -10,17 +10,38 @@ http::HeaderList headersOf(wire::HeadBlock head) {
   while (!rest.empty()) {
     const size_t nameEnd = rest.find('\n');
     const size_t valueEnd = rest.find('\n', nameEnd + 1);
-    const auto name = rest.substr(0, nameEnd);
-    const bool framing = http::isHopByHop(name) || http::equalsIgnoreCase(name, "content-length");
-    if (!framing) list.add(name, rest.substr(nameEnd + 1, valueEnd - nameEnd - 1));
+    list.add(rest.substr(0, nameEnd), rest.substr(nameEnd + 1, valueEnd - nameEnd - 1));
     rest.remove_prefix(valueEnd + 1);
   }
   return list;
 }
 
-void appendHead(std::string& out, const http::HeaderList& headers) {
-  for (const auto header : headers) {
-    out.append(header.name).append("\n").append(header.value).append("\n");
+namespace {
+
+void append(std::string& out, http::Header header) {
+  out.append(header.name).append("\n").append(header.value).append("\n");
+}
+
+// A connection may name fields as its own, but not take away what says where a message goes and ends.
+bool isNamed(const http::HeaderList& headers, std::string_view name) {
+  return !http::equalsIgnoreCase(name, "host") && !http::equalsIgnoreCase(name, "content-length") &&
+         headers.containsToken("connection", name);
+}
+
+}  // namespace
+
+void appendHead(std::string& out, const http::RequestHead& head) {
+  for (const auto header : head.headers) {
+    if (head.connectionNames && isNamed(head.headers, header.name)) continue;
+    append(out, header);
+  }
+}
+
+void appendHead(std::string& out, const http::ResponseHead& head) {
+  const bool names = head.headers.find("connection").has_value();
+  for (const auto header : head.headers) {
+    if (http::isHopByHop(header.name) || (names && isNamed(head.headers, header.name))) continue;
+    append(out, header);
   }
 }
 

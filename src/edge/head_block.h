@@ -5,14 +5,18 @@
 #include <span>
 #include <string>
 
-#include "http/header_list.h"
+#include "http/message.h"
 #include "wire/message.h"
 
 namespace weir::edge {
 
-// The fields of a head from an engine, without those that frame a message: framing is the platform's.
+// The fields of a head from an engine, all of them: encoders leave out those that frame a message.
 http::HeaderList headersOf(wire::HeadBlock head);
-void appendHead(std::string& out, const http::HeaderList& headers);
+
+// What a script sees of a request: everything but the fields that its connection names as its own.
+void appendHead(std::string& out, const http::RequestHead& head);
+// What a script sees of a response: nothing that belongs to the connection it came on.
+void appendHead(std::string& out, const http::ResponseHead& head);
 
 inline std::span<const std::byte> asBytes(wire::Bytes bytes) {
   return {reinterpret_cast<const std::byte*>(bytes.data()), bytes.size()};

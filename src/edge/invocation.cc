@@ -52,7 +52,7 @@ void Invocation::start(http::Exchange& exchange, const Ray& ray) {
   started_ = loop_.loop_.now();
   method_ = request.method;
   appendUrl(url_, request, exchange.isTls());
-  appendHead(head_, request.headers);
+  appendHead(head_, request);
   client_ = exchange.remoteAddress();
   if (inner_ == nullptr) {
     head_ += "cf-ray\n";
@@ -351,8 +351,7 @@ void Invocation::expireIfDue(base::Instant now) {
   if (done_ || expired_ || exchange_ != nullptr) return;
   if (responseOver_ == base::Instant::max()) responseOver_ = now;
   if (now - responseOver_ < std::chrono::milliseconds(version_->limits.waitUntilMs)) return;
-  expired_ = true;
-  voice_.say(wire::ExpireInvocation{id_});
+  expire();
 }
 
 bool Invocation::lose(wire::Outcome outcome) {
@@ -433,6 +432,16 @@ void Invocation::onBodyEnd() {
 }
 
 void Invocation::onBodyRefused(const http::Refusal& refusal) {
+  if (exchange_ != nullptr && !responded_) {
+    // The client is told at once; what the script would say of it interests nobody.
+    responded_ = true;
+    clientGone_ = true;
+    response_ = Response::kOver;
+    status_ = refusal.status;
+    loop_.respondWithPage(*std::exchange(exchange_, nullptr), refusal.status, ray_);
+    if (isHeld()) return settle(wire::Outcome::kCanceled, 0);
+    voice_.say(wire::CancelInvocation{id_});
+  }
   if (clientBody_) clientBody_->onBroken("The request body could not be read.");
 }
 

@@ -58,6 +58,11 @@ class Invocation final : private http::ExchangeEvents, private BodySource, priva
 
   // Tells the engine to end what is left when the time for it after the response is over. Called by the loop's sweep.
   void expireIfDue(base::Instant now);
+  // Tells the engine to end it now.
+  void expire() {
+    expired_ = true;
+    voice_.say(wire::ExpireInvocation{id_});
+  }
   // The engine died. False: it was over already, but for its response.
   bool lose(wire::Outcome outcome);
 

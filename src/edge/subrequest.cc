@@ -25,6 +25,7 @@ Subrequest::Subrequest(const Context& context, const wire::Subrequest& effect)
   request_.method = effect.method;
   request_.headers = headersOf(effect.head);
   request_.headers.remove("host");
+  request_.headers.remove("expect");  // kept towards the client already
   if (service_ == 0) {
     request_.headers.set("CF-Worker", context.zone);
     request_.headers.set("CF-Ray", context.ray);
@@ -133,7 +134,7 @@ void Subrequest::onHead(const http::ResponseHead& head) {
   const std::string url = url_->href();
   out.url = url;
   std::string block;
-  appendHead(block, head.headers);
+  appendHead(block, head);
   out.head.text = block;
   context_.voice.say(out);
   settleHead();

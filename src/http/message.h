@@ -31,6 +31,7 @@ struct RequestHead {
   bool keepAlive = true;       // what the client asks for
   bool expectsContinue = false;
   bool upgrade = false;  // `Connection: upgrade` is there
+  bool connectionNames = false;  // Connection may name fields that are not to be passed on
 };
 
 struct ResponseHead {

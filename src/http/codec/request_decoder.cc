@@ -10,6 +10,13 @@ namespace {
 constexpr size_t kMethodBytesMax = 32;
 constexpr size_t kRequestLineRest = kMethodBytesMax + 16;  // everything but the target
 
+// Whether the last element of a comma-separated list is `token`.
+bool endsWithToken(std::string_view list, std::string_view token) {
+  std::string_view last = list.substr(list.rfind(',') == std::string_view::npos ? 0 : list.rfind(',') + 1);
+  while (!last.empty() && (last.front() == ' ' || last.front() == '\t')) last.remove_prefix(1);
+  return equalsIgnoreCase(last, token);
+}
+
 }  // namespace
 
 RequestDecoder::RequestDecoder(const HttpLimits& limits) : limits_(limits), body_(limits) {}
@@ -27,6 +34,7 @@ void RequestDecoder::beginHead() {
   head_.contentLength = 0;
   head_.expectsContinue = false;
   head_.upgrade = false;
+  head_.connectionNames = false;
   absoluteForm_ = sawHost_ = sawLength_ = sawTransferEncoding_ = connectionClose_ = connectionKeepAlive_ = false;
 }
 
@@ -155,11 +163,8 @@ std::optional<Refusal> RequestDecoder::takeField(std::string_view line) {
       if (sawHost_) return Refusal{400, "Host is there twice"};
       sawHost_ = true;
       if (!isAuthority(value)) return Refusal{400, "Host is malformed"};
-      // The target's authority wins (RFC 9112 §3.2.2), and nobody behind us sees another.
-      if (absoluteForm_) {
-        head_.headers.add(name, head_.authority);
-        return std::nullopt;
-      }
+      // The target's authority would win (RFC 9112 §3.2.2); whoever sends two different ones wants two different readers.
+      if (absoluteForm_ && !equalsIgnoreCase(value, head_.authority)) return Refusal{400, "Host is not the request target's"};
       head_.authority.assign(value);
       break;
     case 6:
@@ -173,6 +178,7 @@ std::optional<Refusal> RequestDecoder::takeField(std::string_view line) {
       connectionClose_ |= one.containsToken("connection", "close");
       connectionKeepAlive_ |= one.containsToken("connection", "keep-alive");
       head_.upgrade |= one.containsToken("connection", "upgrade");
+      head_.connectionNames |= !equalsIgnoreCase(value, "keep-alive") && !equalsIgnoreCase(value, "close");
       break;
     }
     case 14: {
@@ -188,7 +194,9 @@ std::optional<Refusal> RequestDecoder::takeField(std::string_view line) {
       if (!equalsIgnoreCase(name, "transfer-encoding")) break;
       if (sawTransferEncoding_) return Refusal{400, "Transfer-Encoding is there twice"};
       sawTransferEncoding_ = true;
-      if (!equalsIgnoreCase(value, "chunked")) return Refusal{501, "the transfer coding is not known"};
+      // Without chunked at its end nobody can tell where the body ends (RFC 9112 §6.3).
+      if (!endsWithToken(value, "chunked")) return Refusal{400, "Transfer-Encoding does not end with chunked"};
+      if (value.size() != 7) return Refusal{501, "the transfer coding is not known"};
       break;
     default:
       break;

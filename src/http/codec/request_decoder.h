@@ -2,7 +2,7 @@
 //
 // Stricter than the RFC where it leaves a choice: repeated Content-Length, Host and Transfer-Encoding fields are refused
 // even when they agree; at most one empty line may precede a request line; hosts use a narrow alphabet; trailers are
-// checked and dropped. Wider in one place: bytes from 0x80 pass in targets.
+// checked and dropped; an absolute target and Host agree. Wider in one place: bytes from 0x80 pass in targets.
 #pragma once
 
 #include <limits>
