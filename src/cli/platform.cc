@@ -120,7 +120,7 @@ base::Status Platform::openLoops() {
   for (uint32_t i = 0; i < options_.loops; ++i) {
     auto routes = std::make_shared<edge::Routes>();
     routes->workersDomain = options_.workersDomain;
-    edge::EdgeLoop::Options loop{i, i == 0 ? *address : loops_[0]->address(), key, clock_, sinks_, supervisor_->engines(), routes, outbound,
+    edge::EdgeLoop::Options loop{i, i == 0 ? *address : loops_[0]->address(), key, clock_, sinks_, supervisor_->engines(), routes, outbound, options_.errorDocsUrl,
                                  [this, i](const auto& link, const wire::Effect& effect) { onEngineEffect(i, link, effect); },
                                  options_.http, options_.caFile};
     auto opened = edge::EdgeLoop::open(std::move(loop));

@@ -69,6 +69,8 @@ const Setting kTable[] = {
     {"edge", "write_stall_ms", "--write-stall-ms", "How long a client may take nothing of a response that waits",
      limited<&http::HttpLimits::writeStallTimeout>(1, 3'600'000)},
     {"edge", "drain_ms", "--drain-ms", "How long requests may finish after SIGTERM", number<&Settings::drainMs>(0, 3'600'000)},
+    {"edge", "error_docs_url", "--error-docs-url", "Page on an error code that error pages link to, as in https://errors.example/{code}",
+     Setting::Text{&Settings::errorDocsUrl}},
     {"outbound", "allow", "--outbound-allow",
      "Address ranges that scripts may reach beside the internet, as in 127.0.0.0/8,10.1.2.3", Setting::Text{&Settings::outboundAllow}},
     {"outbound", "deny", "--outbound-deny", "Address ranges that scripts may never reach", Setting::Text{&Settings::outboundDeny}},

@@ -16,6 +16,7 @@ struct Settings {
   std::string edge = "127.0.0.1:8787";
   uint32_t loops = 0;  // 0: one per core
   std::string workersDomain = "workers.localhost";
+  std::string errorDocsUrl;  // of the page on a code, "{code}" standing for it; empty: pages carry no link
   std::string outboundAllow;  // address ranges, separated by commas
   std::string outboundDeny;
   http::HttpLimits http;

@@ -219,6 +219,7 @@ void EdgeLoop::describeRefusal(const http::Refusal& refusal, http::HeaderList& h
   const Ray ray = rays_.next();
   ErrorContext context;
   context.ray = ray.header();
+  context.errorDocsUrl = options_.errorDocsUrl;
   context.timeSeconds = static_cast<int64_t>(options_.clock.wallMs() / 1000);
   const ErrorPage page = renderSimplePage(refusal.status, context, PageForm::kPlainText);
   for (const auto& header : page.headers) headers.add(header.name, header.value);
@@ -237,6 +238,7 @@ void EdgeLoop::respondWithPage(http::Exchange& exchange, uint16_t code, const Ra
   const PageForm form = chooseForm(accept, head.headers.find("user-agent").value_or(""),
                                    head.headers.find("accept-encoding").has_value());
   ErrorContext context;
+  context.errorDocsUrl = options_.errorDocsUrl;
   context.host = head.authority;
   context.ray = ray.header();
   context.clientIp = exchange.remoteIp();

@@ -39,6 +39,7 @@ class EdgeLoop final : private http::RequestHandler, private net::BatchHook, pri
     std::vector<std::shared_ptr<sandbox::EngineLink>> engines;  // one per slot
     std::shared_ptr<const Routes> routes;
     std::shared_ptr<const OutboundPolicy> outbound;  // never null
+    std::string errorDocsUrl;  // error_page.h, ErrorContext::errorDocsUrl
     // Effects that are of no invocation: of a version or the engine. Called on this loop's thread.
     std::function<void(const std::shared_ptr<sandbox::EngineLink>&, const wire::Effect&)> onEngineEffect;
     http::HttpLimits http;  // of clients and of origins

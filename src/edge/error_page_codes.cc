@@ -8,7 +8,7 @@ namespace weir::edge {
 namespace {
 
 // Retry-After, names, categories and the details of 1015, 1027 and 1102 are fixed by reference/error-codes.md; where it
-// has no status for a code, docs/decisions/error-pages.md says which we took and why.
+// has no status for a code, docs/decisions/0005-error-pages.md says which we took and why.
 constexpr std::array kCodes = {
     ErrorFacts{500, 500, "internal_server_error", "Internal server error", "cloudflare", true, 30, false,
                "The platform met an internal error while it handled the request.",

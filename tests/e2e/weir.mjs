@@ -15,7 +15,7 @@ function tomlOf(value) {
 }
 
 /** scripts: name → { code, vars, limits } or { main: file }. Resolves when weir listens. */
-export async function startWeir(scripts, { flags = [], outbound = ["--outbound-allow", "127.0.0.0/8"] } = {}) {
+export async function startWeir(scripts, { flags = [], config, outbound = ["--outbound-allow", "127.0.0.0/8"] } = {}) {
   const folder = mkdtempSync(join(tmpdir(), "weir-e2e-"));
   let toml = "";
   for (const [name, script] of Object.entries(scripts)) {
@@ -29,7 +29,7 @@ export async function startWeir(scripts, { flags = [], outbound = ["--outbound-a
   }
   writeFileSync(join(folder, "weir.toml"), toml);
   const child = spawn(join(root, "build/weir"), ["serve", "--edge", "127.0.0.1:0", "--data", join(folder, "data"),
-    "--config", join(folder, "weir.toml"), ...outbound, ...flags], { stdio: ["ignore", "pipe", "pipe"] });
+    "--config", config ?? join(folder, "weir.toml"), ...outbound, ...flags], { stdio: ["ignore", "pipe", "pipe"] });
   // A test that fails before stop() leaves neither a server nor a runner that waits for one.
   const end = () => child.kill("SIGKILL");
   process.once("exit", end);
