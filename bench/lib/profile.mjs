@@ -1,10 +1,11 @@
 // Where the time of one row goes: weir under that row's load, looked at with perf.
 import { spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { load } from "./load.mjs";
-import { removeAtExit, sleep } from "./processes.mjs";
+import { removeAtExit, sleep, start } from "./processes.mjs";
 import { rows, Servers } from "./rows.mjs";
 
 const profiled = rows.filter(({ request }) => request);
@@ -27,6 +28,8 @@ counts instructions of the pure pieces exactly:
   valgrind --tool=callgrind build/bin/bench_micro --benchmark_filter=requestDecoder --benchmark_min_time=0.01
   callgrind_annotate callgrind.out.*`;
 
+const secondsOfLook = 2;
+
 const kernelCalls = ["recvfrom", "sendto", "sendmsg", "recvmsg", "read", "write", "writev", "epoll_wait", "epoll_ctl", "ppoll",
   "poll", "futex", "clock_nanosleep", "nanosleep", "accept4", "connect", "socket", "shutdown", "close", "getpid", "madvise",
   "mprotect", "mmap", "munmap", "sched_yield"];
@@ -35,24 +38,37 @@ function perf(args) {
   return spawnSync("perf", args, { encoding: "utf8", maxBuffer: 1 << 30 });
 }
 
-// { name → count } of the system calls of a process during some seconds, and its CPU time in ms as "task-clock".
-function countCalls(pid, seconds) {
-  const { stderr } = perf(["stat", "-x,", "-e", [...kernelCalls.map((name) => `syscalls:sys_enter_${name}`),
-    "raw_syscalls:sys_enter", "context-switches", "task-clock"].join(","), "-p", String(pid), "sleep", String(seconds)]);
+// Lets perf look on while `work` is done; resolves with what perf said.
+async function during(args, work) {
+  const child = start("perf", args);
+  let text = "";
+  child.stderr.on("data", (bytes) => (text += bytes));
+  child.stdout.resume();
+  await sleep(500);  // until it has attached
+  await work();
+  process.kill(child.pid, "SIGINT");
+  await once(child, "close");
+  return text;
+}
+
+// { name → count } of the system calls of a process while `work` is done.
+async function countCalls(pid, work) {
+  const text = await during(["stat", "-x,", "-e", [...kernelCalls.map((name) => `syscalls:sys_enter_${name}`),
+    "raw_syscalls:sys_enter", "context-switches"].join(","), "-p", String(pid)], work);
   const counts = {};
-  for (const line of stderr.split("\n")) {
+  for (const line of text.split("\n")) {
     const [count, , name] = line.split(",");
-    if (Number(count) > 0) counts[name.replace("syscalls:sys_enter_", "").replace("raw_syscalls:sys_enter", "all")] = Number(count);
+    if (Number(count) > 0) counts[name.replace("raw_syscalls:sys_enter", "all").replace("syscalls:sys_enter_", "")] = Number(count);
   }
   return counts;
 }
 
-// The samples of a process as stacks, innermost function first.
-function sample(pid, seconds, file) {
-  perf(["record", "-g", "-e", "cpu-clock", "-F", "4999", "-p", String(pid), "-o", file, "sleep", String(seconds)]);
-  const text = perf(["script", "-i", file, "-F", "tid,ip,sym,dso"]).stdout;
+// The samples of a process while `work` is done, as stacks, innermost function first.
+async function sample(pid, file, work) {
+  const said = await during(["record", "-g", "-e", "cpu-clock", "-F", "4999", "-p", String(pid), "-o", file], work);
+  const { stdout, stderr } = perf(["script", "-i", file, "-F", "tid,ip,sym,dso"]);
   const stacks = [];
-  for (const block of text.split("\n\n")) {
+  for (const block of stdout.split("\n\n")) {
     const stack = [];
     for (const line of block.split("\n").slice(1)) {
       const match = /^\s*[0-9a-f]+ (.*) \(([^()]*)\)$/.exec(line);
@@ -60,6 +76,7 @@ function sample(pid, seconds, file) {
     }
     if (stack.length > 0) stacks.push(stack);
   }
+  if (stacks.length === 0) throw new Error(`perf saw nothing: ${said}${stderr}`);
   return stacks;
 }
 
@@ -74,8 +91,7 @@ function top(counts, total, usPerRequest, least) {
     .map(([name, count]) => `  ${(count / total * usPerRequest).toFixed(3).padStart(9)}  ${(100 * count / total).toFixed(1).padStart(5)} %  ${name}`).join("\n");
 }
 
-function describe(title, usPerRequest, { "task-clock": cpuMs, ...calls }, stacks) {
-  const requests = cpuMs * 1000 / usPerRequest;
+function describe(title, usPerRequest, requests, calls, stacks) {
   const inclusive = new Map();
   const own = new Map();
   for (const stack of stacks) {
@@ -101,21 +117,19 @@ export async function profile(key) {
     console.error("bench: perf is missing: apt-get install linux-perf, or see --profile help");
     return 2;
   }
-  const seconds = 2;
   const folder = mkdtempSync(join(tmpdir(), "weir-bench-"));
   removeAtExit(folder);
   const servers = new Servers();
   const weir = await servers.named("weir");
-  const before = await load(weir, key, { requests: row.requests, warmup: row.requests, ...row.request });
-  const engine = weir.engines().reduce((a, b) => (before.cpuNs[b] > before.cpuNs[a] ? b : a));
-  const perSecond = before.answered / before.seconds;
-  const looking = load(weir, key, { requests: Math.ceil(perSecond * 30), ...row.request, timeMaxMs: 30_000, mayStall: true });
-  await sleep(300);
-  const usOf = (pid) => before.cpuNs[pid] / 1000 / before.answered;
+  const run = (requests) => load(weir, key, { requests, ...row.request });
+  await run(row.requests);
+  const plain = await run(row.requests);
+  const engine = weir.engines().reduce((a, b) => (plain.cpuNs[b] > plain.cpuNs[a] ? b : a));
+  const requests = Math.ceil(plain.answered / plain.seconds * secondsOfLook);
   for (const [title, pid] of [["platform", weir.pid], ["engine", engine]]) {
-    describe(title, usOf(pid), countCalls(pid, seconds), sample(pid, seconds, join(folder, "perf.data")));
+    describe(title, plain.cpuNs[pid] / 1000 / plain.answered, requests, await countCalls(pid, () => run(requests)),
+      await sample(pid, join(folder, `${title}.data`), () => run(requests)));
   }
-  looking.catch(() => {});
   await servers.stop();
   return 0;
 }

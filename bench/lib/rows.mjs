@@ -49,8 +49,11 @@ export class Servers {
     if (name === "floor") return this.origin();
     return this.#once(name, async () => (name === "weir" ? startWeir : startWorkerd)(await this.#scripts()));
   }
-  async stop() {
-    for (const starting of this.#started.values()) await (await starting).stop();
+  async stop(politeMs) {
+    for (const starting of this.#started.values()) {
+      const server = await starting.catch(() => undefined);
+      await server?.stop(politeMs);
+    }
   }
 }
 

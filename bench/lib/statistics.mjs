@@ -13,8 +13,9 @@ export function summary(values) {
   return { median: median(values), min: Math.min(...values), max: Math.max(...values) };
 }
 
-/** "met", "not met", or "" where there is no goal or no value. */
-export function verdict(value, goal) {
+/** "met" or "not met", and whether the later goal is met too; "" where there is no goal or no value. */
+export function verdict(value, goal, then) {
   if (goal === undefined || value === undefined) return "";
-  return value <= goal ? "met" : "not met";
+  if (value > goal) return "not met";
+  return then !== undefined && value <= then ? `met, and ≤ ${then}` : "met";
 }

@@ -25,7 +25,7 @@ function side(result, unit) {
 }
 
 /**
- * rows: { title, unit, goal, weir, workerd, floor }, the last three { median, min, max } or { note }, floor and workerd
+ * rows: { title, unit, goal, then, weir, workerd, floor }, the last three { median, min, max } or { note }, floor and workerd
  * optional. One line per row, columns aligned.
  */
 export function renderTable(rows) {
@@ -42,7 +42,7 @@ export function renderTable(rows) {
       both ? (row.weir.median / row.workerd.median).toFixed(2) : "",
       row.floor ? side(row.floor, row.unit) : "",
       goalText(row.goal, row.unit),
-      verdict(row.weir?.median, row.goal),
+      verdict(row.weir?.median, row.goal, row.then),
     ]);
   }
   const widths = lines[0].map((_, column) => Math.max(...lines.map((line) => line[column].length)));

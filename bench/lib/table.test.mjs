@@ -19,6 +19,8 @@ test("summary leaves its input alone", () => {
 test("a goal is met when it is reached exactly", () => {
   assert.equal(verdict(10, 10), "met");
   assert.equal(verdict(10.01, 10), "not met");
+  assert.equal(verdict(8, 10, 7), "met");
+  assert.equal(verdict(7, 10, 7), "met, and ≤ 7");
   assert.equal(verdict(undefined, 10), "");
   assert.equal(verdict(1, undefined), "");
 });
