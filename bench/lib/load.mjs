@@ -6,16 +6,17 @@ import { root } from "./servers.mjs";
 
 /**
  * Sends requests to one script of a server and resolves with what bench_load prints. Throws when an answer was wrong or,
- * unless `mayStall`, when not all came.
+ * unless `mayStall`, when not all came. `under` is a command that runs bench_load; its standard error comes back as `said`.
  */
 export async function load(server, script, { requests, warmup = 0, connections = 32, path = "/", method = "GET", body,
-  expectBytes = 0, pauseUs = 0, timeMaxMs = 60_000, mayStall = false }) {
+  expectBytes = 0, pauseUs = 0, timeMaxMs = 60_000, mayStall = false, under = [] }) {
   const { port, host } = server.at(script);
   const pids = server.pids();
-  const child = start(join(root, "build/bin/bench_load"), ["--port", port, "--host", host, "--path", path, "--method", method,
+  const command = [...under, join(root, "build/bin/bench_load"), "--port", port, "--host", host, "--path", path, "--method", method,
     "--requests", requests, "--warmup", warmup, "--connections", Math.min(connections, requests),
     "--expect-bytes", expectBytes, "--pause-us", pauseUs, "--time-max-ms", timeMaxMs,
-    "--cpu-of", pids.join(","), ...(body === undefined ? [] : ["--body", body])].map(String));
+    "--cpu-of", pids.join(","), ...(body === undefined ? [] : ["--body", body])].map(String);
+  const child = start(command[0], command.slice(1));
   let out = "";
   let errors = "";
   child.stdout.on("data", (bytes) => (out += bytes));
@@ -27,7 +28,7 @@ export async function load(server, script, { requests, warmup = 0, connections =
   if (result.unanswered > 0 && !mayStall) throw new Error(`${server.name}, ${script}: ${result.unanswered} requests unanswered`);
   const left = server.pids();
   if (pids.some((pid) => !left.includes(pid))) throw new Error(`${server.name}, ${script}: a process ended while it was measured`);
-  return result;
+  return { ...result, said: errors };
 }
 
 /** CPU time of all processes of the server, per request, in µs. */

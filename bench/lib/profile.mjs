@@ -1,11 +1,10 @@
 // Where the time of one row goes: weir under that row's load, looked at with perf.
 import { spawnSync } from "node:child_process";
-import { once } from "node:events";
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { load } from "./load.mjs";
-import { removeAtExit, sleep, start } from "./processes.mjs";
+import { removeAtExit } from "./processes.mjs";
 import { rows, Servers } from "./rows.mjs";
 
 const profiled = rows.filter(({ request }) => request);
@@ -38,34 +37,21 @@ function perf(args) {
   return spawnSync("perf", args, { encoding: "utf8", maxBuffer: 1 << 30 });
 }
 
-// Lets perf look on while `work` is done; resolves with what perf said.
-async function during(args, work) {
-  const child = start("perf", args);
-  let text = "";
-  child.stderr.on("data", (bytes) => (text += bytes));
-  child.stdout.resume();
-  await sleep(500);  // until it has attached
-  await work();
-  process.kill(child.pid, "SIGINT");
-  await once(child, "close");
-  return text;
-}
-
-// { name → count } of the system calls of a process while `work` is done.
-async function countCalls(pid, work) {
-  const text = await during(["stat", "-x,", "-e", [...kernelCalls.map((name) => `syscalls:sys_enter_${name}`),
-    "raw_syscalls:sys_enter", "context-switches"].join(","), "-p", String(pid)], work);
+// { name → count } of the system calls of a process while `run` runs a load under perf.
+async function countCalls(pid, run) {
+  const { said } = await run(["perf", "stat", "-x,", "-e", [...kernelCalls.map((name) => `syscalls:sys_enter_${name}`),
+    "raw_syscalls:sys_enter", "context-switches"].join(","), "-p", String(pid)]);
   const counts = {};
-  for (const line of text.split("\n")) {
+  for (const line of said.split("\n")) {
     const [count, , name] = line.split(",");
     if (Number(count) > 0) counts[name.replace("raw_syscalls:sys_enter", "all").replace("syscalls:sys_enter_", "")] = Number(count);
   }
   return counts;
 }
 
-// The samples of a process while `work` is done, as stacks, innermost function first.
-async function sample(pid, file, work) {
-  const said = await during(["record", "-g", "-e", "cpu-clock", "-F", "4999", "-p", String(pid), "-o", file], work);
+// The samples of a process meanwhile, as stacks, innermost function first.
+async function sample(pid, file, run) {
+  const { said } = await run(["perf", "record", "-g", "-e", "cpu-clock", "-F", "4999", "-p", String(pid), "-o", file]);
   const { stdout, stderr } = perf(["script", "-i", file, "-F", "tid,ip,sym,dso"]);
   const stacks = [];
   for (const block of stdout.split("\n\n")) {
@@ -121,14 +107,14 @@ export async function profile(key) {
   removeAtExit(folder);
   const servers = new Servers();
   const weir = await servers.named("weir");
-  const run = (requests) => load(weir, key, { requests, ...row.request });
+  const run = (requests, under) => load(weir, key, { requests, ...row.request, under });
   await run(row.requests);
   const plain = await run(row.requests);
   const engine = weir.engines().reduce((a, b) => (plain.cpuNs[b] > plain.cpuNs[a] ? b : a));
   const requests = Math.ceil(plain.answered / plain.seconds * secondsOfLook);
   for (const [title, pid] of [["platform", weir.pid], ["engine", engine]]) {
-    describe(title, plain.cpuNs[pid] / 1000 / plain.answered, requests, await countCalls(pid, () => run(requests)),
-      await sample(pid, join(folder, `${title}.data`), () => run(requests)));
+    describe(title, plain.cpuNs[pid] / 1000 / plain.answered, requests, await countCalls(pid, (under) => run(requests, under)),
+      await sample(pid, join(folder, `${title}.data`), (under) => run(requests, under)));
   }
   await servers.stop();
   return 0;
