@@ -489,7 +489,11 @@ void ServerConnection::endResponse() {
   open_ = false;
   events_ = nullptr;
   bodyMode_ = BodyMode::kSkipped;
-  if (!processing_) resume_.schedule();
+  if (processing_) return;
+  // The answer to what was just sent may be readable before `resume_` runs, and must not find a stream that does not
+  // read: that costs two system calls.
+  if (requestEnded_ && !closeAfter_ && !peerFinished_ && heldAt_ == held_.size()) stream_->setReading(true);
+  resume_.schedule();
 }
 
 void ServerConnection::beginLinger() {

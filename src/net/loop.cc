@@ -71,7 +71,7 @@ void Loop::wake() {
 }
 
 int Loop::timeoutMs(std::chrono::milliseconds waitMax) const {
-  if (!disposed_.empty() || !deferred_.empty()) return 0;
+  if (!disposed_.empty() || !deferred_[0].empty() || !deferred_[1].empty()) return 0;
   int64_t wait = waitMax.count();
   if (const auto next = timers_.findNext()) {
     const auto until = std::chrono::ceil<std::chrono::milliseconds>(*next - clock_.now()).count();
@@ -111,7 +111,7 @@ void Loop::iterate(std::chrono::milliseconds waitMax) {
   readyCount_ = 0;
   timers_.advance(now_);
   runPosted();
-  runDeferred();
+  for (auto& tasks : deferred_) runDeferred(tasks);
   for (size_t i = 0; i < batchHooks_.size(); ++i)
     if (batchHooks_[i]) batchHooks_[i]->onBatchEnd();
   std::erase(batchHooks_, nullptr);
@@ -129,9 +129,9 @@ void Loop::runPosted() {
   postRunning_.clear();
 }
 
-void Loop::runDeferred() {
-  if (deferred_.empty()) return;
-  deferredRunning_.swap(deferred_);
+void Loop::runDeferred(std::vector<DeferredTask*>& tasks) {
+  if (tasks.empty()) return;
+  deferredRunning_.swap(tasks);
   for (size_t i = 0; i < deferredRunning_.size(); ++i) {
     DeferredTask* task = std::exchange(deferredRunning_[i], nullptr);
     if (!task) continue;
@@ -143,13 +143,14 @@ void Loop::runDeferred() {
 
 DeferredTask::~DeferredTask() {
   if (!scheduled_) return;
-  std::replace(loop_.deferred_.begin(), loop_.deferred_.end(), this, static_cast<DeferredTask*>(nullptr));
-  std::replace(loop_.deferredRunning_.begin(), loop_.deferredRunning_.end(), this, static_cast<DeferredTask*>(nullptr));
+  for (auto* tasks : {&loop_.deferred_[static_cast<size_t>(order_)], &loop_.deferredRunning_}) {
+    std::replace(tasks->begin(), tasks->end(), this, static_cast<DeferredTask*>(nullptr));
+  }
 }
 
 void DeferredTask::schedule() {
   if (std::exchange(scheduled_, true)) return;
-  loop_.deferred_.push_back(this);
+  loop_.deferred_[static_cast<size_t>(order_)].push_back(this);
 }
 
 void Loop::destroyDisposed() {

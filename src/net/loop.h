@@ -61,7 +61,11 @@ class Loop;
 // Scheduling costs no allocation and no system call.
 class DeferredTask {
  public:
-  DeferredTask(Loop& loop, std::function<void()> run) : loop_(loop), run_(std::move(run)) {}
+  // kLast is for what gathers output: it runs after every kSoon task, so that what those write leaves with it.
+  enum class Order : uint8_t { kSoon, kLast };
+
+  DeferredTask(Loop& loop, std::function<void()> run, Order order = Order::kSoon)
+      : loop_(loop), run_(std::move(run)), order_(order) {}
   ~DeferredTask();
 
   DeferredTask(const DeferredTask&) = delete;
@@ -75,6 +79,7 @@ class DeferredTask {
 
   Loop& loop_;
   std::function<void()> run_;
+  const Order order_;
   bool scheduled_ = false;
 };
 
@@ -136,7 +141,7 @@ class Loop {
   void iterate(std::chrono::milliseconds waitMax);
   int timeoutMs(std::chrono::milliseconds waitMax) const;
   void runPosted();
-  void runDeferred();
+  void runDeferred(std::vector<DeferredTask*>& tasks);
   void destroyDisposed();
   void wake();
 
@@ -151,8 +156,8 @@ class Loop {
   std::vector<BatchHook*> batchHooks_;
   std::vector<SleepHook*> sleepHooks_;
   std::vector<Disposed> disposed_;
-  std::vector<DeferredTask*> deferred_;         // null where one was dropped
-  std::vector<DeferredTask*> deferredRunning_;  // likewise
+  std::array<std::vector<DeferredTask*>, 2> deferred_;  // by order; null where one was dropped
+  std::vector<DeferredTask*> deferredRunning_;          // likewise
 
   // `posted_` is raised after a task is queued, `sleeping_` before the last look at `posted_`: one of the two sides
   // always sees the other.

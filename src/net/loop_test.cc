@@ -144,6 +144,25 @@ TEST_F(LoopTest, deferredTasksRunOnceAndDroppedOnesNever) {
   EXPECT_EQ(ran, 3);
 }
 
+TEST_F(LoopTest, whatGathersOutputRunsAfterWhatMakesIt) {
+  std::string log;
+  DeferredTask gather(loop, [&] { log += 'g'; }, DeferredTask::Order::kLast);
+  DeferredTask another(loop, [&] { log += 'a'; gather.schedule(); });
+  DeferredTask make(loop, [&] { log += 'm'; another.schedule(); });
+  gather.schedule();
+  make.schedule();
+  loop.runOnce(1h);
+  EXPECT_EQ(log, "mg");
+  loop.runOnce(1h);
+  EXPECT_EQ(log, "mgag");
+  auto dropped = std::make_unique<DeferredTask>(loop, [&] { FAIL(); }, DeferredTask::Order::kLast);
+  DeferredTask dropper(loop, [&] { dropped.reset(); });
+  dropped->schedule();
+  dropper.schedule();
+  loop.runOnce(1h);
+  EXPECT_EQ(dropped, nullptr);
+}
+
 TEST_F(LoopTest, whatASleepHookDefersOrArmsDoesNotWaitForTheNextWake) {
   struct Hook final : SleepHook {
     bool beforeSleep() override {
