@@ -17,11 +17,9 @@ build: setup
 	@cmake --preset release --log-level=WARNING
 	@cmake --build --preset release
 
-asan: setup
-	@cmake --preset asan --log-level=WARNING && cmake --build --preset asan && ctest --test-dir build-asan --output-on-failure
-
-tsan: setup
-	@cmake --preset tsan --log-level=WARNING && cmake --build --preset tsan && ctest --test-dir build-tsan --output-on-failure
+# The same tests under sanitizers. They run the engines of the release build, hence that one first.
+asan tsan: build
+	scripts/sanitize.sh $@
 
 # A minute of libFuzzer for each target: needs clang. ARGS="SECONDS TARGET…"
 fuzz: build

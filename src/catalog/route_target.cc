@@ -105,7 +105,7 @@ std::string_view normalizeTarget(std::string_view target, std::span<char> out) {
     if (last) break;
     path.remove_prefix(end + 1);
   }
-  std::memmove(out.data() + size, query.data(), query.size());
+  if (!query.empty()) std::memmove(out.data() + size, query.data(), query.size());
   return {out.data(), size + query.size()};
 }
 

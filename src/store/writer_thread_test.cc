@@ -27,9 +27,9 @@ TEST(WriterThread, runWaitsForTheTask) {
 }
 
 TEST(WriterThread, refusesMoreThanItsQueueHolds) {
-  WriterThread writer({.tasksMax = 2});
   std::promise<void> started;
   std::promise<void> go;
+  WriterThread writer({.tasksMax = 2});  // last: it runs what is queued before the rest goes
   ASSERT_TRUE(writer.post([&] {
     started.set_value();
     go.get_future().wait();
@@ -44,12 +44,14 @@ TEST(WriterThread, refusesMoreThanItsQueueHolds) {
 TEST(WriterThread, ticksThroughAStreamOfTasks) {
   std::promise<void> ticked;
   bool told = false;
+  WriterThread* running = nullptr;
+  std::function<void()> again = [&] {
+    if (!told) (void)running->post(again);
+  };
   WriterThread writer({.tick = std::chrono::milliseconds(1), .onTick = [&] {
                          if (!std::exchange(told, true)) ticked.set_value();
                        }});
-  std::function<void()> again = [&] {
-    if (!told) (void)writer.post(again);
-  };
+  running = &writer;
   ASSERT_TRUE(writer.post(again));
   ticked.get_future().wait();
 }

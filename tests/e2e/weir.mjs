@@ -9,6 +9,10 @@ import { fileURLToPath } from "node:url";
 
 export const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 
+// Another build of the platform, with sanitizers for one (scripts/sanitize.sh); engines are always the release build's.
+const binary = process.env.WEIR_BINARY ?? join(root, "build/weir");
+const engineDir = process.env.WEIR_BINARY ? ["--engine-dir", join(root, "build/engine")] : [];
+
 function tomlOf(value) {
   if (typeof value !== "object" || Array.isArray(value)) return JSON.stringify(value);
   return `{ ${Object.entries(value).map(([key, one]) => `${key} = ${tomlOf(one)}`).join(", ")} }`;
@@ -28,8 +32,9 @@ export async function startWeir(scripts, { flags = [], config, outbound = ["--ou
     }
   }
   writeFileSync(join(folder, "weir.toml"), toml);
-  const child = spawn(join(root, "build/weir"), ["serve", "--edge", "127.0.0.1:0", "--data", join(folder, "data"),
-    "--config", config ?? join(folder, "weir.toml"), ...outbound, ...flags], { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(binary, ["serve", ...(flags.includes("--engine-dir") ? [] : engineDir), "--edge", "127.0.0.1:0",
+    "--data", join(folder, "data"), "--config", config ?? join(folder, "weir.toml"), ...outbound, ...flags],
+  { stdio: ["ignore", "pipe", "pipe"] });
   // A test that fails before stop() leaves neither a server nor a runner that waits for one.
   const end = () => child.kill("SIGKILL");
   process.once("exit", end);
@@ -91,6 +96,8 @@ export async function startWeir(scripts, { flags = [], config, outbound = ["--ou
       child.kill("SIGTERM");
       const exit = await exited;
       process.removeListener("exit", end);
+      const complaint = /^.*(Sanitizer|runtime error:)[^]*/m.exec(errors);
+      if (complaint) throw new Error(`a sanitizer complains: ${complaint[0]}`);
       const lines = readFileSync(join(folder, "data/traces.jsonl"), "utf8").split("\n").filter(Boolean);
       rmSync(folder, { recursive: true, force: true });
       return { exit, traces: lines.map((line) => JSON.parse(line)) };

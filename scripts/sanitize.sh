@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# The platform's side under sanitizers: scripts/sanitize.sh asan|tsan. Unit tests in a build of their own, then the platform
+# from outside, with that build's weir and the engines of the release build.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+kind=${1:-}
+case "$kind" in
+  asan) export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1 UBSAN_OPTIONS=print_stacktrace=1 ;;
+  tsan) export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 ;;
+  *) echo "sanitize: say asan or tsan" >&2; exit 2 ;;
+esac
+cmake --preset "$kind" --log-level=WARNING >/dev/null
+cmake --build --preset "$kind"
+ctest --test-dir "build-$kind" --output-on-failure -j2
+WEIR_BINARY=$PWD/build-$kind/weir scripts/node --test --test-concurrency=1 tests/e2e/*.test.mjs
