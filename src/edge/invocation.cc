@@ -458,9 +458,10 @@ void Invocation::onGone() {
   clientGone_ = true;
   if (responseBody_ != nullptr) std::exchange(responseBody_, nullptr)->forgetSink();
   response_ = Response::kOver;
-  if (clientBody_) clientBody_->onBroken("Can't read from request stream because client disconnected.");
   if (isHeld()) return settle(wire::Outcome::kCanceled, 0);
+  // First that nobody waits: what the script then says of its broken body is no exception of the invocation.
   voice_.say(wire::CancelInvocation{id_});
+  if (clientBody_) clientBody_->onBroken("Can't read from request stream because client disconnected.");
   conclude();
 }
 

@@ -71,8 +71,10 @@ void Server::flushCorked() {
 
 void Server::drain(std::chrono::milliseconds bound, std::function<void()> onEmpty) {
   draining_ = true;
+  // Clients that have connected may have sent a request already, and so may those that are idle as far as was read.
+  if (listener_) listener_->acceptWaiting();
   listener_.reset();
-  while (!idle_.empty()) idle_.front()->close();
+  for (ServerConnection* connection : std::vector<ServerConnection*>(idle_.begin(), idle_.end())) connection->drain();
   if (connectionCount() == 0) {
     loop_.post(std::move(onEmpty));
     return;

@@ -140,7 +140,7 @@ class Server final : private net::AcceptHandler {
   const net::Address& address() const { return address_; }
   size_t connectionCount() const { return idle_.size() + active_.size(); }
 
-  // Stops accepting, closes idle connections, lets open exchanges finish with "Connection: close", and calls `onEmpty`
+  // Stops accepting, serves what clients have sent, closes idle connections, lets open exchanges finish with "Connection: close", and calls `onEmpty`
   // once when no connection is left: at the latest after `bound`, when what is left is cut.
   void drain(std::chrono::milliseconds bound, std::function<void()> onEmpty);
 

@@ -68,6 +68,17 @@ void ServerConnection::close() {
   if (wasOpen && events) events->onGone();
 }
 
+void ServerConnection::drain() {
+  if (!stream_ || !idle()) return;
+  onReadable();
+  if (!stream_ || !idle() || lingering_) return;
+  if (fresh_) {
+    timer_.arm(server_.loop_.now() + server_.limits_.lingerTimeout);
+  } else {
+    beginLinger();
+  }
+}
+
 void ServerConnection::unscheduleFlush() {
   if (!flushScheduled_) return;
   auto& waiting = server_.corked_;
@@ -212,6 +223,7 @@ void ServerConnection::dispatch(std::span<const std::byte> behindHead) {
   timer_.disarm();
   waiting_ = Waiting::kNothing;
   open_ = true;
+  fresh_ = false;
   events_ = nullptr;
   responseStarted_ = bodyless_ = closeAfter_ = bodyAsked_ = endDue_ = false;
   granted_ = skippedBytes_ = 0;

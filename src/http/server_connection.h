@@ -17,6 +17,8 @@ class ServerConnection final : public Exchange, private RequestSink, private net
   // Closes the socket and leaves the server; an open exchange hears onGone. The object lives until the iteration ends.
   void close();
   void flushCorked();
+  // The server ends. An idle connection is closed, unless a request is there, or may be on its way on a new one.
+  void drain();
 
   // Exchange
   const RequestHead& head() const override { return decoder_.head(); }
@@ -96,6 +98,7 @@ class ServerConnection final : public Exchange, private RequestSink, private net
   ExchangeEvents* events_ = nullptr;
   std::span<const std::byte> completeBody_;  // within onRequest
   std::span<const std::byte> behindHead_;    // likewise
+  bool fresh_ = true;             // no request has come yet
   bool open_ = false;             // handed to the handler and not dead
   bool requestEnded_ = true;      // the decoder has seen its end
   bool dispatching_ = false;

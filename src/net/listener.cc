@@ -37,21 +37,33 @@ Listener::~Listener() {
 void Listener::onReady(uint32_t) {
   DropFlag::Watch watch(dropFlag_);
   for (uint32_t i = 0; i < limits_.acceptsPerWakeMax; ++i) {
-    sockaddr_storage raw{};
-    socklen_t size = sizeof raw;
-    Fd socket(accept4(fd_.get(), reinterpret_cast<sockaddr*>(&raw), &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
-    if (!socket) {
-      if (errno == EAGAIN || errno == EWOULDBLOCK) break;
-      if (errno == ECONNABORTED || errno == EINTR || errno == EPROTO) continue;
-      if (errno == EMFILE || errno == ENFILE) refuseOne();
-      pause();
-      break;
-    }
-    setNoDelay(socket.get());
-    const auto peer = Address::fromSockaddr(reinterpret_cast<sockaddr*>(&raw), size);
-    handler_.onAccept(std::move(socket), peer.value_or(Address()));
-    if (watch.dropped()) return;
+    if (!acceptOne() || watch.dropped()) return;
   }
+}
+
+void Listener::acceptWaiting() {
+  DropFlag::Watch watch(dropFlag_);
+  for (int i = 0; i <= limits_.backlog; ++i) {
+    if (!acceptOne() || watch.dropped()) return;
+  }
+}
+
+// False: none waits, or there is no memory or descriptor for it now.
+bool Listener::acceptOne() {
+  sockaddr_storage raw{};
+  socklen_t size = sizeof raw;
+  Fd socket(accept4(fd_.get(), reinterpret_cast<sockaddr*>(&raw), &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  if (!socket) {
+    if (errno == EAGAIN || errno == EWOULDBLOCK) return false;
+    if (errno == ECONNABORTED || errno == EINTR || errno == EPROTO) return true;
+    if (errno == EMFILE || errno == ENFILE) refuseOne();
+    pause();
+    return false;
+  }
+  setNoDelay(socket.get());
+  const auto peer = Address::fromSockaddr(reinterpret_cast<sockaddr*>(&raw), size);
+  handler_.onAccept(std::move(socket), peer.value_or(Address()));
+  return true;
 }
 
 void Listener::refuseOne() {

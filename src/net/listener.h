@@ -39,9 +39,13 @@ class Listener final : private FdHandler {
   // With the real port.
   const Address& address() const { return address_; }
 
+  // Accepts every connection that waits now: to be called before the listener goes, which resets what it has not accepted.
+  void acceptWaiting();
+
  private:
   Listener(Loop& loop, Fd fd, const Address& address, AcceptHandler& handler, const ListenerLimits& limits);
   void onReady(uint32_t events) override;
+  bool acceptOne();
   void refuseOne();
   void pause();
 

@@ -1,8 +1,8 @@
 // Inbound: a body that arrives from the platform, chunk by chunk, as we ask. It is the source of a byte stream.
 
 import { host } from "../core/host.js";
-import { connectionLost, contextEnded } from "../core/errors.js";
-import { NativeError, NativeUint8Array, byteLength } from "../core/primordials.js";
+import { connectionLost, contextEnded, typeError } from "../core/errors.js";
+import { NativeError, NativeUint8Array, byteLength, stringStartsWith } from "../core/primordials.js";
 import { byteReadable } from "../streams/make.js";
 
 export class Inbound {
@@ -70,5 +70,6 @@ export class Inbound {
 }
 
 function inboundError(message) {
-  return message === "Network connection lost." ? connectionLost() : new NativeError(message);
+  if (message === "Network connection lost.") return connectionLost();
+  return stringStartsWith(message, "Can't read from request stream") ? typeError(message) : new NativeError(message);
 }
