@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "engine/host_functions.h"
+#include "engine/socket_functions.h"
 #include "js/exception.h"
 #include "js/heap.h"
 #include "js/modules.h"
@@ -26,6 +27,7 @@ v8::Local<v8::Object> makeHost(v8::Local<v8::Context> context) {
     }
   };
   add(hostFunctions());
+  add(socketFunctions());
   add(web::natives());
   return host;
 }
@@ -36,6 +38,7 @@ const std::vector<intptr_t>& externalReferences() {
   static const std::vector<intptr_t> references = [] {
     std::vector<intptr_t> list;
     for (const auto& native : hostFunctions()) list.push_back(reinterpret_cast<intptr_t>(native.callback));
+    for (const auto& native : socketFunctions()) list.push_back(reinterpret_cast<intptr_t>(native.callback));
     for (const auto& native : web::natives()) list.push_back(reinterpret_cast<intptr_t>(native.callback));
     for (const intptr_t reference : js::ModuleGraph::externalReferences()) list.push_back(reference);
     list.push_back(0);

@@ -36,6 +36,17 @@ void EffectPorts::emitChunk(wire::InvocationId invocation, wire::StreamId stream
   write(invocation.loop(), scratch, bytes);
 }
 
+void EffectPorts::emitPiece(const wire::SocketPiece& piece) {
+  thread_local std::vector<uint8_t> scratch;
+  scratch.clear();
+  wire::SocketPiece head = piece;
+  head.bytes = {};
+  wire::encode<wire::Effect>(head, scratch);
+  scratch.pop_back();  // the length of no bytes; the field is the last one
+  wire::Encoder(scratch).number(piece.bytes.size());
+  write(piece.invocation.loop(), scratch, piece.bytes);
+}
+
 void EffectPorts::flush() {
   for (const auto& ring : rings_) {
     if (!ring->dirty.load(std::memory_order_relaxed)) continue;

@@ -32,6 +32,8 @@ class EffectPorts {
   }
   // A body chunk, its bytes copied once, into the ring.
   void emitChunk(wire::InvocationId invocation, wire::StreamId stream, wire::Bytes bytes);
+  // The same for a piece of a WebSocket message.
+  void emitPiece(const wire::SocketPiece& piece);
 
   // Wakes every loop that has something new and sleeps. Any thread.
   void flush();

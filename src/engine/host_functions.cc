@@ -3,34 +3,12 @@
 #include <array>
 #include <cmath>
 
+#include "engine/host_arguments.h"
 #include "engine/script_isolate.h"
 #include "js/exception.h"
 
 namespace weir::engine {
 
-namespace {
-
-using Arguments = const v8::FunctionCallbackInfo<v8::Value>&;
-
-constexpr uint32_t kSeqMax = 1u << 30;
-constexpr const char* kTooManySubrequests = "Too many subrequests by single Worker invocation.";
-constexpr size_t kLogBytesMax = 128u << 10;
-
-void throwError(v8::Isolate* isolate, v8::Local<v8::Value> (*make)(v8::Local<v8::String>, v8::Local<v8::Value>),
-                std::string_view message) {
-  isolate->ThrowException(make(v8::String::NewFromUtf8(isolate, message.data(), v8::NewStringType::kNormal,
-                                                       static_cast<int>(message.size()))
-                                   .ToLocalChecked(),
-                               {}));
-}
-
-uint32_t unsignedOf(v8::Local<v8::Value> value) {
-  if (!value->IsNumber()) return 0;
-  const double number = value.As<v8::Number>()->Value();
-  return number >= 0 && number <= 4294967295.0 ? static_cast<uint32_t>(number) : 0;
-}
-
-// The invocation an operation names, or null after throwing.
 Invocation* invocationOf(Arguments info, ScriptIsolate& isolate) {
   Invocation* invocation = isolate.find(unsignedOf(info[0]));
   if (invocation == nullptr) {
@@ -40,7 +18,6 @@ Invocation* invocationOf(Arguments info, ScriptIsolate& isolate) {
   return invocation;
 }
 
-// One-byte text; a character above U+00FF becomes '?'. The bundle has checked before.
 std::string byteString(v8::Isolate* isolate, v8::Local<v8::Value> value) {
   if (!value->IsString()) return {};
   const auto string = value.As<v8::String>();
@@ -53,7 +30,6 @@ std::string byteString(v8::Isolate* isolate, v8::Local<v8::Value> value) {
   return result;
 }
 
-// Bytes of a string (as UTF-8), a view or a buffer; `storage` keeps a string's.
 wire::Bytes bodyBytes(v8::Isolate* isolate, v8::Local<v8::Value> value, std::string& storage) {
   if (value->IsString()) {
     storage = js::toUtf8(isolate, value, static_cast<size_t>(value.As<v8::String>()->Length()) * 3);
@@ -76,6 +52,12 @@ wire::Bytes bodyBytes(v8::Isolate* isolate, v8::Local<v8::Value> value, std::str
   }
   return {};
 }
+
+namespace {
+
+constexpr uint32_t kSeqMax = 1u << 30;
+constexpr const char* kTooManySubrequests = "Too many subrequests by single Worker invocation.";
+constexpr size_t kLogBytesMax = 128u << 10;
 
 bool headOf(Arguments info, v8::Local<v8::Value> value, std::string& storage, wire::HeadBlock& head) {
   storage = byteString(info.GetIsolate(), value);

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/socket.h"
 #include "wire/message.h"
 
 namespace weir::engine {
@@ -59,6 +60,8 @@ struct Invocation {
   wire::Outcome outcome = wire::Outcome::kOk;
   std::map<wire::StreamId, InboundStream> inbound;
   std::map<wire::StreamId, OutboundStream> outbound;
+  std::map<wire::StreamId, Socket> sockets;
+  size_t socketBacklog = 0;  // bytes of them that wait for credit
   std::set<uint32_t> awaitedHeads;  // subrequests that have neither response nor failure
   std::set<uint32_t> timers;
 };

@@ -27,7 +27,7 @@ constexpr uint64_t kLongTurnNs = 1'000'000;
 
 constexpr const char* kFunctionNames[] = {"fetch",      "scheduled", "timer",  "response",       "responseError",
                                           "chunk",      "chunkEnd",  "chunkError", "credit",     "writeCancelled",
-                                          "cancel",     "ended",     "unhandledRejection"};
+                                          "cancel",     "ended",     "unhandledRejection", "socketMessage", "socketClosed"};
 
 double wallMs() {
   timespec now{};
@@ -466,6 +466,7 @@ void ScriptIsolate::release(OutboundStream& stream) {
 void ScriptIsolate::emitEnd(Invocation& invocation, wire::Outcome outcome) {
   for (const uint32_t id : invocation.timers) timers_.erase(id);
   for (auto& [id, stream] : invocation.outbound) release(stream);
+  forgetSockets(invocation);
   wire::Done done;
   done.invocation = invocation.id;
   done.outcome = outcome;
@@ -535,6 +536,7 @@ void ScriptIsolate::fail(Invocation& invocation, v8::Local<v8::Value> error) {
     release(stream);
     stream.ended = true;
   }
+  for (auto& [id, socket] : still->sockets) stopSending(*still, socket);
   touch(*still);
 }
 
@@ -549,6 +551,8 @@ void ScriptIsolate::respond(Invocation& invocation, wire::Respond head, wire::By
   if (invocation.responded) return;
   invocation.responded = true;
   head.invocation = invocation.id;
+  touch(invocation);
+  if (head.status == 101) return respondWithSocket(invocation, head);
   const bool large = head.bodyKind == wire::BodyKind::kInline && body.size() > wire::Bounds::kInlineBodyBytesMax;
   if (large) {
     head.bodyKind = wire::BodyKind::kStream;
@@ -850,6 +854,7 @@ bool ScriptIsolate::on(const wire::SubresponseHead& event) {
   if (event.nowMs > nowMs_) nowMs_ = event.nowMs;
   --invocation->pending;
   touch(*invocation);
+  if (event.status == 101) openSocket(*invocation, event.subrequest);
   v8::Local<v8::Value> body = v8::Undefined(heap_->isolate());
   if (event.bodyKind == wire::BodyKind::kInline) {
     body = buffer(event.body);
@@ -954,6 +959,7 @@ void ScriptIsolate::finishIfDrained(Invocation& invocation) {
   for (const auto& [id, stream] : invocation.outbound) {
     if (stream.endQueued && !stream.ended && !stream.cancelled) return;  // bytes wait for credit
   }
+  if (!socketsDrained(invocation)) return;
   emitEnd(invocation, invocation.outcome);
 }
 
@@ -996,6 +1002,7 @@ void ScriptIsolate::finish(uint32_t running, TurnClock& clock) {
   if (Invocation* invocation = find(running)) invocation->cpuNs += elapsedNs;
   if (kill_.load(std::memory_order_acquire) != Kill::kNone) handleKill(running);
   isolate->SetContinuationPreservedEmbedderDataV2(v8::Undefined(isolate));
+  if (!held_.empty()) grantHeld();
   if (local_.empty()) checkHangs();
 }
 

@@ -139,13 +139,18 @@ class ScriptIsolate {
   void writeAbort(Invocation& invocation, wire::StreamId stream, std::string_view reason);
   void read(Invocation& invocation, wire::StreamId stream);
   void cancelRead(Invocation& invocation, wire::StreamId stream);
+  // WebSockets (engine/sockets.cc). An operation on a socket that is over does nothing.
+  void socketAccept(Invocation& invocation, wire::StreamId id);
+  void socketSend(Invocation& invocation, wire::StreamId id, wire::SocketMessageKind kind, wire::Bytes bytes);
+  void socketClose(Invocation& invocation, wire::StreamId id, uint16_t code, std::string_view reason);
+  void socketAbort(Invocation& invocation, wire::StreamId id, uint16_t code);
   uint32_t armTimer(Invocation& invocation, double delayMs, bool repeat);
   void clearTimer(uint32_t id);
 
  private:
   enum Function {
     kFetch, kScheduled, kTimer, kResponse, kResponseError, kChunk, kChunkEnd, kChunkError, kCredit, kWriteCancelled,
-    kCancel, kEnded, kUnhandledRejection, kFunctionCount
+    kCancel, kEnded, kUnhandledRejection, kSocketMessage, kSocketClosed, kFunctionCount
   };
   struct Rejection {
     v8::Global<v8::Promise> promise;
@@ -181,6 +186,9 @@ class ScriptIsolate {
   bool on(const wire::BodyAbort& event);
   bool on(const wire::BodyCredit& event);
   bool on(const wire::BodyCancel& event);
+  bool on(const wire::SocketPiece& event);
+  bool on(const wire::SocketClose& event);
+  bool on(const wire::SocketCredit& event);
   template <class Other>
   bool on(const Other&) { return false; }
 
@@ -192,6 +200,21 @@ class ScriptIsolate {
   void tellEnded(uint32_t seq);
   bool deliverInbound(Invocation& invocation, wire::StreamId stream);
   void pump(Invocation& invocation, wire::StreamId id, OutboundStream& stream);
+  // engine/sockets.cc
+  static Socket* findSocket(Invocation& invocation, wire::StreamId id);
+  Socket& openSocket(Invocation& invocation, wire::StreamId id);
+  void respondWithSocket(Invocation& invocation, const wire::Respond& head);
+  void forgetSocket(Invocation& invocation, Socket& socket);
+  void forgetSockets(Invocation& invocation);
+  bool socketsDrained(const Invocation& invocation) const;
+  void grant(Invocation& invocation, wire::StreamId id, Socket& socket);
+  void grantHeld();
+  void tellClosed(Invocation& invocation, wire::StreamId id, wire::SocketEnd end, uint16_t code, std::string_view reason);
+  void loseSocket(Invocation& invocation, wire::StreamId id, Socket& socket, uint16_t code, std::string_view reason);
+  void stopSending(Invocation& invocation, Socket& socket);
+  size_t sendPieces(Invocation& invocation, wire::StreamId id, Socket& socket, wire::SocketMessageKind kind, wire::Bytes bytes,
+                    size_t from, bool& whole);
+  void pumpSocket(Invocation& invocation, wire::StreamId id, Socket& socket);
   void handleKill(uint32_t running);
   void reportRejections();
   void checkHangs();
@@ -220,7 +243,10 @@ class ScriptIsolate {
   std::vector<uint32_t> touched_;
   std::deque<LocalDelivery> local_;
   std::vector<Rejection> rejections_;
-  size_t waitingBytes_ = 0;  // of all outbound streams, held outside the JavaScript heap
+  size_t waitingBytes_ = 0;  // of all outbound streams and of sockets, held outside the JavaScript heap
+  size_t partialBytes_ = 0;  // of these, unfinished messages
+  size_t openSockets_ = 0;
+  std::deque<LocalDelivery> held_;  // sockets whose credit is held back
   uint32_t turns_ = 0;
   double nowMs_ = 0;
   bool condemned_ = false;

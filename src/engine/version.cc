@@ -33,6 +33,8 @@ std::shared_ptr<const Version> Version::make(wire::VersionId id, wire::BlobMappi
   auto decoded = wire::decodeBundle(asBytes(version->bundleBlob_.bytes()));
   if (!decoded) return nullptr;
   version->bundle_ = std::move(*decoded);
+  version->compatibility_ =
+      wire::CompatibilitySet::of(version->bundle_.compatibilityDate, version->bundle_.compatibilityFlags);
   version->snapshotBlob_ = std::move(snapshot);
   version->codeCache_ = std::move(codeCache);
   const auto heap = version->snapshotBlob_.bytes();

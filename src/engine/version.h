@@ -8,6 +8,7 @@
 
 #include "js/modules.h"
 #include "wire/bundle.h"
+#include "wire/compatibility.h"
 #include "wire/sealed_blob.h"
 
 namespace weir::engine {
@@ -21,6 +22,7 @@ class Version {
 
   wire::VersionId id() const { return id_; }
   const wire::Bundle& bundle() const { return bundle_; }
+  const wire::CompatibilitySet& compatibility() const { return compatibility_; }
   // Null when there is none; the data lives as long as this version.
   const v8::StartupData* snapshot() const { return snapshot_.raw_size > 0 ? &snapshot_ : nullptr; }
   bool hasCodeCache() const { return !codeCache_.bytes().empty(); }
@@ -35,6 +37,7 @@ class Version {
   wire::BlobMapping snapshotBlob_;
   wire::BlobMapping codeCache_;
   wire::Bundle bundle_;
+  wire::CompatibilitySet compatibility_;
   v8::StartupData snapshot_{nullptr, 0};
 };
 

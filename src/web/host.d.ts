@@ -60,6 +60,20 @@ interface Host {
         service: number): number;
   cancelFetch(seq: number, id: number): void;
 
+  // ---- WebSockets: socket 0 is the client's, n > 0 that of subrequest n (status 101 opens it) ----
+  // respond() with status 101: kind stream opens socket 0, kept by the script (+1 until its Dispatch.socketClosed);
+  // kind pipe hands socket `body` to the client, and the platform joins the two.
+  /** Messages are delivered from now on (+1 until Dispatch.socketClosed; for socket 0 respond() has counted it). */
+  socketAccept(seq: number, id: number): void;
+  /** A string goes as text, bytes as binary; copied, and kept while the peer is slow. */
+  socketSend(seq: number, id: number, data: string | ArrayBufferView): void;
+  /** Our close frame, behind what was sent. code 1005: without one. */
+  socketClose(seq: number, id: number, code: number, reason: string): void;
+  /** Gives the connection up; the peer is told `code`. */
+  socketAbort(seq: number, id: number, code: number): void;
+  /** Whether a compatibility flag is on for this version, by its enabling name. */
+  compatible(flag: string): boolean;
+
   // ---- timers ----
   /** (+1 while armed) Dispatch.timer(seq, id) after delay milliseconds, again and again when repeat. */
   setTimer(seq: number, delay: number, repeat: boolean): number;
@@ -122,6 +136,9 @@ interface Dispatch {
   credit(seq: number, stream: number, bytes: number): void;
   /** The reader of an outbound stream does not want the rest. */
   writeCancelled(seq: number, stream: number): void;
+  socketMessage(seq: number, id: number, data: string | ArrayBuffer): void;
+  /** end: 0 the peer's close frame, 1 the connection is lost, 2 the peer broke the protocol (reason says how). */
+  socketClosed(seq: number, id: number, end: number, code: number, reason: string): void;
   /** The client went away. True: waitUntil() work goes on. */
   cancel(seq: number): boolean;
   /** The engine has ended the invocation (done, failed, hung, killed): forget its record, mark it ended. */

@@ -4,7 +4,7 @@
 import { setHost } from "./core/host.js";
 import { defineGlobal } from "./core/idl.js";
 import { DOMException } from "./events/dom_exception.js";
-import { CustomEvent, ErrorEvent, Event, MessageEvent, PromiseRejectionEvent } from "./events/event.js";
+import { CloseEvent, CustomEvent, ErrorEvent, Event, MessageEvent, PromiseRejectionEvent } from "./events/event.js";
 import { EventTarget } from "./events/event_target.js";
 import { AbortController, AbortSignal } from "./events/abort.js";
 import { ByteLengthQueuingStrategy, CountQueuingStrategy } from "./streams/strategies.js";
@@ -27,6 +27,7 @@ import { FormData } from "./fetch/form_data.js";
 import { Headers } from "./fetch/headers.js";
 import { Request } from "./fetch/request.js";
 import { Response } from "./fetch/response.js";
+import { WebSocket, WebSocketPair } from "./websocket/websocket.js";
 import { functions as fetching } from "./fetch/fetch.js";
 import { Crypto, SubtleCrypto, crypto } from "./crypto/crypto.js";
 import { installClock } from "./clock/date.js";
@@ -43,14 +44,14 @@ import { dispatch } from "./workers/dispatch.js";
 
 const interfaces = {
   __proto__: null,
-  DOMException, Event, CustomEvent, ErrorEvent, MessageEvent, PromiseRejectionEvent, EventTarget, AbortController,
+  DOMException, Event, CloseEvent, CustomEvent, ErrorEvent, MessageEvent, PromiseRejectionEvent, EventTarget, AbortController,
   AbortSignal,
   ByteLengthQueuingStrategy, CountQueuingStrategy, ReadableStream, ReadableStreamDefaultReader,
   ReadableStreamBYOBReader, ReadableStreamDefaultController, ReadableByteStreamController, ReadableStreamBYOBRequest,
   WritableStream, WritableStreamDefaultWriter, WritableStreamDefaultController, TransformStream,
   TransformStreamDefaultController, IdentityTransformStream, FixedLengthStream,
   TextEncoder, TextDecoder, TextEncoderStream, TextDecoderStream, URL, URLSearchParams,
-  Blob, File, FormData, Headers, Request, Response,
+  Blob, File, FormData, Headers, Request, Response, WebSocket, WebSocketPair,
   Crypto, SubtleCrypto, Performance, Scheduler, Navigator,
   ExecutionContext, ExtendableEvent, FetchEvent, ScheduledEvent, ScheduledController,
 };

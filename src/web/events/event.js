@@ -134,6 +134,25 @@ export class MessageEvent extends Event {
 }
 defineInterface(MessageEvent, "MessageEvent");
 
+/** https://websockets.spec.whatwg.org/#the-closeevent-interface */
+export class CloseEvent extends Event {
+  #code;
+  #reason;
+  #wasClean;
+
+  constructor(type, init = undefined) {
+    super(type, init);
+    this.#code = (+(member(init, "code") ?? 0) || 0) & 0xffff;
+    this.#reason = `${member(init, "reason") ?? ""}`;
+    this.#wasClean = !!member(init, "wasClean");
+  }
+
+  get code() { brand(#code in receiver(this)); return this.#code; }
+  get reason() { brand(#code in receiver(this)); return this.#reason; }
+  get wasClean() { brand(#code in receiver(this)); return this.#wasClean; }
+}
+defineInterface(CloseEvent, "CloseEvent");
+
 /** https://html.spec.whatwg.org/#promiserejectionevent */
 export class PromiseRejectionEvent extends Event {
   #promise;

@@ -8,6 +8,7 @@ import {
 } from "../core/primordials.js";
 import { abortReason, isAborted, onAbort, removeStep } from "../events/abort.js";
 import { isUntouched } from "../streams/readable.js";
+import { newFetchedWebSocket } from "../websocket/websocket.js";
 import { requireCurrent } from "../workers/invocation.js";
 import { Body, spend } from "./body.js";
 import { headOf } from "./headers.js";
@@ -20,6 +21,8 @@ const kNone = 0;
 const kInline = 1;
 const kStream = 2;
 const kPipe = 3;
+
+const kSwitchingProtocols = 101;
 
 /** One outbound request, from fetch() until both bodies have ended. */
 class Subrequest {
@@ -80,7 +83,8 @@ class Subrequest {
       this.inbound = new Inbound(record, this.id, length);
       body = new Body(record, null, this.inbound.readable, null);
     }
-    this.deferred.resolve(newFetchedResponse(status, statusText, head, body, url, redirected));
+    const webSocket = status === kSwitchingProtocols ? newFetchedWebSocket(record, this.id) : null;
+    this.deferred.resolve(newFetchedResponse(status, statusText, head, body, url, redirected, webSocket));
     this.release();
   }
 }

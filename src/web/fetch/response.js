@@ -4,6 +4,7 @@ import { brand, isObject, rangeError, receiver, requireArguments, typeError } fr
 import { defineInterface } from "../core/idl.js";
 import { jsonStringify, stringCharCodeAt, trunc } from "../core/primordials.js";
 import { parseHref } from "../url/url.js";
+import { socketOf } from "../websocket/websocket.js";
 import { extractBody, mixinBody } from "./body.js";
 import { Headers, copyHeaders, headOf, headersFromHead, isHeaders, listOf } from "./headers.js";
 
@@ -171,7 +172,13 @@ function readInit(state, init) {
     return;
   }
   const { status, statusText, headers, webSocket, cf, encodeBody } = init;
-  if (webSocket !== undefined && webSocket !== null) state.webSocket = webSocket;
+  if (webSocket !== undefined && webSocket !== null) {
+    if (socketOf(webSocket) === undefined) {
+      throw typeError(
+        "Incorrect type for the 'webSocket' field on 'ResponseInit': the provided value is not of type 'WebSocket'.");
+    }
+    state.webSocket = webSocket;
+  }
   if (status !== undefined) {
     const code = trunc(+status);
     if (!(code >= 200 && code <= 599) && !(code === 101 && state.webSocket !== null)) {
@@ -202,14 +209,15 @@ function setBody(state, body) {
   if (!list.has("content-type")) list.append("content-type", body.type);
 }
 
-/** The Response of a subrequest. body: a Body or null. */
-export function newFetchedResponse(status, statusText, head, body, url, redirected) {
+/** The Response of a subrequest. body: a Body or null; webSocket: of one that was answered with 101, else null. */
+export function newFetchedResponse(status, statusText, head, body, url, redirected, webSocket) {
   const state = new State();
   state.status = status;
   state.statusText = statusText;
   state.headers = headersFromHead(head, true);
   state.immutable = true;
   state.body = body;
+  state.webSocket = webSocket;
   state.url = url;
   state.redirected = redirected;
   return new Response(kInternal, state);

@@ -12,6 +12,7 @@ import { findSubrequest, subrequestError } from "../fetch/fetch.js";
 import { Inbound } from "../fetch/inbound.js";
 import { newIncomingRequest, requestState } from "../fetch/request.js";
 import { fireTimer } from "../timers/timer.js";
+import { socketClosed, socketMessage } from "../websocket/socket.js";
 import { newContext, waitFor } from "./execution_context.js";
 import { closeFetchEvent, newFetchEvent, newScheduledController, newScheduledEvent } from "./extendable_event.js";
 import { dispatchGlobal, hasListener, reportException, unhandledRejection } from "./global_events.js";
@@ -101,6 +102,7 @@ export const dispatch = {
 
   fetch(seq, method, url, head, kind, body, length, cf, entrypoint) {
     const record = new Invocation(seq);
+    record.head = head;
     setRunning(undefined);
     host.setCurrent(record);
     const request = newIncomingRequest(
@@ -187,6 +189,22 @@ export const dispatch = {
   writeCancelled(seq, stream) {
     const record = enter(seq);
     if (record !== undefined) pumpOf(record, stream)?.cancel(new NativeError("The receiver does not want the rest."));
+  },
+
+  socketMessage(seq, id, data) {
+    const record = enter(seq);
+    if (record === undefined) return;
+    setRunning(record);
+    socketMessage(record, id, data);
+    setRunning(undefined);
+  },
+
+  socketClosed(seq, id, end, code, reason) {
+    const record = enter(seq);
+    if (record === undefined) return;
+    setRunning(record);
+    socketClosed(record, id, end, code, reason);
+    setRunning(undefined);
   },
 
   cancel(seq) {

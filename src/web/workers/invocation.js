@@ -20,6 +20,10 @@ export class Invocation {
   timersFinished = 0;
   /** id -> Subrequest, made with the first fetch(). */
   subrequests = null;
+  /** id -> Socket, made with the first connection. */
+  sockets = null;
+  /** The head of the incoming request (host.d.ts). */
+  head = "";
   /** Inbound stream 0, when the request has a streamed body. */
   inbound = null;
   /** The pump of outbound stream 0, while the response body is written by the script. */

@@ -2,12 +2,15 @@
 
 import { host } from "../core/host.js";
 import { bodyUsed, differentRequest, streamLocked, typeError } from "../core/errors.js";
-import { markHandled, resolved, then } from "../core/primordials.js";
+import { markHandled, resolved, stringToLowerCase, then } from "../core/primordials.js";
 import { Inbound } from "../fetch/inbound.js";
 import { Pump } from "../fetch/pump.js";
+import { headersFromHead, listOf } from "../fetch/headers.js";
 import { responseState } from "../fetch/response.js";
 import { spend } from "../fetch/body.js";
 import { cancelReadable, isLocked, isUntouched } from "../streams/readable.js";
+import { checkReturnable, release } from "../websocket/socket.js";
+import { socketOf } from "../websocket/websocket.js";
 import { settle } from "./invocation.js";
 
 const kNone = 0;
@@ -64,6 +67,10 @@ function respond(record, state) {
     fail(record, typeError("Return value from serve handler must not be an error response (like Response.error())"));
     return;
   }
+  if (state.webSocket !== null) {
+    respondSocket(record, state);
+    return;
+  }
   if (body === null) {
     if (send(record, state, kNone, undefined, -1)) settle(record);
     return;
@@ -83,6 +90,29 @@ function respond(record, state) {
     return;
   }
   respondStream(record, state, readable);
+}
+
+/** Whether the client asked for a WebSocket. */
+function asksForSocket(record) {
+  const upgrade = listOf(headersFromHead(record.head, true)).get("upgrade");
+  return upgrade !== null && stringToLowerCase(upgrade) === "websocket";
+}
+
+function respondSocket(record, state) {
+  const socket = socketOf(state.webSocket);
+  try {
+    if (!asksForSocket(record)) {
+      throw typeError(
+        "Worker tried to return a WebSocket in a response to a request which did not contain the header " +
+          "\"Upgrade: websocket\".");
+    }
+    if (socket.record !== record) throw differentRequest("Native");
+    checkReturnable(socket);
+  } catch (error) {
+    fail(record, error);
+    return;
+  }
+  if (release(socket, (kind, from) => send(record, state, kind, from, -1))) settle(record);
 }
 
 function respondStream(record, state, readable) {

@@ -1,14 +1,14 @@
 import { assert, assertEquals, assertThrows, kIllegalInvocation, test, worker } from "../harness.js";
 
 const kInterfaces = [
-  "AbortController", "AbortSignal", "Blob", "ByteLengthQueuingStrategy", "CountQueuingStrategy", "Crypto", "CustomEvent",
+  "AbortController", "AbortSignal", "Blob", "ByteLengthQueuingStrategy", "CloseEvent", "CountQueuingStrategy", "Crypto", "CustomEvent",
   "DOMException", "ErrorEvent", "Event", "EventTarget", "ExecutionContext", "ExtendableEvent", "FetchEvent", "File",
   "FixedLengthStream", "FormData", "Headers", "IdentityTransformStream", "MessageEvent", "PromiseRejectionEvent",
   "ReadableByteStreamController", "ReadableStream", "ReadableStreamBYOBReader", "ReadableStreamBYOBRequest",
   "ReadableStreamDefaultController", "ReadableStreamDefaultReader", "Request", "Response", "ScheduledEvent",
   "SubtleCrypto", "TextDecoder", "TextDecoderStream", "TextEncoder", "TextEncoderStream", "TransformStream",
   "TransformStreamDefaultController", "URL", "URLSearchParams", "WritableStream", "WritableStreamDefaultController",
-  "WritableStreamDefaultWriter",
+  "WritableStreamDefaultWriter", "WebSocket", "WebSocketPair",
 ];
 
 test("interfaces are hidden, writable, configurable globals with a tag", () => {
