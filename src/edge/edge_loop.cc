@@ -87,6 +87,7 @@ void EdgeLoop::drain(std::chrono::milliseconds bound, std::function<void()> onEn
   loop_.post([this, bound, onEnd = std::move(onEnd)] {
     onDrained_ = onEnd;
     drainTimer_.arm(loop_.now() + bound);
+    sockets_.drain();
     server_->drain(bound, [this] {
       serverEmpty_ = true;
       endDrainIfEmpty();

@@ -17,6 +17,7 @@
 #include "edge/outbound_policy.h"
 #include "edge/ray.h"
 #include "edge/routes.h"
+#include "edge/socket_home.h"
 #include "http/client.h"
 #include "http/server.h"
 #include "net/loop.h"
@@ -104,6 +105,7 @@ class EdgeLoop final : private http::RequestHandler, private net::BatchHook, pri
 
   Options options_;
   net::Loop loop_;
+  SocketHome sockets_{loop_};
   RaySource rays_;
   net::Resolver resolver_;
   std::unique_ptr<net::TlsClientContext> tls_;

@@ -22,9 +22,10 @@ void append(std::string& out, http::Header header) {
   out.append(header.name).append("\n").append(header.value).append("\n");
 }
 
-// A connection may name fields as its own, but not take away what says where a message goes and ends.
+// A connection may name fields as its own, but not take away what says where a message goes and ends, nor what a script
+// answers with a WebSocket.
 bool isNamed(const http::HeaderList& headers, std::string_view name) {
-  return !http::equalsIgnoreCase(name, "host") && !http::equalsIgnoreCase(name, "content-length") &&
+  return !http::equalsIgnoreCase(name, "upgrade") && !http::equalsIgnoreCase(name, "host") && !http::equalsIgnoreCase(name, "content-length") &&
          headers.containsToken("connection", name);
 }
 

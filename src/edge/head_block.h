@@ -12,7 +12,6 @@ namespace weir::edge {
 
 // The fields of a head from an engine, all of them: encoders leave out those that frame a message.
 http::HeaderList headersOf(wire::HeadBlock head);
-
 // What a script sees of a request: everything but the fields that its connection names as its own.
 void appendHead(std::string& out, const http::RequestHead& head);
 // What a script sees of a response: nothing that belongs to the connection it came on.

@@ -118,6 +118,7 @@ void Invocation::seatOn(EdgeLoop::Seating seating) {
 // ---- the response ----
 
 bool Invocation::on(const wire::Respond& effect) {
+  if (effect.status == 101) return respondWithSocket(effect);
   if (responded_ || done_ || effect.status < 200 || effect.status > 599) return false;
   responded_ = true;
   engineStreams_ = effect.bodyKind == wire::BodyKind::kStream;
@@ -288,7 +289,7 @@ bool Invocation::on(const wire::BodyCancel& effect) {
 Subrequests& Invocation::subrequests() {
   if (!subrequests_) {
     if (!chain_) chain_ = std::make_shared<CallChain>(version_->limits.subrequests);
-    subrequests_ = std::make_unique<Subrequests>(*loop_.client_, loop_.options_.clock, voice_, static_cast<ServiceCaller&>(*this),
+    subrequests_ = std::make_unique<Subrequests>(*loop_.client_, loop_.options_.clock, static_cast<SocketTaker&>(*this), voice_, static_cast<ServiceCaller&>(*this),
                                                  *loop_.options_.outbound, loop_.zone(),
                                                  ray_.id(), *chain_, SubrequestLimits{});
   }
@@ -317,6 +318,71 @@ bool Invocation::on(const wire::CancelSubrequest& effect) {
   if (done_ || !subrequests_ || !subrequests_->wasStarted(effect.subrequest)) return false;
   subrequests_->cancel(effect.subrequest);
   return true;
+}
+
+// ---- WebSockets ----
+
+Sockets& Invocation::sockets() {
+  if (!sockets_) sockets_ = std::make_unique<Sockets>(loop_.sockets_, voice_, static_cast<SocketPumpOwner&>(*this));
+  return *sockets_;
+}
+
+bool Invocation::respondWithSocket(const wire::Respond& effect) {
+  const bool joined = effect.bodyKind == wire::BodyKind::kPipe;
+  if (responded_ || done_ || (!joined && effect.bodyKind != wire::BodyKind::kStream)) return false;
+  if (joined && (effect.pipeFrom == 0 || !sockets_ || sockets_->find(effect.pipeFrom) == nullptr)) return false;
+  responded_ = true;
+  response_ = Response::kOver;
+  status_ = 101;
+  engineSocket_ = !joined;
+  if (exchange_ == nullptr) return true;  // the client has gone; the engine is being told
+  http::HeaderList headers = headersOf(effect.head);
+  headers.set("cf-ray", ray_.header());
+  http::Exchange& exchange = *exchange_;
+  const auto refusal = sockets().openClient(exchange, headers, joined ? effect.pipeFrom : 0);
+  exchange_ = nullptr;
+  if (!refusal) return true;
+  status_ = refusal->status;
+  http::HeaderList page{{"Content-Type", "text/plain; charset=UTF-8"}, {"Sec-WebSocket-Version", "13"}, {"cf-ray", ray_.header()}};
+  if (!exchange.respond(refusal->status, page, std::string(refusal->reason) + "\n")) exchange.abort();
+  return true;
+}
+
+std::string Invocation::makeSocketKey() { return loop_.sockets_.makeKey(); }
+
+void Invocation::onSocket(uint32_t number, const std::optional<http::websocket::DeflateParameters>& deflate,
+                          std::unique_ptr<net::Stream> stream, std::string received) {
+  sockets().openUpstream(number, deflate, std::move(stream), std::move(received));
+}
+
+void Invocation::onSocketChanged() {
+  if (concluded_) return release();
+  conclude();
+}
+
+SocketPump* Invocation::socketOf(wire::StreamId socket, bool& known) {
+  SocketPump* const pump = sockets_ ? sockets_->find(socket) : nullptr;
+  // The engine may speak of the client's before it hears that there is none after all.
+  known = pump != nullptr || (socket == 0 && engineSocket_);
+  return pump;
+}
+
+bool Invocation::on(const wire::SocketPiece& effect) {
+  bool known = false;
+  SocketPump* const pump = socketOf(effect.socket, known);
+  return pump != nullptr ? pump->onPiece(effect) : known;
+}
+
+bool Invocation::on(const wire::SocketClose& effect) {
+  bool known = false;
+  SocketPump* const pump = socketOf(effect.socket, known);
+  return pump != nullptr ? pump->onClose(effect) : known;
+}
+
+bool Invocation::on(const wire::SocketCredit& effect) {
+  bool known = false;
+  SocketPump* const pump = socketOf(effect.socket, known);
+  return pump != nullptr ? pump->onCredit(effect.bytes) : known;
 }
 
 // ---- what it leaves behind ----
@@ -348,7 +414,7 @@ bool Invocation::on(const wire::Done& effect) {
 }
 
 void Invocation::expireIfDue(base::Instant now) {
-  if (done_ || expired_ || exchange_ != nullptr) return;
+  if (done_ || expired_ || exchange_ != nullptr || (sockets_ && !sockets_->clientOver())) return;
   if (responseOver_ == base::Instant::max()) responseOver_ = now;
   if (now - responseOver_ < std::chrono::milliseconds(version_->limits.waitUntilMs)) return;
   expire();
@@ -370,6 +436,7 @@ void Invocation::settle(wire::Outcome outcome, uint64_t cpuUs) {
   if (std::exchange(waiting_, false) && rank_ != EdgeLoop::kNoRank) version_->placement(loop_.options_.index).lost(rank_);
   if (clientBody_) clientBody_->forgetEngine();
   engineStreams_ = false;
+  if (sockets_) sockets_->endEngine(outcome == wire::Outcome::kOk ? http::websocket::kGoingAway : http::websocket::kInternalError);
   voice_.silence();
   if (subrequests_) subrequests_->keepOnly(responseBody_);
   if (exchange_ != nullptr && !responded_) {
@@ -387,7 +454,11 @@ void Invocation::settle(wire::Outcome outcome, uint64_t cpuUs) {
 
 // Over when the engine is done and the client has its response, or has gone.
 void Invocation::conclude() {
-  if (!done_ || exchange_ != nullptr || std::exchange(concluded_, true)) return;
+  if (!done_ || exchange_ != nullptr || (sockets_ && !sockets_->clientOver()) || std::exchange(concluded_, true)) return;
+  if (sockets_) {
+    clientGone_ |= sockets_->clientLost();
+    responseBytes_ += sockets_->clientBytes();
+  }
   if (outcome_ == wire::Outcome::kOk) {
     if (responseRefused_) outcome_ = wire::Outcome::kException;
     if (clientGone_) outcome_ = responded_ ? wire::Outcome::kResponseStreamDisconnected : wire::Outcome::kCanceled;
@@ -414,6 +485,13 @@ void Invocation::conclude() {
   fact.exceptions = exceptions;
   fact.truncated = truncated_;
   for (auto* sink : loop_.options_.sinks) sink->invocationFinished(loop_.options_.index, fact);
+  release();
+}
+
+// Connections may outlive the trace: a close frame is still on its way.
+void Invocation::release() {
+  if (released_ || (sockets_ && !sockets_->ended())) return;
+  released_ = true;
   loop_.release(*this);
 }
 

@@ -10,11 +10,17 @@
 #include <vector>
 
 #include "edge/edge_loop.h"
+#include "edge/sockets.h"
 #include "edge/subrequests.h"
 
 namespace weir::edge {
 
-class Invocation final : private http::ExchangeEvents, private BodySource, private BodySink, private ServiceCaller {
+class Invocation final : private http::ExchangeEvents,
+                         private BodySource,
+                         private BodySink,
+                         private ServiceCaller,
+                         private SocketTaker,
+                         private SocketPumpOwner {
  public:
   Invocation(EdgeLoop& loop, wire::InvocationId id, std::shared_ptr<const sandbox::RunnableVersion> version);
   ~Invocation();
@@ -51,10 +57,9 @@ class Invocation final : private http::ExchangeEvents, private BodySource, priva
   bool on(const wire::BodyAbort& effect);
   bool on(const wire::BodyCredit& effect);
   bool on(const wire::BodyCancel& effect);
-  // No socket can be open yet.
-  bool on(const wire::SocketPiece&) { return false; }
-  bool on(const wire::SocketClose&) { return false; }
-  bool on(const wire::SocketCredit&) { return false; }
+  bool on(const wire::SocketPiece& effect);
+  bool on(const wire::SocketClose& effect);
+  bool on(const wire::SocketCredit& effect);
 
   // Tells the engine to end what is left when the time for it after the response is over. Called by the loop's sweep.
   void expireIfDue(base::Instant now);
@@ -99,7 +104,18 @@ class Invocation final : private http::ExchangeEvents, private BodySource, priva
   void breakBody(std::string_view reason) override;
   size_t bodyPending() const override { return exchange_ != nullptr ? exchange_->pendingBytes() : 0; }
 
+  // SocketTaker
+  std::string makeSocketKey() override;
+  void onSocket(uint32_t number, const std::optional<http::websocket::DeflateParameters>& deflate,
+                std::unique_ptr<net::Stream> stream, std::string received) override;
+  // SocketPumpOwner
+  void onSocketChanged() override;
+
   bool startResponse(const wire::Respond& effect, const http::HeaderList& headers);
+  bool respondWithSocket(const wire::Respond& effect);
+  Sockets& sockets();
+  // The socket an effect names. `known` is false when there cannot be one of that number.
+  SocketPump* socketOf(wire::StreamId socket, bool& known);
   void refuseResponse();
   void giveResponseCredit(bool all);
   void finishResponse();
@@ -112,6 +128,7 @@ class Invocation final : private http::ExchangeEvents, private BodySource, priva
   InboundBody* bodyOf(wire::StreamId stream, bool& known);
   void settle(wire::Outcome outcome, uint64_t cpuUs);
   void conclude();
+  void release();
 
   EdgeLoop& loop_;
   const wire::InvocationId id_;
@@ -143,6 +160,8 @@ class Invocation final : private http::ExchangeEvents, private BodySource, priva
   bool clientGone_ = false;
   bool done_ = false;
   bool concluded_ = false;
+  bool released_ = false;
+  bool engineSocket_ = false;  // the engine has answered with a WebSocket of its own
   wire::Outcome outcome_ = wire::Outcome::kUnknown;  // from here on once done_
   uint64_t cpuUs_ = 0;
   SendWindow window_;                      // of the engine, for stream 0
@@ -153,7 +172,8 @@ class Invocation final : private http::ExchangeEvents, private BodySource, priva
   bool truncated_ = false;
   std::vector<Log> logs_;
   std::vector<Thrown> exceptions_;
-  std::unique_ptr<Subrequests> subrequests_;  // made with the first
+  std::unique_ptr<Sockets> sockets_;          // made with the first
+  std::unique_ptr<Subrequests> subrequests_;  // likewise
 };
 
 }  // namespace weir::edge

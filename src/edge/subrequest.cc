@@ -44,6 +44,9 @@ Subrequest::Subrequest(const Context& context, const wire::Subrequest& effect)
       uploadOver_ = false;
       break;
   }
+  if (effect.bodyKind != wire::BodyKind::kNone || request_.method != "GET" || !http::websocket::namesWebSocket(request_.headers)) return;
+  offer_ = http::websocket::setOffer(context.sockets.makeSocketKey(), request_.headers);
+  request_.upgrade = http::websocket::kProtocol;
 }
 
 // ---- the request ----
@@ -120,6 +123,11 @@ void Subrequest::onHead(const http::ResponseHead& head) {
     const auto location = head.headers.find("location");
     if (location && followRedirect(head, *location)) return;
   }
+  if (head.status == 101) {
+    auto agreed = http::websocket::readAgreement(head, *offer_);
+    if (!agreed.ok()) return fail(wire::SubrequestFailure::kOther, agreed.error().message);
+    deflate_ = *agreed;
+  }
   headTold_ = true;
   wire::SubresponseHead out;
   out.invocation = context_.voice.id();
@@ -138,6 +146,11 @@ void Subrequest::onHead(const http::ResponseHead& head) {
   out.head.text = block;
   context_.voice.say(out);
   settleHead();
+}
+
+void Subrequest::onUpgraded(std::unique_ptr<net::Stream> stream, std::string received) {
+  call_.reset();
+  context_.sockets.onSocket(number_, deflate_, std::move(stream), std::move(received));
 }
 
 void Subrequest::settleHead() {

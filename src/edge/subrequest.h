@@ -19,6 +19,7 @@
 #include "edge/outbound_policy.h"
 #include "edge/send_window.h"
 #include "http/client.h"
+#include "http/websocket/handshake.h"
 #include "http/url.h"
 
 namespace weir::edge {
@@ -53,12 +54,25 @@ class SubrequestOwner {
   ~SubrequestOwner() = default;
 };
 
+// Who takes the connection of a subrequest that became a WebSocket.
+class SocketTaker {
+ public:
+  // 16 random bytes to key a handshake with; empty: no more sockets can be opened.
+  virtual std::string makeSocketKey() = 0;
+  virtual void onSocket(uint32_t number, const std::optional<http::websocket::DeflateParameters>& deflate,
+                        std::unique_ptr<net::Stream> stream, std::string received) = 0;
+
+ protected:
+  ~SocketTaker() = default;
+};
+
 class Subrequest final : private InnerCallEvents, private BodySource, private BodySink {
  public:
   struct Context {
     http::Client& client;
     const base::Clock& clock;
     SubrequestOwner& owner;
+    SocketTaker& sockets;
     EngineVoice& voice;
     const OutboundPolicy& outbound;
     std::string_view zone;  // CF-Worker: who asks
@@ -122,6 +136,7 @@ class Subrequest final : private InnerCallEvents, private BodySource, private Bo
   void onError(const http::ClientError& error) override;
   void onException(std::string_view name, std::string_view message) override;
   void onDrained() override;
+  void onUpgraded(std::unique_ptr<net::Stream> stream, std::string received) override;
   // BodySource, of the response
   void readBody(uint64_t bytes) override;
   void stopBody() override;
@@ -137,6 +152,8 @@ class Subrequest final : private InnerCallEvents, private BodySource, private Bo
   const wire::Redirect redirect_;
   const uint32_t service_;  // 0: the network
   http::ClientRequest request_;
+  std::optional<http::websocket::Offer> offer_;  // it asks for a WebSocket
+  std::optional<http::websocket::DeflateParameters> deflate_;  // what was agreed then
   std::optional<http::Url> url_;
   std::string givenUrl_;
   std::unique_ptr<http::ClientCall> call_;

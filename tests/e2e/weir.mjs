@@ -18,7 +18,7 @@ function tomlOf(value) {
   return `{ ${Object.entries(value).map(([key, one]) => `${key} = ${tomlOf(one)}`).join(", ")} }`;
 }
 
-/** scripts: name → { code, vars, limits } or { main: file }. Resolves when weir listens. */
+/** scripts: name → { code, vars, limits, date, flags } or { main: file }. Resolves when weir listens. */
 export async function startWeir(scripts, { flags = [], config, outbound = ["--outbound-allow", "127.0.0.0/8"] } = {}) {
   const folder = mkdtempSync(join(tmpdir(), "weir-e2e-"));
   let toml = "";
@@ -27,6 +27,8 @@ export async function startWeir(scripts, { flags = [], config, outbound = ["--ou
     writeFileSync(join(folder, name, "index.js"), script.code);
     for (const [file, content] of Object.entries(script.files ?? {})) writeFileSync(join(folder, name, file), content);
     toml += `[[script]]\nname = "${name}"\nmain = "${name}/index.js"\n`;
+    if (script.date) toml += `compatibility_date = "${script.date}"\n`;
+    if (script.flags) toml += `compatibility_flags = ${JSON.stringify(script.flags)}\n`;
     for (const [key, table] of Object.entries({ vars: script.vars, services: script.services, limits: script.limits })) {
       if (table) toml += `${key} = ${tomlOf(table)}\n`;
     }

@@ -27,6 +27,7 @@ Connection::Connection(Environment& environment, Role role, const std::optional<
       encoder_(role, deflate, &environment.masks),
       flush_(environment.loop, [this] { flush(); }),
       drained_(environment.loop, [this] { tellDrained(); }),
+      drop_(environment.loop, [this] { lose("the connection was given up"); }),
       resume_(environment.loop,
               [this] {
                 std::string held;
@@ -142,6 +143,13 @@ void Connection::close(uint16_t code, std::string_view reason) {
 
 void Connection::fail(uint16_t code, std::string_view reason) {
   if (phase_ != Phase::kOpen) return;
+  if (code == kLost) {
+    phase_ = Phase::kLingering;
+    out_.clear();
+    stream_->resetOnClose();
+    drop_.schedule();
+    return;
+  }
   if (!closeSent_) encoder_.close(code, reason, out_);
   closeSent_ = true;
   End end;

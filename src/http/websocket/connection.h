@@ -70,7 +70,7 @@ class Connection final : public net::StreamHandler, private MessageSink {
   // Our close frame; nothing is sent after it, the rest of a half sent message included.
   void close(uint16_t code, std::string_view reason);
   // Ends the connection for a fault that is not the peer's closing: a close frame with this code, then the end, without
-  // waiting for the peer's frame. `onEnd` follows.
+  // waiting for the peer's frame. kLost: a reset, as if we had vanished. `onEnd` follows.
   void fail(uint16_t code, std::string_view reason);
 
   // The owner takes pieces again.
@@ -128,6 +128,7 @@ class Connection final : public net::StreamHandler, private MessageSink {
   std::optional<End> end_;           // what `onEnd` will say
   net::DeferredTask flush_;
   net::DeferredTask drained_;
+  net::DeferredTask drop_;
   net::DeferredTask resume_;
   net::Timer timer_;
   base::Instant heardAt_{};

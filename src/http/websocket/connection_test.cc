@@ -307,6 +307,16 @@ TEST_F(ConnectionTest, aFaultOfOursIsACloseFrameAndTheEnd) {
   EXPECT_FALSE(server.end->clean);
 }
 
+TEST_F(ConnectionTest, aDropIsAReset) {
+  open();
+  server.connection->send(MessageKind::kText, bytesOf("dropped"), true);
+  server.connection->fail(kLost, "");
+  EXPECT_FALSE(server.end);
+  until([&] { return raw.broken; });
+  EXPECT_TRUE(raw.received.empty());
+  EXPECT_TRUE(server.end.has_value());
+}
+
 TEST_F(ConnectionTest, nothingIsSentBehindTheCloseFrame) {
   open();
   server.connection->send(MessageKind::kText, bytesOf("half"), false);
