@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "http/websocket/frame_decoder.h"
 #include "http/websocket/frame_encoder.h"
+#include "target.h"
 
 namespace {
 
@@ -93,6 +94,34 @@ std::string decode(std::span<const std::byte> bytes, Role role, const std::optio
 }
 
 }  // namespace
+
+// Conversations of either side, plain and compressed, as an encoder writes them.
+std::vector<std::vector<uint8_t>> weir::fuzz::seeds() {
+  class Fixed final : public MaskSource {
+   public:
+    std::array<uint8_t, 4> next() override { return {0, 0x20, 0, 0x7f}; }
+  };
+  const auto bytes = [](std::string_view text) {
+    return std::span(reinterpret_cast<const std::byte*>(text.data()), text.size());
+  };
+  std::vector<std::vector<uint8_t>> all;
+  for (const uint8_t choice : {0x00, 0x01, 0x72, 0x73, 0x7e, 0x7f}) {
+    std::optional<DeflateParameters> deflate;
+    if ((choice & 2) != 0) deflate.emplace(DeflateParameters{(choice & 4) != 0, (choice & 8) != 0, 15, 15});
+    Fixed masks;
+    FrameEncoder encoder((choice & 1) != 0 ? Role::kClient : Role::kServer, deflate, &masks);
+    std::string wire(1, static_cast<char>(choice));
+    encoder.piece(MessageKind::kText, bytes("gr\xc3\xbc\xc3\x9f" "e"), true, wire);
+    encoder.piece(MessageKind::kBinary, bytes(std::string(700, 'b')), true, wire);
+    encoder.piece(MessageKind::kText, bytes("one "), false, wire);
+    encoder.ping(bytes("p"), wire);
+    encoder.piece(MessageKind::kText, bytes("two"), true, wire);
+    encoder.pong({}, wire);
+    encoder.close(4000, "bye", wire);
+    all.emplace_back(wire.begin(), wire.end());
+  }
+  return all;
+}
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
