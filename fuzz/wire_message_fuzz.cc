@@ -65,6 +65,17 @@ void tryMessage(Bytes input) {
   });
   CHECK(taken == decoded.has_value());
   CHECK(called == taken);
+  if constexpr (!std::is_same_v<Set, Notice>) {
+    const auto chunk = decodeChunk<Set>(input);
+    CHECK(chunk.has_value() == (decoded && std::holds_alternative<BodyChunk>(*decoded)));
+    if (chunk) {
+      const auto& whole = std::get<BodyChunk>(*decoded);
+      CHECK(chunk->invocation == whole.invocation);
+      CHECK(chunk->stream == whole.stream);
+      CHECK(chunk->bytes.data() == whole.bytes.data());
+      CHECK(chunk->bytes.size() == whole.bytes.size());
+    }
+  }
   if (!taken) return;
   std::vector<uint8_t> again;
   encodeAny(*decoded, again);

@@ -77,6 +77,7 @@ class EdgeLoop final : private http::RequestHandler, private net::BatchHook, pri
   void addSeat(uint32_t slot, std::shared_ptr<sandbox::EngineLink> link);
   bool drainEngine(EngineSeat& seat);
   void onEffect(EngineSeat& seat, wire::Bytes bytes);
+  void onChunk(EngineSeat& seat, const wire::BodyChunk& chunk);
   void loseSeat(sandbox::EngineLink& link);
   Invocation* find(wire::InvocationId id, const EngineSeat& seat);
   // A slot with a new invocation in it, or null: there are too many.

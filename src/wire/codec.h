@@ -3,6 +3,7 @@
 // bound kept, every enumerator known, no byte left over.
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <optional>
@@ -65,6 +66,7 @@ class Decoder {
 
   bool ok() const { return ok_; }
   bool atEnd() const { return at_ == end_; }
+  size_t left() const { return static_cast<size_t>(end_ - at_); }
 
   template <class T>
   void number(T& value) {
@@ -185,6 +187,28 @@ bool decodeTo(Bytes input, Sink&& sink) {
     return done;
   }(std::make_index_sequence<std::variant_size_v<Set>>{});
 }
+
+// A record that is one BodyChunk, decoded from a copy of its first bytes. The chunk's bytes stay where the peer wrote them
+// and may still be changing: only for who passes them on without looking. Nullopt: not a BodyChunk.
+template <class Set>
+std::optional<BodyChunk> decodeChunk(Bytes record) {
+  constexpr size_t kPrefixBytesMax = 1 + 10 + 5 + 3;  // kind, invocation, stream, length
+  uint8_t prefix[kPrefixBytesMax];
+  const size_t copied = std::min(record.size(), kPrefixBytesMax);
+  std::memcpy(prefix, record.data(), copied);
+  if (copied == 0 || prefix[0] != KindOf<BodyChunk, Set>::value) return std::nullopt;
+  Decoder decoder({prefix + 1, copied - 1});
+  BodyChunk chunk;
+  uint32_t size = 0;
+  decoder.number(chunk.invocation.value);
+  decoder.number(chunk.stream);
+  decoder.number(size);
+  if (!decoder.ok() || size > Bounds::kChunkBytesMax) return std::nullopt;
+  if (record.size() - (copied - decoder.left()) != size) return std::nullopt;
+  chunk.bytes = record.last(size);
+  return chunk;
+}
+static_assert(Bounds::kChunkBytesMax < 1u << 21, "a chunk's length takes at most three bytes");
 
 template <class Set>
 std::optional<Set> decode(Bytes input) {

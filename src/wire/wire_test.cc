@@ -81,6 +81,34 @@ TEST(Codec, whatAnyBytesDecodeToEncodesToThoseBytes) {
   EXPECT_GT(decodedCount, 100u);
 }
 
+TEST(Codec, aChunkIsDecodedFromItsFirstBytesAsItIsFromAll) {
+  const std::vector<uint8_t> payload(Bounds::kChunkBytesMax + 1, 'x');
+  size_t compared = 0;
+  for (const uint64_t invocation : {uint64_t{0}, uint64_t{300}, ~uint64_t{0}}) {
+    for (const StreamId stream : {0u, 200u, ~0u}) {
+      for (const size_t size : {size_t{0}, size_t{1}, size_t{127}, size_t{128}, payload.size() - 1, payload.size()}) {
+        const auto bytes = bytesOf<Effect>(BodyChunk{{invocation}, stream, {payload.data(), size}});
+        const auto whole = decode<Effect>(bytes);
+        const auto chunk = decodeChunk<Effect>(bytes);
+        ASSERT_EQ(chunk.has_value(), size <= Bounds::kChunkBytesMax);
+        ASSERT_EQ(whole.has_value(), chunk.has_value());
+        ++compared;
+        if (!chunk) continue;
+        EXPECT_EQ(chunk->invocation.value, invocation);
+        EXPECT_EQ(chunk->stream, stream);
+        EXPECT_EQ(chunk->bytes.data(), std::get<BodyChunk>(*whole).bytes.data());
+        EXPECT_EQ(chunk->bytes.size(), size);
+        for (const size_t cut : {size_t{1}, bytes.size() / 2, bytes.size() - 1}) {
+          EXPECT_EQ(decodeChunk<Effect>({bytes.data(), cut}).has_value(), cut == bytes.size());
+        }
+      }
+    }
+  }
+  EXPECT_EQ(compared, 54u);
+  EXPECT_FALSE(decodeChunk<Effect>(bytesOf<Effect>(Done{})).has_value());
+  EXPECT_FALSE(decodeChunk<Effect>({}).has_value());
+}
+
 TEST(Codec, unknownEnumeratorsAndOverlongNumbersAreRefused) {
   Done done;
   done.outcome = Outcome::kAborted;
