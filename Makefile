@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 ARGS ?=
 
-.PHONY: serve test setup build asan tsan fuzz bench format clean
+.PHONY: serve test setup build asan tsan fuzz tidy bench format clean
 
 serve: build
 	build/weir serve $(ARGS)
@@ -28,8 +28,12 @@ fuzz: build
 bench: build
 	bench/run.sh $(ARGS)
 
+# What differs from main; ARGS="--all" or files for more.
+tidy: build
+	scripts/tidy.sh $(ARGS)
+
 format:
-	clang-format -i $$(git ls-files '*.h' '*.cc')
+	scripts/format.sh $(ARGS)
 
 clean:
 	rm -rf build build-*
