@@ -5,6 +5,14 @@
 
 namespace weir::engine {
 
+namespace {
+
+thread_local const std::atomic<bool>* silencedBy = nullptr;
+
+}  // namespace
+
+void EffectPorts::silenceWhen(const std::atomic<bool>* silenced) { silencedBy = silenced; }
+
 EffectPorts::EffectPorts(const std::vector<Port>& ports) {
   for (const Port& port : ports) rings_.push_back(std::make_unique<Ring>(port.memory, port.eventDescriptor));
 }
@@ -14,6 +22,7 @@ void EffectPorts::write(uint32_t loop, wire::Bytes first, wire::Bytes second) {
   Ring& ring = *rings_[loop];
   const std::lock_guard lock(ring.mutex);
   constexpr timespec kPause{0, 100'000};
+  if (silencedBy != nullptr && silencedBy->load(std::memory_order_relaxed)) return;
   for (int waitedUs = 0; !ring.writer.write(first, second); waitedUs += 100) {
     if (ring.writer.broken() || waitedUs > kStallMsMax * 1000) _exit(3);
     if (ring.writer.takeWake()) {

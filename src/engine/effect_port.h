@@ -35,6 +35,10 @@ class EffectPorts {
   // The same for a piece of a WebSocket message.
   void emitPiece(const wire::SocketPiece& piece);
 
+  // From now on what the calling thread emits is dropped while `silenced` is true: somebody else has spoken for it. Who
+  // sets it may emit next and knows that nothing of the thread comes after that.
+  static void silenceWhen(const std::atomic<bool>* silenced);
+
   // Wakes every loop that has something new and sleeps. Any thread.
   void flush();
 

@@ -42,6 +42,7 @@ struct OutboundStream {
 
 struct Timer {
   uint32_t seq = 0;
+  uint64_t deadlineNs = 0;  // on the monotonic clock
   double delayMs = 0;
   bool repeat = false;
 };

@@ -1,7 +1,6 @@
 #include "engine/lane.h"
 
 #include <poll.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -14,11 +13,8 @@ namespace weir::engine {
 
 namespace {
 
-constexpr uint64_t kWatchdogIdleNs = 20'000'000;
-constexpr timespec kTick{0, 1'000'000};
 constexpr int kEventsPerLook = 64;
 constexpr uint64_t kMemorySampleTurns = 64;
-constexpr uint64_t kMemoryTicksNs = 16'000'000;
 
 uint64_t monotonicNs() { return readClock(CLOCK_MONOTONIC); }
 
@@ -45,9 +41,14 @@ void Lane::run() {
 void Lane::runnerMain(Runner& me) {
   me.threadId = static_cast<int>(syscall(SYS_gettid));
   me.clock.attach();
-  registerParkSpot(me.spot);
+  EffectPorts::silenceWhen(&me.lost);
+  if (!registerParkSpot(me.spot)) {
+    std::fputs("too many threads are parked\n", stderr);
+    _exit(6);
+  }
   Lock lock(mutex_);
-  while (!me.deprioritised) {
+  // A thread's nice value cannot be raised again without privileges: one that was lowered goes, another is made when needed.
+  while (!me.deprioritised && !me.lost) {
     if (leader_ == nullptr) {
       leader_ = &me;
       lead(me, lock);
@@ -58,11 +59,19 @@ void Lane::runnerMain(Runner& me) {
       if (leader_ == &me) lead(me, lock);
     }
   }
-  if (leader_ == nullptr) promote();
-  // Its nice value cannot be raised again without privileges, so the thread goes; another is made when one is needed.
+  if (auto orphan = std::move(me.orphan)) {
+    lock.unlock();
+    orphan.reset();
+    lock.lock();
+  }
   unregisterParkSpot(me.spot);
+  EffectPorts::silenceWhen(nullptr);
   me.thread.detach();
-  std::erase_if(runners_, [&](const auto& runner) { return runner.get() == &me; });
+  const auto at = std::find_if(runners_.begin(), runners_.end(), [&](const auto& runner) { return runner.get() == &me; });
+  const auto self = std::move(*at);
+  runners_.erase(at);
+  if (leader_ == nullptr) promote();
+  lock.unlock();  // before `self` goes, and `me` with it
 }
 
 void Lane::lead(Runner& me, Lock& lock) {
@@ -77,9 +86,9 @@ void Lane::lead(Runner& me, Lock& lock) {
 void Lane::sleep(Lock& lock) {
   if (shuttingDown_ && routes_.empty()) _exit(0);
   timespec timeout{60, 0};
-  if (!timers_.empty()) {
+  if (!deadlines_.empty()) {
     const uint64_t now = monotonicNs();
-    const uint64_t wait = timers_.top().deadlineNs > now ? timers_.top().deadlineNs - now : 0;
+    const uint64_t wait = deadlines_.begin()->first > now ? deadlines_.begin()->first - now : 0;
     timeout = {static_cast<time_t>(wait / 1'000'000'000u), static_cast<long>(wait % 1'000'000'000u)};
   }
   if (!events_.armSleep()) {
@@ -109,15 +118,15 @@ bool Lane::serveOnce(Runner& me, Lock& lock) {
     at->second->inbox.pop_front();
     runTurn(me, lock, *at->second, std::move(work));
   }
-  if (!timers_.empty()) {
+  if (!deadlines_.empty()) {
     const uint64_t now = monotonicNs();
-    while (leader_ == &me && !timers_.empty() && timers_.top().deadlineNs <= now) {
-      const TimerEntry timer = timers_.top();
-      timers_.pop();
-      const auto at = residents_.find(timer.resident);
-      if (at == residents_.end()) continue;
+    while (leader_ == &me && !deadlines_.empty() && deadlines_.begin()->first <= now) {
+      Resident& resident = *residents_.at(deadlines_.begin()->second);
+      setDeadline(resident, 0);
       worked = true;
-      give(me, lock, *at->second, DueTimer{timer.id});
+      if (resident.busy || resident.timersWait) continue;  // it looks for what is due when its turn ends
+      resident.timersWait = true;
+      give(me, lock, resident, TimersDue{});
     }
   }
   for (int i = 0; i < kEventsPerLook && leader_ == &me; ++i) {
@@ -242,6 +251,13 @@ void Lane::startInvocation(Runner& me, Lock& lock, wire::InvocationId id, wire::
   const auto at = versions_.find(versionId.value);
   if (at == versions_.end() || id.loop() >= effects_.count()) return refuse(id, wire::Outcome::kInternalError);
   VersionEntry& entry = at->second;
+  Resident& resident = currentOf(entry);
+  if (resident.busy && resident.inbox.size() >= LaneLimits::kInboxMax) return refuse(id, wire::Outcome::kLoadShed);
+  if (resident.busy) routes_[id.value] = resident.number;
+  give(me, lock, resident, std::move(held));
+}
+
+Lane::Resident& Lane::currentOf(VersionEntry& entry) {
   if (entry.current == nullptr) {
     auto resident = std::make_unique<Resident>();
     resident->number = nextResident_++;
@@ -250,10 +266,36 @@ void Lane::startInvocation(Runner& me, Lock& lock, wire::InvocationId id, wire::
     residents_.emplace(resident->number, std::move(resident));
     evict();
   }
-  Resident& resident = *entry.current;
-  if (resident.busy && resident.inbox.size() >= LaneLimits::kInboxMax) return refuse(id, wire::Outcome::kLoadShed);
-  if (resident.busy) routes_[id.value] = resident.number;
-  give(me, lock, resident, std::move(held));
+  return *entry.current;
+}
+
+void Lane::startElsewhere(std::vector<Work> starts, wire::VersionId version) {
+  for (Work& work : starts) {
+    const auto id = startedBy(work);
+    const auto at = versions_.find(version.value);
+    if (at == versions_.end()) {
+      refuse(id, wire::Outcome::kInternalError);
+      continue;
+    }
+    Resident& target = currentOf(at->second);
+    routes_[id.value] = target.number;
+    target.inbox.push_back(std::move(work));
+    if (!target.busy) ready_.push_back(target.number);
+  }
+}
+
+void Lane::setDeadline(Resident& resident, uint64_t deadlineNs) {
+  if (resident.deadlineNs == deadlineNs) return;
+  decltype(deadlines_)::node_type node;
+  if (resident.deadlineNs != 0) node = deadlines_.extract({resident.deadlineNs, resident.number});
+  resident.deadlineNs = deadlineNs;
+  if (deadlineNs == 0) return;
+  if (node.empty()) {
+    deadlines_.emplace(deadlineNs, resident.number);
+  } else {
+    node.value() = {deadlineNs, resident.number};
+    deadlines_.insert(std::move(node));
+  }
 }
 
 void Lane::give(Runner& me, Lock& lock, Resident& resident, Work work) {
@@ -266,6 +308,12 @@ void Lane::give(Runner& me, Lock& lock, Resident& resident, Work work) {
 }
 
 // ---- turns ----
+
+// Not without the lock while the watchdog may see a turn: it holds on to what it reads here.
+void Lane::setIsolate(Runner& me, ScriptIsolate* isolate) {
+  me.isolate.store(isolate, std::memory_order_release);
+  me.spot.isolate.store(isolate != nullptr ? isolate->v8() : nullptr, std::memory_order_relaxed);
+}
 
 bool Lane::startIsolate(Runner& me, Resident& resident, ScriptIsolate::Failure& failure) {
   const bool fromBase = resident.version->snapshot() == nullptr &&
@@ -285,7 +333,7 @@ bool Lane::startIsolate(Runner& me, Resident& resident, ScriptIsolate::Failure& 
         ScriptIsolate::Environment{setup_.platform, setup_.base, effects_}, resident.number, resident.version,
         js::Heap::Purpose::kRun);
   }
-  me.isolate.store(resident.isolate.get(), std::memory_order_release);
+  setIsolate(me, resident.isolate.get());
   const ScriptIsolate::Turn turn(*resident.isolate);
   if (!resident.isolate->start(failure)) return false;
   wire::IsolateStarted started;
@@ -308,10 +356,11 @@ void Lane::runTurn(Runner& me, Lock& lock, Resident& resident, Work work) {
   me.resident = &resident;
   me.invocation = starting;
   me.routed = starting.value != 0 && routes_.contains(starting.value);
-  me.killStage = 0;
+  me.startsUp = cold;
   me.limitNs = uint64_t{cold ? limits.startupCpuMs : limits.cpuMs} * 1'000'000u;
-  me.priorNs.store(0, std::memory_order_relaxed);
-  me.isolate.store(resident.isolate.get(), std::memory_order_relaxed);
+  me.running.store(starting.value, std::memory_order_relaxed);
+  setIsolate(me, resident.isolate.get());
+  if (held == nullptr) resident.timersWait = false;
   me.clock.begin();
   lastTurnNs_ = me.clock.startedNs();
   if (watchdogSleeps_) watchdogWake_.notify_one();
@@ -323,42 +372,51 @@ void Lane::runTurn(Runner& me, Lock& lock, Resident& resident, Work work) {
     ok = startIsolate(me, resident, failure);
     if (ok) {
       lock.lock();
+      me.startsUp = false;
       me.limitNs = uint64_t{limits.cpuMs} * 1'000'000u;
-      me.killStage = 0;
       lock.unlock();
     }
   }
   bool alive = false;
-  std::vector<ArmedTimer> armed;
+  uint64_t deadlineNs = 0;
   std::vector<wire::InvocationId> ended;
   if (ok) {
     ScriptIsolate& isolate = *resident.isolate;
     const ScriptIsolate::Turn turn(isolate);
     uint32_t seq = 0;
+    const auto runFor = [&](uint32_t invocation) {
+      seq = invocation;
+      me.running.store(isolate.idOf(seq).value, std::memory_order_relaxed);
+      me.clock.charge(isolate.cpuNsOf(seq));
+    };
+    const auto finish = [&] {
+      isolate.finish(seq, me.clock);
+      while (isolate.hasLocal() && !me.lost) {
+        runFor(isolate.nextLocal());
+        isolate.deliverLocal();
+        isolate.finish(seq, me.clock);
+      }
+    };
     if (event != nullptr) {
       std::visit(
           [&](const auto& message) {
             if constexpr (requires { message.invocation; }) {
-              seq = isolate.seqOf(message.invocation);
-              me.priorNs.store(isolate.cpuNsOf(seq), std::memory_order_relaxed);
+              if (starting.value == 0) runFor(isolate.seqOf(message.invocation));
             }
           },
           *event);
       isolate.deliver(*event);
-      if (seq == 0) seq = isolate.seqOf(starting);
+      if (starting.value != 0) seq = isolate.seqOf(starting);
+      finish();
     } else {
-      const uint32_t id = std::get<DueTimer>(work).id;
-      seq = isolate.timerSeq(id);
-      me.priorNs.store(isolate.cpuNsOf(seq), std::memory_order_relaxed);
-      isolate.fireTimer(id);
+      const uint64_t now = me.clock.startedNs();
+      for (uint32_t id = isolate.nextDue(now); id != 0 && !me.lost; id = isolate.nextDue(now)) {
+        runFor(isolate.timerSeq(id));
+        isolate.fireTimer(id);
+        finish();
+      }
     }
-    isolate.finish(seq, me.clock);
-    while (isolate.hasLocal()) {
-      seq = isolate.deliverLocal();
-      me.priorNs.store(isolate.cpuNsOf(seq), std::memory_order_relaxed);
-      isolate.finish(seq, me.clock);
-    }
-    armed = isolate.takeArmed();
+    deadlineNs = isolate.nextDeadlineNs();
     ended = isolate.takeEnded();
     if (starting.value != 0) alive = isolate.watchEnd(starting);
     if (++resident.turns % kMemorySampleTurns == 0) resident.bytes = isolate.usedBytes();
@@ -366,12 +424,13 @@ void Lane::runTurn(Runner& me, Lock& lock, Resident& resident, Work work) {
 
   lock.lock();
   me.clock.end();
+  setIsolate(me, nullptr);
+  if (me.lost) return;  // everybody has been told; `resident` goes with this thread
   me.resident = nullptr;
   me.invocation = {};
-  me.isolate.store(nullptr, std::memory_order_relaxed);
   resident.busy = false;
   resident.usedNs = lastTurnNs_;
-  for (const ArmedTimer& timer : armed) timers_.push({timer.deadlineNs, resident.number, timer.id});
+  setDeadline(resident, deadlineNs);
   for (const auto& id : ended) routes_.erase(id.value);
   if (alive) {
     routes_[starting.value] = resident.number;
@@ -431,25 +490,7 @@ void Lane::afterTurn(Runner& me, Lock& lock, Resident& resident) {
     const auto version = resident.version->id();
     if (resident.inbox.empty() && (!resident.isolate || !resident.started || resident.isolate->idle())) bury(resident);
     else if (!resident.inbox.empty()) ready_.push_back(resident.number);
-    for (Work& work : restart) {
-      const auto id = startedBy(work);
-      const auto at = versions_.find(version.value);
-      if (at == versions_.end()) {
-        refuse(id, wire::Outcome::kInternalError);
-        continue;
-      }
-      if (at->second.current == nullptr) {
-        auto fresh = std::make_unique<Resident>();
-        fresh->number = nextResident_++;
-        fresh->version = at->second.version;
-        at->second.current = fresh.get();
-        residents_.emplace(fresh->number, std::move(fresh));
-      }
-      Resident& target = *at->second.current;
-      routes_[id.value] = target.number;
-      target.inbox.push_back(std::move(work));
-      if (!target.busy) ready_.push_back(target.number);
-    }
+    startElsewhere(std::move(restart), version);
   } else if (!resident.inbox.empty()) {
     ready_.push_back(resident.number);
   }
@@ -473,16 +514,16 @@ void Lane::checkVersion(Runner& me, Lock& lock, const wire::CheckVersion& event)
   resident.busy = true;
   me.resident = &resident;
   me.invocation = {};
-  me.killStage = 0;
+  me.startsUp = true;
   me.limitNs = uint64_t{version->bundle().limits.startupCpuMs} * 1'000'000u;
-  me.priorNs.store(0);
+  me.running.store(0, std::memory_order_relaxed);
   me.clock.begin();
   lastTurnNs_ = me.clock.startedNs();
   if (watchdogSleeps_) watchdogWake_.notify_one();
   lock.unlock();
 
   ScriptIsolate isolate({setup_.platform, setup_.base, effects_}, 0, version, js::Heap::Purpose::kSnapshot);
-  me.isolate.store(&isolate);
+  setIsolate(me, &isolate);
   ScriptIsolate::Failure failure;
   wire::VersionChecked checked;
   checked.version = version->id();
@@ -495,7 +536,9 @@ void Lane::checkVersion(Runner& me, Lock& lock, const wire::CheckVersion& event)
     checked.startupUs = me.clock.lapNs() / 1000;
     if (ok) caches = isolate.codeCaches();
   }
-  me.isolate.store(nullptr);
+  lock.lock();
+  setIsolate(me, nullptr);
+  lock.unlock();
   std::string handlers = isolate.handlers();
   std::string reason;
   std::vector<char> heap;
@@ -518,6 +561,7 @@ void Lane::checkVersion(Runner& me, Lock& lock, const wire::CheckVersion& event)
 
   lock.lock();
   me.clock.end();
+  if (me.lost) return;
   me.resident = nullptr;
   if (ok) {
     checked.handlers = handlers;
@@ -550,6 +594,7 @@ void Lane::retire(Resident& resident, wire::IsolateEnd reason) {
 void Lane::bury(Resident& resident) {
   const auto at = residents_.find(resident.number);
   if (at == residents_.end()) return;
+  setDeadline(resident, 0);
   graveyard_.push_back(std::move(at->second));
   residents_.erase(at);
   keeperWake_.notify_one();
@@ -585,6 +630,14 @@ void Lane::keep() {
       lock.lock();
       continue;
     }
+    if (proofsDone_ != proofsWanted_) {
+      const uint32_t wanted = proofsWanted_;
+      lock.unlock();
+      prove();
+      lock.lock();
+      proofsDone_ = wanted;
+      continue;
+    }
     if (warm_.size() < LaneLimits::kWarmIsolates && parked_ == 0) {
       lock.unlock();
       auto isolate = std::make_unique<ScriptIsolate>(ScriptIsolate::Environment{setup_.platform, setup_.base, effects_}, 0,
@@ -594,175 +647,6 @@ void Lane::keep() {
       continue;
     }
     keeperWake_.wait(lock);
-  }
-}
-
-// ---- the watchdog ----
-
-void Lane::promote() {
-  leader_ = nullptr;
-  if (!followers_.empty()) {
-    Runner* next = followers_.front();
-    followers_.pop_front();
-    leader_ = next;
-    next->wake.notify_one();
-    return;
-  }
-  if (runners_.size() >= LaneLimits::kRunnersMax) return;  // a runner that ends its turn takes the lane
-  auto& runner = *runners_.emplace_back(std::make_unique<Runner>());
-  runner.thread = std::thread([this, &runner] { runnerMain(runner); });
-}
-
-void Lane::watch() {
-  prctl(PR_SET_TIMERSLACK, 1UL);  // refused by the sandbox or not, the tick only gets less even
-  Lock lock(mutex_);
-  for (;;) {
-    const uint64_t now = monotonicNs();
-    bool running = false;
-    for (size_t i = 0; i < runners_.size(); ++i) {
-      Runner& runner = *runners_[i];
-      if (runner.resident == nullptr) continue;
-      running = true;
-      watchOne(runner, now);
-    }
-    if (!running && now > lastTurnNs_ + kWatchdogIdleNs) {
-      watchdogSleeps_ = true;
-      watchdogWake_.wait(lock);
-      watchdogSleeps_ = false;
-    }
-    lock.unlock();
-    effects_.flush();
-    nanosleep(&kTick, nullptr);
-    lock.lock();
-  }
-}
-
-void Lane::watchOne(Runner& runner, uint64_t nowNs) {
-  const ParkReason parked = runner.spot.parked.load(std::memory_order_acquire);
-  if (parked != ParkReason::kNone) return abandon(runner, parked);
-  const uint64_t wall = runner.clock.wallNs(nowNs);
-  if (wall < LaneLimits::kPromoteNs) return;
-  const uint64_t used = runner.clock.usedNs(nowNs);
-  if (leader_ == &runner && (used > LaneLimits::kPromoteCpuNs || wall > LaneLimits::kPromoteAnywayNs)) {
-    // From here on others read the ring: what comes for this invocation has to find its isolate before the turn ends.
-    if (runner.invocation.value != 0) {
-      routes_[runner.invocation.value] = runner.resident->number;
-      runner.routed = true;
-    }
-    promote();
-  }
-  if (wall > LaneLimits::kDeprioritiseNs && !runner.deprioritised) {
-    runner.deprioritised = true;
-    setpriority(PRIO_PROCESS, static_cast<id_t>(runner.threadId), LaneLimits::kDetachedNice);
-  }
-  ScriptIsolate* isolate = runner.isolate.load(std::memory_order_acquire);
-  switch (runner.killStage) {
-    case 0:
-      if (isolate == nullptr) return;
-      if (isolate->killPending() != Kill::kNone) {  // V8's own memory limits asked for it
-        runner.killStage = 2;
-        runner.killedAtNs = used;
-      } else if (runner.priorNs.load(std::memory_order_relaxed) + used > runner.limitNs) {
-        isolate->requestKill(Kill::kCpu);
-        runner.killStage = 1;
-        runner.killedAtNs = used;
-      } else if (nowNs / kMemoryTicksNs != (nowNs - 1'000'000) / kMemoryTicksNs) {
-        isolate->requestMemoryCheck();
-      }
-      return;
-    case 1:
-      if (isolate == nullptr || used < runner.killedAtNs + LaneLimits::kForceAfterNs) return;
-      isolate->forceTermination();
-      runner.killStage = 2;
-      return;
-    default:
-      if (used < runner.killedAtNs + LaneLimits::kParkAfterNs) return;
-      if (isolate != nullptr && isolate->killPending() == Kill::kNone) return;  // it came back; the turn is ending
-      runner.killStage = 3;
-      requestPark(runner.spot);
-      return;
-  }
-}
-
-void Lane::abandon(Runner& runner, ParkReason reason) {
-  Resident& resident = *runner.resident;
-  ScriptIsolate* isolate = runner.isolate.load();
-  const Kill kill = isolate != nullptr ? isolate->killPending() : Kill::kNone;
-  const bool cpu = kill == Kill::kCpu || (reason == ParkReason::kWatchdog && kill != Kill::kMemory);
-  const auto outcome = cpu ? wire::Outcome::kExceededCpu : wire::Outcome::kExceededMemory;
-  ++parked_;
-  const auto endOne = [&](wire::InvocationId id) {
-    wire::ExceptionThrown thrown;
-    thrown.invocation = id;
-    thrown.name = "Error";
-    thrown.message = cpu ? "Worker exceeded CPU time limit." : "Worker exceeded memory limit.";
-    effects_.emit(id.loop(), thrown);
-    wire::Done done;
-    done.invocation = id;
-    done.outcome = outcome;
-    done.cpuUs = (runner.priorNs.load() + runner.clock.usedNs(monotonicNs())) / 1000;
-    effects_.emit(id.loop(), done);
-  };
-  // What had not started goes elsewhere; what shares the heap ends with it.
-  std::deque<Work> inbox = std::move(resident.inbox);
-  resident.inbox.clear();
-  std::vector<Work> restart;
-  for (Work& work : inbox) {
-    const auto id = startedBy(work);
-    if (id.value == 0) continue;
-    routes_.erase(id.value);
-    restart.push_back(std::move(work));
-  }
-  if (runner.invocation.value != 0) {
-    endOne(runner.invocation);
-    routes_.erase(runner.invocation.value);
-  }
-  for (auto at = routes_.begin(); at != routes_.end();) {
-    if (at->second != resident.number) {
-      ++at;
-      continue;
-    }
-    endOne({at->first});
-    at = routes_.erase(at);
-  }
-  const auto version = resident.version;
-  const auto entry = versions_.find(version->id().value);
-  if (entry != versions_.end() && entry->second.current == &resident) entry->second.current = nullptr;
-  effects_.emit(0, wire::IsolateEnded{version->id(), wire::IsolateEnd::kParked});
-  const auto at = residents_.find(resident.number);
-  if (at != residents_.end() && at->second.get() == &resident) {
-    at->second.release();  // the thread still stands in it
-    residents_.erase(at);
-  }
-  runner.resident = nullptr;
-  if (leader_ == &runner) promote();
-  for (size_t i = 0; i < runners_.size(); ++i) {
-    if (runners_[i].get() != &runner) continue;
-    runners_[i].release();
-    runners_.erase(runners_.begin() + static_cast<ptrdiff_t>(i));
-    break;
-  }
-  for (Work& work : restart) {
-    const auto id = startedBy(work);
-    if (entry == versions_.end()) {
-      refuse(id, wire::Outcome::kInternalError);
-      continue;
-    }
-    if (entry->second.current == nullptr) {
-      auto fresh = std::make_unique<Resident>();
-      fresh->number = nextResident_++;
-      fresh->version = entry->second.version;
-      entry->second.current = fresh.get();
-      residents_.emplace(fresh->number, std::move(fresh));
-    }
-    Resident& target = *entry->second.current;
-    routes_[id.value] = target.number;
-    target.inbox.push_back(std::move(work));
-    if (!target.busy) ready_.push_back(target.number);
-  }
-  if (!ready_.empty()) {
-    const uint64_t one = 1;
-    if (::write(setup_.eventDescriptor, &one, sizeof one) < 0) _exit(3);
   }
 }
 

@@ -13,7 +13,7 @@
 #include <list>
 #include <memory>
 #include <mutex>
-#include <queue>
+#include <set>
 #include <thread>
 #include <unordered_map>
 #include <variant>
@@ -32,8 +32,13 @@ struct LaneLimits {
   static constexpr uint64_t kPromoteAnywayNs = 5'000'000;   // would not run sooner elsewhere, and has until here
   static constexpr uint64_t kDeprioritiseNs = 10'000'000;   // a detached turn that lasts longer yields to others
   static constexpr uint64_t kForceAfterNs = 5'000'000;      // CPU after the kill request until plain termination
-  static constexpr uint64_t kParkAfterNs = 150'000'000;     // … until the thread is parked
-  static constexpr size_t kRunnersMax = 64;
+  static constexpr uint64_t kAbandonCpuAfterNs = 150'000'000;     // … until others stop waiting for the turn; a kill for
+  static constexpr uint64_t kAbandonMemoryAfterNs = 1'000'000'000;  // memory has to get through collections of a full heap
+  static constexpr uint64_t kParkAfterNs = 300'000'000;     // CPU after that until the thread is parked
+  static constexpr uint64_t kParkAgainAfterNs = 2'000'000;  // … after it was let on
+  static constexpr uint32_t kProofTicks = 100;              // watchdog ticks that a proof may take before threads are let on
+  static constexpr uint32_t kProofTicksMax = 10'000;        // … before the engine gives up
+  static constexpr size_t kRunnersMax = 256;
   static constexpr size_t kBuffersMax = 64;
   static constexpr size_t kBufferBytesMax = 16u << 10;      // larger ones are given back at once
   static constexpr size_t kInboxMax = 4096;                 // events that wait for one busy isolate
@@ -60,15 +65,13 @@ class Lane {
   [[noreturn]] void run();
 
  private:
-  struct DueTimer {
-    uint32_t id;
-  };
+  struct TimersDue {};
   // An event, decoded once; it points into its own bytes, which a move leaves in place.
   struct HeldEvent {
     std::vector<uint8_t> bytes;
     wire::Event event;
   };
-  using Work = std::variant<HeldEvent, DueTimer>;
+  using Work = std::variant<HeldEvent, TimersDue>;
 
   // An isolate and what waits for it.
   struct Resident {
@@ -79,12 +82,17 @@ class Lane {
     bool busy = false;
     bool started = false;
     bool retired = false;  // takes no new invocation
+    bool timersWait = false;  // there is a TimersDue in the inbox
+    uint64_t deadlineNs = 0;  // of its next timer, as in `deadlines_`; 0: none
     uint64_t usedNs = 0;   // when it was last used
     uint64_t turns = 0;
     size_t bytes = 0;
   };
 
-  // A thread that runs turns. Never destroyed once it has parked.
+  // A thread that runs turns.
+  //
+  // A turn that does not end although it was told to is abandoned: its invocations are ended without it, and its runner is
+  // lost. A lost runner that comes back disposes of the isolate and goes; one that goes on running is parked for ever.
   struct Runner {
     std::thread thread;
     int threadId = 0;
@@ -94,26 +102,27 @@ class Lane {
     // Under the lane's mutex, while a turn runs:
     Resident* resident = nullptr;
     wire::InvocationId invocation;  // value 0: none
-    bool routed = false;  // events for the invocation find the resident already
+    bool routed = false;    // events for the invocation find the resident already
+    bool startsUp = false;  // the version's top-level scope runs
     uint64_t limitNs = 0;
+    uint64_t killLap = 0;   // the lap that `killStage` speaks of
     int killStage = 0;
     uint64_t killedAtNs = 0;
     bool deprioritised = false;
+    // Once it is lost; `lost` is set under the mutex.
+    std::atomic<bool> lost{false};
+    std::unique_ptr<Resident> orphan;  // what it stands in
+    uint64_t lostCpuNs = 0;            // the thread's CPU clock, from which the time to its parking counts
+    bool parked = false;
+    bool reported = false;             // that it is parked
     // Set by the turn itself:
     std::atomic<ScriptIsolate*> isolate{nullptr};
-    std::atomic<uint64_t> priorNs{0};  // CPU of the invocation's earlier turns
+    std::atomic<uint64_t> running{0};  // the invocation on whose account it runs
   };
 
   struct VersionEntry {
     std::shared_ptr<const Version> version;
     Resident* current = nullptr;
-  };
-
-  struct TimerEntry {
-    uint64_t deadlineNs;
-    uint32_t resident;
-    uint32_t id;
-    bool operator>(const TimerEntry& other) const { return deadlineNs > other.deadlineNs; }
   };
 
   using Lock = std::unique_lock<std::mutex>;
@@ -132,21 +141,29 @@ class Lane {
   std::vector<uint8_t> takeBuffer();
   void giveBuffer(std::vector<uint8_t> buffer);
   static wire::InvocationId startedBy(const Work& work);
+  Resident& currentOf(VersionEntry& entry);
+  void startElsewhere(std::vector<Work> starts, wire::VersionId version);
+  void setDeadline(Resident& resident, uint64_t deadlineNs);
   void give(Runner& me, Lock& lock, Resident& resident, Work work);
   void runTurn(Runner& me, Lock& lock, Resident& resident, Work work);
   void afterTurn(Runner& me, Lock& lock, Resident& resident);
+  void setIsolate(Runner& me, ScriptIsolate* isolate);
   bool startIsolate(Runner& me, Resident& resident, ScriptIsolate::Failure& failure);
   void retire(Resident& resident, wire::IsolateEnd reason);
   void bury(Resident& resident);
   void evict();
   void refuse(wire::InvocationId id, wire::Outcome outcome);
 
-  Runner* idleRunner();
+  void keep();  // the keeper thread: makes isolates ahead, disposes of dead ones
+
+  // ---- the watchdog (lane_watch.cc) ----
   void promote();
   void watch();
-  void watchOne(Runner& runner, uint64_t nowNs);
-  void abandon(Runner& runner, ParkReason reason);
-  void keep();  // the keeper thread: makes isolates ahead, disposes of dead ones
+  void watchTurn(Runner& runner, uint64_t nowNs);
+  void watchLost(Runner& runner);
+  void abandon(Runner& runner, uint64_t cpuNs);
+  void watchProof();
+  void prove();
 
   Setup setup_;
   EffectPorts effects_;
@@ -169,10 +186,15 @@ class Lane {
   std::vector<std::unique_ptr<Resident>> graveyard_;
   std::deque<uint32_t> ready_;  // residents with work and no turn
   std::vector<std::vector<uint8_t>> buffers_;  // of events that are over, for those to come
-  std::priority_queue<TimerEntry, std::vector<TimerEntry>, std::greater<>> timers_;
+  std::set<std::pair<uint64_t, uint32_t>> deadlines_;  // when a resident's next timer is due
   std::unordered_map<uint64_t, wire::Descriptor> blobs_;
   uint64_t nextBlob_ = 1;
   uint32_t parked_ = 0;
+  // After each parking the keeper proves that isolates can still be made, collected and disposed of.
+  uint32_t proofsWanted_ = 0;
+  uint32_t proofsDone_ = 0;
+  uint32_t proofsSeen_ = 0;  // done, at the last tick
+  uint32_t proofTicks_ = 0;  // since then, while one is wanted
   bool shuttingDown_ = false;
 };
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "engine/base_snapshot.h"
+#include "engine/park.h"
 #include "js/exception.h"
 
 namespace weir::engine {
@@ -24,6 +25,7 @@ constexpr size_t kTextBytesMax = 16u << 10;
 constexpr int kKillFramesMax = 32;
 constexpr uint32_t kMemoryCheckTurns = 16;
 constexpr uint64_t kLongTurnNs = 1'000'000;
+constexpr size_t kDueMin = 64;
 
 constexpr const char* kFunctionNames[] = {"fetch",      "scheduled", "timer",  "response",       "responseError",
                                           "chunk",      "chunkEnd",  "chunkError", "credit",     "writeCancelled",
@@ -89,11 +91,8 @@ ScriptIsolate::ScriptIsolate(Environment environment, uint32_t number, std::shar
   isolate->SetAllowWasmCodeGenerationCallback([](v8::Local<v8::Context>, v8::Local<v8::String>) { return false; });
   isolate->SetCaptureStackTraceForUncaughtExceptions(true, 10);
   js::ModuleGraph::installCallbacks(isolate);
-  heap_->buffers().onExceeded = [this] {
-    Kill none = Kill::kNone;
-    kill_.compare_exchange_strong(none, Kill::kMemory);
-    heap_->isolate()->TerminateExecution();
-  };
+  heap_->buffers().onExceeded = [this] { killForMemory(); };
+  parkOnFatalErrors(isolate);
 }
 
 ScriptIsolate::~ScriptIsolate() {
@@ -114,6 +113,7 @@ ScriptIsolate::Turn::Turn(ScriptIsolate& isolate)
       handles_(isolate.heap_->isolate()) {
   if (!isolate_.context_.IsEmpty()) isolate_.context_.Get(isolate_.heap_->isolate())->Enter();
   isolate_.nowMs_ = wallMs();
+  if (isolate_.kill_.load(std::memory_order_relaxed) != 0) isolate_.endLap();  // it came after its lap had ended
 }
 
 ScriptIsolate::Turn::~Turn() {
@@ -124,10 +124,7 @@ ScriptIsolate::Turn::~Turn() {
 // ---- V8's callbacks ----
 
 size_t ScriptIsolate::onNearHeapLimit(void* self, size_t current, size_t initial) {
-  auto& isolate = *static_cast<ScriptIsolate*>(self);
-  Kill none = Kill::kNone;
-  isolate.kill_.compare_exchange_strong(none, Kill::kMemory);
-  isolate.heap_->isolate()->TerminateExecution();
+  static_cast<ScriptIsolate*>(self)->killForMemory();
   return current < initial + kHeapGrace ? initial + kHeapGrace : current;
 }
 
@@ -144,27 +141,47 @@ void ScriptIsolate::onPromiseReject(v8::PromiseRejectMessage message) {
   }
 }
 
-void ScriptIsolate::requestKill(Kill kill) {
-  Kill none = Kill::kNone;
-  if (!kill_.compare_exchange_strong(none, kill)) return;
+void ScriptIsolate::requestKill(Kill kill, uint32_t lap) {
+  uint64_t none = 0;
+  if (!kill_.compare_exchange_strong(none, uint64_t{lap} << 8 | static_cast<uint64_t>(kill))) return;
   heap_->isolate()->RequestInterrupt(
       [](v8::Isolate* isolate, void* self) {
         auto& script = *static_cast<ScriptIsolate*>(self);
-        if (script.kill_.load() == Kill::kNone) return;  // that turn has ended meanwhile
+        if (script.killPending() == Kill::kNone) return;
         script.killStack_ = js::currentStack(isolate, kKillFramesMax);
         isolate->TerminateExecution();
       },
       this);
 }
 
+Kill ScriptIsolate::killPending() const {
+  const uint64_t pending = kill_.load(std::memory_order_acquire);
+  return pending != 0 && pending >> 8 == lap() ? static_cast<Kill>(pending & 0xff) : Kill::kNone;
+}
+
+void ScriptIsolate::forceTermination() {
+  const std::lock_guard lock(killMutex_);
+  if (killPending() != Kill::kNone) heap_->isolate()->TerminateExecution();
+}
+
+// What the lap was killed for. Nothing of it reaches the next.
+Kill ScriptIsolate::endLap() {
+  Kill kill = Kill::kNone;
+  if (kill_.load(std::memory_order_acquire) != 0) {
+    const std::lock_guard lock(killMutex_);
+    kill = killPending();
+    kill_.store(0, std::memory_order_release);
+    heap_->isolate()->CancelTerminateExecution();
+  }
+  lap_.fetch_add(1, std::memory_order_release);
+  return kill;
+}
+
 void ScriptIsolate::requestMemoryCheck() {
   heap_->isolate()->RequestInterrupt(
-      [](v8::Isolate* isolate, void* self) {
+      [](v8::Isolate*, void* self) {
         auto& script = *static_cast<ScriptIsolate*>(self);
-        if (script.heap_->usedBytes() <= script.heap_->limitBytes()) return;
-        Kill none = Kill::kNone;
-        script.kill_.compare_exchange_strong(none, Kill::kMemory);
-        isolate->TerminateExecution();
+        if (script.usedBytes() > script.heap_->limitBytes()) script.killForMemory();
       },
       this);
 }
@@ -173,7 +190,7 @@ void ScriptIsolate::requestMemoryCheck() {
 
 bool ScriptIsolate::failureOf(v8::Local<v8::Context> context, v8::TryCatch& caught, Failure& failure) {
   v8::Isolate* isolate = heap_->isolate();
-  const Kill kill = kill_.exchange(Kill::kNone);
+  const Kill kill = endLap();
   if (kill != Kill::kNone || caught.HasTerminated()) {
     isolate->CancelTerminateExecution();
     failure.failure = kill == Kill::kMemory ? wire::StartFailure::kMemory : wire::StartFailure::kCpu;
@@ -435,6 +452,11 @@ uint32_t ScriptIsolate::seqOf(wire::InvocationId id) const {
   return at == seqs_.end() ? 0 : at->second;
 }
 
+wire::InvocationId ScriptIsolate::idOf(uint32_t seq) const {
+  const auto at = invocations_.find(seq);
+  return at == invocations_.end() ? wire::InvocationId{} : at->second->id;
+}
+
 uint64_t ScriptIsolate::cpuNsOf(uint32_t seq) const {
   const auto at = invocations_.find(seq);
   return at == invocations_.end() ? 0 : at->second->cpuNs;
@@ -602,11 +624,7 @@ int64_t ScriptIsolate::write(Invocation& invocation, wire::StreamId id, wire::By
   if (!bytes.empty()) {
     stream.waiting.insert(stream.waiting.end(), bytes.begin(), bytes.end());
     waitingBytes_ += bytes.size();
-    if (waitingBytes_ > heap_->limitBytes()) {
-      Kill none = Kill::kNone;
-      kill_.compare_exchange_strong(none, Kill::kMemory);
-      heap_->isolate()->TerminateExecution();
-    }
+    if (waitingBytes_ > heap_->limitBytes()) killForMemory();
   }
   if (stream.credit > 0 && stream.waiting.empty()) return stream.credit;
   if (!stream.scriptWaits) {
@@ -769,15 +787,13 @@ bool ScriptIsolate::on(const wire::BodyAbort& event) {
   return stream.queue.empty() ? deliverInbound(*invocation, event.stream) : true;
 }
 
-uint32_t ScriptIsolate::deliverLocal() {
-  if (local_.empty()) return 0;
+void ScriptIsolate::deliverLocal() {
   const LocalDelivery next = local_.front();
   local_.pop_front();
   if (Invocation* invocation = find(next.seq)) {
     touch(*invocation);
     deliverInbound(*invocation, next.stream);
   }
-  return next.seq;
 }
 
 // ---- events ----
@@ -890,12 +906,40 @@ uint32_t ScriptIsolate::armTimer(Invocation& invocation, double delayMs, bool re
   delayMs = std::min(delayMs, kDelayMsMax);
   if (repeat && delayMs < 1) delayMs = 1;
   const uint32_t id = nextTimer_++;
-  timers_.emplace(id, Timer{invocation.seq, delayMs, repeat});
+  const auto [at, added] = timers_.emplace(id, Timer{invocation.seq, 0, delayMs, repeat});
+  if (!added) return id;  // four billion timers ago
   invocation.timers.insert(id);
   ++invocation.pending;
   touch(invocation);
-  armed_.push_back({id, monotonicNs() + static_cast<uint64_t>(delayMs * 1e6)});
+  schedule(id, at->second);
   return id;
+}
+
+void ScriptIsolate::schedule(uint32_t id, Timer& timer) {
+  timer.deadlineNs = monotonicNs() + static_cast<uint64_t>(timer.delayMs * 1e6);
+  if (due_.size() >= kDueMin && due_.size() > 2 * timers_.size()) {  // mostly timers that were cleared
+    due_.clear();
+    for (const auto& [other, each] : timers_) due_.emplace_back(each.deadlineNs, other);
+    std::make_heap(due_.begin(), due_.end(), std::greater<>());
+    if (timers_.contains(id)) return;
+  }
+  due_.emplace_back(timer.deadlineNs, id);
+  std::push_heap(due_.begin(), due_.end(), std::greater<>());
+}
+
+uint64_t ScriptIsolate::nextDeadlineNs() {
+  while (!due_.empty()) {
+    const auto at = timers_.find(due_.front().second);
+    if (at != timers_.end() && at->second.deadlineNs == due_.front().first) return due_.front().first;
+    std::pop_heap(due_.begin(), due_.end(), std::greater<>());
+    due_.pop_back();
+  }
+  return 0;
+}
+
+uint32_t ScriptIsolate::nextDue(uint64_t nowNs) {
+  const uint64_t deadline = nextDeadlineNs();
+  return deadline != 0 && deadline <= nowNs ? due_.front().second : 0;
 }
 
 void ScriptIsolate::clearTimer(uint32_t id) {
@@ -920,7 +964,7 @@ void ScriptIsolate::fireTimer(uint32_t id) {
   }
   touch(*invocation);
   if (timer.repeat) {
-    armed_.push_back({id, monotonicNs() + static_cast<uint64_t>(timer.delayMs * 1e6)});
+    schedule(id, at->second);
   } else {
     timers_.erase(at);
     invocation->timers.erase(id);
@@ -932,18 +976,25 @@ void ScriptIsolate::fireTimer(uint32_t id) {
 
 // ---- the end of a turn ----
 
-void ScriptIsolate::handleKill(uint32_t running) {
-  v8::Isolate* isolate = heap_->isolate();
-  const Kill kill = kill_.exchange(Kill::kNone);
-  isolate->CancelTerminateExecution();
-  if (kill == Kill::kNone) return;
+void ScriptIsolate::handleKill(Kill kill, uint32_t running) {
   condemn(kill);
+  const auto outcome = kill == Kill::kCpu ? wire::Outcome::kExceededCpu : wire::Outcome::kExceededMemory;
+  const char* message = kill == Kill::kCpu ? kCpuExceeded : kMemoryExceeded;
   const std::string stack = std::exchange(killStack_, {});
-  Invocation* invocation = find(running);
-  if (invocation == nullptr) return;
-  recordException(*invocation, "Error", kill == Kill::kCpu ? kCpuExceeded : kMemoryExceeded, stack);
-  if (invocation->responded) writeAbort(*invocation, 0, "resource limit");
-  end(running, kill == Kill::kCpu ? wire::Outcome::kExceededCpu : wire::Outcome::kExceededMemory);
+  // V8 drops what was queued when it terminates: an invocation that waits for nothing else can never go on.
+  std::vector<uint32_t> stranded;
+  for (const auto& [seq, invocation] : invocations_) {
+    if (seq != running && invocation->pending == 0 && !invocation->doneRequested) stranded.push_back(seq);
+  }
+  const auto endOne = [&](uint32_t seq, std::string_view where) {
+    Invocation* invocation = find(seq);
+    if (invocation == nullptr) return;
+    recordException(*invocation, "Error", message, where);
+    if (invocation->responded) writeAbort(*invocation, 0, "resource limit");
+    end(seq, outcome);
+  };
+  endOne(running, stack);
+  for (const uint32_t seq : stranded) endOne(seq, "");
 }
 
 void ScriptIsolate::reportRejections() {
@@ -988,19 +1039,17 @@ void ScriptIsolate::finish(uint32_t running, TurnClock& clock) {
     heap_->runTasks();
     isolate->PerformMicrotaskCheckpoint();
   }
-  if (!rejections_.empty() && kill_.load(std::memory_order_relaxed) == Kill::kNone) {
+  if (!rejections_.empty() && killPending() == Kill::kNone) {
     reportRejections();
     isolate->PerformMicrotaskCheckpoint();
   }
   const uint64_t elapsedNs = clock.lapNs();
   if (++turns_ % kMemoryCheckTurns == 0 || elapsedNs > kLongTurnNs) {
-    if (heap_->usedBytes() + waitingBytes_ > heap_->limitBytes()) {
-      Kill none = Kill::kNone;
-      kill_.compare_exchange_strong(none, Kill::kMemory);
-    }
+    if (usedBytes() > heap_->limitBytes()) killForMemory();
   }
   if (Invocation* invocation = find(running)) invocation->cpuNs += elapsedNs;
-  if (kill_.load(std::memory_order_acquire) != Kill::kNone) handleKill(running);
+  const Kill kill = endLap();
+  if (kill != Kill::kNone) handleKill(kill, running);
   isolate->SetContinuationPreservedEmbedderDataV2(v8::Undefined(isolate));
   if (!held_.empty()) grantHeld();
   if (local_.empty()) checkHangs();

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <deque>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -23,11 +24,6 @@ namespace weir::engine {
 
 // Why a turn is being ended by force. Set by the watchdog or by V8's memory callbacks.
 enum class Kill : uint8_t { kNone, kCpu, kMemory };
-
-struct ArmedTimer {
-  uint32_t id;
-  uint64_t deadlineNs;  // on the monotonic clock
-};
 
 class ScriptIsolate {
  public:
@@ -84,10 +80,10 @@ class ScriptIsolate {
   // Delivers one event. False: it is for no invocation here (ended meanwhile) and nothing ran.
   bool deliver(const wire::Event& event);
   void fireTimer(uint32_t id);
-  // Deliveries that the script's own calls made due (data that was already here). Returns whose it was.
-  uint32_t deliverLocal();
-
+  // Deliveries that the script's own calls made due (data that was already here).
   bool hasLocal() const { return !local_.empty(); }
+  uint32_t nextLocal() const { return local_.front().seq; }  // whose the next is
+  void deliverLocal();
 
   // Ends the turn: microtasks, V8's tasks, rejections, kill handling, hang detection. `running` is the invocation whose
   // event this was (0: none); it is charged what `clock` says.
@@ -97,28 +93,36 @@ class ScriptIsolate {
   void endAll(wire::Outcome outcome);
 
   uint32_t seqOf(wire::InvocationId id) const;
+  wire::InvocationId idOf(uint32_t seq) const;  // value 0: it has ended
   bool idle() const { return invocations_.empty(); }
   size_t invocationCount() const { return invocations_.size(); }
   uint64_t cpuNsOf(uint32_t seq) const;
   bool condemned() const { return condemned_; }
   Kill condemnedBy() const { return condemnedBy_; }
   void condemn(Kill kill);
-  // Timers armed since the last call; the lane keeps them in its heap.
-  std::vector<ArmedTimer> takeArmed() { return std::exchange(armed_, {}); }
+  // When its next timer is due, on the monotonic clock; 0: it has none.
+  uint64_t nextDeadlineNs();
+  // The timer that has been due longest at `nowNs`; 0: none is.
+  uint32_t nextDue(uint64_t nowNs);
   // Asks to be told of this invocation's end; false: it has ended already.
   bool watchEnd(wire::InvocationId id);
   // Watched invocations that ended since the last call.
   std::vector<wire::InvocationId> takeEnded() { return std::exchange(ended_, {}); }
-  bool hasTimer(uint32_t id) const { return timers_.contains(id); }
   uint32_t timerSeq(uint32_t id) const;
-  size_t usedBytes() const { return heap_->usedBytes(); }
+  size_t usedBytes() const { return heap_->usedBytes() + waitingBytes_; }
 
-  // ---- any thread ----
-  // Asks the running turn to end: captures the stack, then terminates. Idempotent.
-  void requestKill(Kill kill);
-  // Terminates without waiting for a safe point to capture the stack.
-  void forceTermination() { heap_->isolate()->TerminateExecution(); }
-  Kill killPending() const { return kill_.load(std::memory_order_acquire); }
+  v8::Isolate* v8() const { return heap_->isolate(); }
+  // All garbage goes. Inside a turn.
+  void collectGarbage() { heap_->isolate()->LowMemoryNotification(); }
+
+  // ---- any thread, while a turn runs ----
+  // Laps of turns, one after the other; a kill is for one lap and is forgotten when that lap has ended.
+  uint32_t lap() const { return lap_.load(std::memory_order_acquire); }
+  // Asks the lap to end: captures the stack at the next safe point, then terminates. Idempotent.
+  void requestKill(Kill kill, uint32_t lap);
+  // Terminates without waiting for a safe point to capture the stack, if a kill is pending.
+  void forceTermination();
+  Kill killPending() const;
   // Looks at the memory at the next safe point.
   void requestMemoryCheck();
 
@@ -195,6 +199,7 @@ class ScriptIsolate {
   Invocation& add(wire::InvocationId id);
   void finishIfDrained(Invocation& invocation);
   void release(OutboundStream& stream);
+  void schedule(uint32_t id, Timer& timer);
   Invocation* byId(wire::InvocationId id);
   void emitEnd(Invocation& invocation, wire::Outcome outcome);
   void tellEnded(uint32_t seq);
@@ -215,7 +220,9 @@ class ScriptIsolate {
   size_t sendPieces(Invocation& invocation, wire::StreamId id, Socket& socket, wire::SocketMessageKind kind, wire::Bytes bytes,
                     size_t from, bool& whole);
   void pumpSocket(Invocation& invocation, wire::StreamId id, Socket& socket);
-  void handleKill(uint32_t running);
+  void killForMemory() { requestKill(Kill::kMemory, lap()); }
+  Kill endLap();
+  void handleKill(Kill kill, uint32_t running);
   void reportRejections();
   void checkHangs();
 
@@ -238,7 +245,8 @@ class ScriptIsolate {
   uint32_t nextSeq_ = 1;
   std::unordered_map<uint32_t, Timer> timers_;
   uint32_t nextTimer_ = 1;
-  std::vector<ArmedTimer> armed_;
+  using Due = std::pair<uint64_t, uint32_t>;
+  std::vector<Due> due_;  // a heap of deadline and timer, the earliest first; holds cleared timers until they surface
   std::vector<wire::InvocationId> ended_;
   std::vector<uint32_t> touched_;
   std::deque<LocalDelivery> local_;
@@ -252,8 +260,10 @@ class ScriptIsolate {
   bool condemned_ = false;
   Kill condemnedBy_ = Kill::kNone;
 
-  // Shared with the watchdog.
-  std::atomic<Kill> kill_{Kill::kNone};
+  // Shared with the watchdog: lap << 8 | Kill; 0: none.
+  std::atomic<uint64_t> kill_{0};
+  std::atomic<uint32_t> lap_{1};
+  std::mutex killMutex_;   // between forceTermination and the end of the lap it is for
   std::string killStack_;  // written on the isolate's thread
 };
 

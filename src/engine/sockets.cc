@@ -272,10 +272,7 @@ void ScriptIsolate::socketSend(Invocation& invocation, wire::StreamId id, wire::
   socket->waitingBytes += kept;
   invocation.socketBacklog += kept;
   waitingBytes_ += kept;
-  if (waitingBytes_ <= heap_->limitBytes()) return;
-  Kill none = Kill::kNone;
-  kill_.compare_exchange_strong(none, Kill::kMemory);
-  heap_->isolate()->TerminateExecution();
+  if (waitingBytes_ > heap_->limitBytes()) killForMemory();
 }
 
 void ScriptIsolate::socketClose(Invocation& invocation, wire::StreamId id, uint16_t code, std::string_view reason) {

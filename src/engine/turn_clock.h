@@ -1,7 +1,9 @@
 // The CPU time of a thread's turns, cheaply: reading a thread's CPU clock is a system call, so a short turn is charged its
 // wall time (an upper bound of its CPU time) and only a longer one asks the kernel.
 //
-// Threads: begin and lap belong to the thread; usedNs may be asked by the watchdog while a turn runs.
+// A turn is one or several laps, each on the account of one invocation.
+//
+// Threads: the thread itself begins, charges, laps and ends; anybody may read while the thread lives.
 #pragma once
 
 #include <pthread.h>
@@ -29,34 +31,60 @@ class TurnClock {
     cpuBaseNs_ = readClock(cpuClock_);
   }
 
-  void begin() { startNs_.store(readClock(CLOCK_MONOTONIC), std::memory_order_release); }
+  void begin() {
+    const uint64_t now = readClock(CLOCK_MONOTONIC);
+    accountNs_.store(0, std::memory_order_relaxed);
+    turnNs_.store(now, std::memory_order_relaxed);
+    lapStartNs_.store(now, std::memory_order_release);
+  }
 
-  // What was used since begin or the last lap, in nanoseconds of CPU; starts the next lap.
+  // This lap runs for an invocation that has used so much in earlier turns.
+  void charge(uint64_t earlierNs) { accountNs_.store(earlierNs, std::memory_order_relaxed); }
+
+  // What the lap used, in nanoseconds of CPU; begins the next, on nobody's account.
   uint64_t lapNs() {
     const uint64_t now = readClock(CLOCK_MONOTONIC);
-    const uint64_t wall = now - startNs_.load(std::memory_order_relaxed);
-    startNs_.store(now, std::memory_order_release);
+    const uint64_t wall = now - lapStartNs_.load(std::memory_order_relaxed);
+    uint64_t used = wall;
     if (wall < kShortNs) {
       sinceBaseNs_.fetch_add(wall, std::memory_order_relaxed);
-      return wall;
+    } else {
+      const uint64_t cpu = readClock(cpuClock_);
+      used = spent(cpu, wall);
+      cpuBaseNs_.store(cpu, std::memory_order_relaxed);
+      sinceBaseNs_.store(0, std::memory_order_relaxed);
     }
-    const uint64_t cpu = readClock(cpuClock_);
-    const uint64_t used = spent(cpu, wall);
-    cpuBaseNs_.store(cpu, std::memory_order_relaxed);
-    sinceBaseNs_.store(0, std::memory_order_relaxed);
+    accountNs_.store(0, std::memory_order_relaxed);
+    lapStartNs_.store(std::max(now, lapStartNs_.load(std::memory_order_relaxed) + 1), std::memory_order_release);
     return used;
   }
 
-  uint64_t startedNs() const { return startNs_.load(std::memory_order_relaxed); }
-  void end() { startNs_.store(0, std::memory_order_release); }
+  // CPU used by the lap that runs. Any thread.
+  uint64_t usedNs(uint64_t nowNs) const { return look(nowNs).usedNs; }
+  // Of the thread, ever.
+  uint64_t cpuNs() const { return readClock(cpuClock_); }
+  uint64_t startedNs() const { return turnNs_.load(std::memory_order_relaxed); }
+  void end() { lapStartNs_.store(0, std::memory_order_release); }
 
-  // Wall time of the running lap; 0: no turn. Any thread.
-  uint64_t wallNs(uint64_t nowNs) const {
-    const uint64_t start = startNs_.load(std::memory_order_acquire);
-    return start == 0 || nowNs < start ? 0 : nowNs - start;
+  // What a look from any thread sees. Laps are told apart by `lap`; 0: no turn runs, or a lap ended during the look.
+  struct Look {
+    uint64_t lap = 0;
+    uint64_t turnWallNs = 0;
+    uint64_t usedNs = 0;     // CPU, by the lap
+    uint64_t accountNs = 0;  // CPU, by the lap and its invocation's earlier turns
+  };
+  Look look(uint64_t nowNs) const {
+    Look seen;
+    seen.lap = lapStartNs_.load(std::memory_order_acquire);
+    if (seen.lap == 0) return {};
+    const uint64_t began = turnNs_.load(std::memory_order_relaxed);
+    seen.turnWallNs = nowNs > began ? nowNs - began : 0;
+    const uint64_t account = accountNs_.load(std::memory_order_relaxed);
+    seen.usedNs = seen.turnWallNs < kShortNs ? 0 : spent(readClock(cpuClock_), nowNs > seen.lap ? nowNs - seen.lap : 0);
+    seen.accountNs = account + seen.usedNs;
+    std::atomic_thread_fence(std::memory_order_acquire);
+    return lapStartNs_.load(std::memory_order_relaxed) == seen.lap ? seen : Look{};
   }
-  // CPU time of the running lap so far. Any thread, while the thread lives.
-  uint64_t usedNs(uint64_t nowNs) const { return spent(readClock(cpuClock_), wallNs(nowNs)); }
 
  private:
   uint64_t spent(uint64_t cpuNs, uint64_t wallNs) const {
@@ -65,9 +93,11 @@ class TurnClock {
   }
 
   clockid_t cpuClock_ = CLOCK_MONOTONIC;
-  std::atomic<uint64_t> startNs_{0};
+  std::atomic<uint64_t> turnNs_{0};       // when the turn began
+  std::atomic<uint64_t> lapStartNs_{0};   // when the lap began; 0: no turn
+  std::atomic<uint64_t> accountNs_{0};
   std::atomic<uint64_t> cpuBaseNs_{0};    // the thread's CPU clock when it was last read
-  std::atomic<uint64_t> sinceBaseNs_{0};  // charged to short turns since
+  std::atomic<uint64_t> sinceBaseNs_{0};  // charged to short laps since
 };
 
 }  // namespace weir::engine

@@ -14,6 +14,7 @@ const scripts = {
   timer: { code: `export default { fetch(req) { let response = new Response("Example response"); let { promise, resolve } = Promise.withResolvers(); setTimeout(resolve, 0); return promise.then(() => response); } }` },
   spins: { code: `export default { fetch() { try { for (;;) {} } catch { return new Response("caught"); } finally { console.log("finally"); } } }`, limits: { cpu_ms: 100 } },
   grows: { code: `const all = []; export default { fetch() { for (;;) all.push(new Array(1000).fill({})); } }`, limits: { cpu_ms: 20000, memory_mb: 64 } },
+  buffers: { code: `export default { fetch() { const all = []; for (;;) all.push(new Uint8Array(1 << 20).fill(1)); } }`, limits: { memory_mb: 64 } },
   huge: { code: `export default { fetch() { try { new ArrayBuffer(1e12); } catch (e) { return new Response(e.name); } } }` },
   parses: { code: `export default { fetch() { return new Response("x") ` },
   worker: { code: `addEventListener("fetch", (event) => event.respondWith(new Response("service worker")));` },
@@ -56,7 +57,7 @@ test("one platform, many scripts", async (t) => {
     assert.match(response.text, /1102/);
   });
   await t.test("memory growth is 1102, an impossible buffer is a RangeError", async () => {
-    for (const script of ["grows"]) {
+    for (const script of ["grows", "buffers"]) {
       const response = await get(script);
       assert.equal(response.status, 503, script);
       assert.match(response.text, /1102/, script);
