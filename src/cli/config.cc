@@ -1,5 +1,7 @@
 #include "cli/config.h"
 
+#include "catalog/cron.h"
+
 #include <toml++/toml.h>
 
 #include <algorithm>
@@ -255,6 +257,15 @@ base::Result<Config> readConfig(const std::string& path, const Settings& default
       } else if (name == "vars") {
         if (!node.is_table()) return at(path, node.source(), full, "must be a table");
         script.env = jsonOf(node);
+      } else if (name == "crons") {
+        const auto* crons = node.as_array();
+        if (crons == nullptr) return at(path, node.source(), full, "must be a list of cron expressions, as in [\"*/5 * * * *\"]");
+        for (const auto& cron : *crons) {
+          const auto text = cron.value<std::string>();
+          if (!cron.is_string()) return at(path, cron.source(), full, "must be a list of cron expressions, as in [\"*/5 * * * *\"]");
+          if (const auto parsed = catalog::Cron::parse(*text); !parsed.ok()) return at(path, cron.source(), full, parsed.error().message);
+          script.crons.push_back(*text);
+        }
       } else if (name == "services") {
         const auto* services = node.as_table();
         if (services == nullptr) return at(path, node.source(), full, "must be a table of NAME = \"script\"");
@@ -280,7 +291,7 @@ base::Result<Config> readConfig(const std::string& path, const Settings& default
       } else if (name == "limits") {
         if (auto status = readLimits(path, node, full, script.limits); !status.ok()) return status.error();
       } else {
-        return at(path, key.source(), full, "unknown key; known are name, main, vars, services, limits, compatibility_date, compatibility_flags");
+        return at(path, key.source(), full, "unknown key; known are name, main, vars, services, crons, limits, compatibility_date, compatibility_flags");
       }
     }
     if (script.name.empty()) return at(path, table->source(), where + ".name", "is missing");

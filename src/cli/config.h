@@ -29,6 +29,7 @@ struct ScriptConfig {
     std::string entrypoint;  // empty: the default export
   };
   std::vector<Service> services;
+  std::vector<std::string> crons;  // expressions that catalog::Cron reads
   wire::VersionLimits limits;
   std::vector<ModuleFile> modules;  // the first is the main module
 };

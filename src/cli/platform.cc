@@ -186,6 +186,7 @@ std::string Platform::address() const { return loops_[0]->address().format(); }
 base::Status Platform::setScripts(const std::vector<ScriptConfig>& scripts, bool everyHost) {
   auto routes = std::make_shared<edge::Routes>();
   routes->workersDomain = options_.workersDomain;
+  const auto schedules = std::make_shared<std::vector<edge::Schedule>>();
   for (const auto& script : scripts) {
     wire::Bundle bundle;
     bundle.scriptName = script.name;
@@ -215,9 +216,11 @@ base::Status Platform::setScripts(const std::vector<ScriptConfig>& scripts, bool
     version->placements = std::make_unique<sandbox::RunnableVersion::LoopPlacement[]>(options_.loops);
     versions_.add(version);
     routes->byScript[script.name] = version;
+    for (const auto& cron : script.crons) schedules->push_back({version, cron, *catalog::Cron::parse(cron)});
     if (everyHost) routes->everyHost = version;
   }
   for (auto& loop : loops_) loop->setRoutes(routes);
+  loops_[0]->setSchedules(schedules);
   return base::Nothing{};
 }
 

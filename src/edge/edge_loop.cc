@@ -6,6 +6,7 @@
 
 #include "edge/error_page.h"
 #include "edge/invocation.h"
+#include "edge/scheduled_trigger.h"
 
 namespace weir::edge {
 
@@ -26,7 +27,8 @@ constexpr sandbox::PlacementLimits kPlacement;
 EdgeLoop::EdgeLoop(Options options)
     : options_(std::move(options)), loop_(options_.clock),
       rays_(options_.rayKey, static_cast<uint8_t>(options_.index)), resolver_(loop_, {}),
-      drainTimer_(loop_.timers(), [this] { cutDrain(); }), sweepTimer_(loop_.timers(), [this] { sweep(); }),
+      drainTimer_(loop_.timers(), [this] { cutDrain(); }), crons_(loop_, [this](const Schedule& schedule, double ms) { runScheduled(schedule.version, schedule.text, ms, {}); }),
+      sweepTimer_(loop_.timers(), [this] { sweep(); }),
       holdTimer_(loop_.timers(), [this] { expireHeld(); }) {}
 
 base::Result<std::unique_ptr<EdgeLoop>> EdgeLoop::open(Options options) {
@@ -180,6 +182,13 @@ void EdgeLoop::onRequest(http::Exchange& exchange) {
     const bool exists = std::any_of(known.begin(), known.end(), [&](const auto& facts) { return facts.code == code; });
     return respondWithPage(exchange, exists ? static_cast<uint16_t>(code) : 404, ray);
   }
+  if (options_.routes->everyHost) {
+    if (const auto query = ScheduledTrigger::parse(target)) {
+      const auto trigger = std::make_shared<ScheduledTrigger>(exchange);
+      return runScheduled(options_.routes->everyHost, query->cron, query->timeMs.value_or(options_.clock.wallMs()),
+                          [trigger](wire::Outcome outcome) { trigger->answer(outcome); });
+    }
+  }
   const auto& head = exchange.head();
   if (head.framing == http::Framing::kLength && head.contentLength > options_.http.bodyBytesMax) {
     return respondWithPage(exchange, 413, ray);
@@ -196,6 +205,17 @@ void EdgeLoop::serveInner(InnerExchange& exchange, std::shared_ptr<const sandbox
   Invocation* const invocation = begin(std::move(version));
   if (invocation == nullptr) return exchange.fail("Error", "Too many requests are in progress.");
   invocation->startInner(exchange, rays_.next(), inherited);
+}
+
+void EdgeLoop::setSchedules(std::shared_ptr<const std::vector<Schedule>> schedules) {
+  loop_.post([this, schedules = std::move(schedules)] { crons_.setSchedules(schedules); });
+}
+
+void EdgeLoop::runScheduled(std::shared_ptr<const sandbox::RunnableVersion> version, std::string_view cron,
+                            double scheduledMs, std::function<void(wire::Outcome)> onEnd) {
+  Invocation* const invocation = begin(std::move(version));
+  if (invocation != nullptr) return invocation->startScheduled(rays_.next(), cron, scheduledMs, std::move(onEnd));
+  if (onEnd) loop_.post([onEnd = std::move(onEnd)] { onEnd(wire::Outcome::kLoadShed); });
 }
 
 Invocation* EdgeLoop::begin(std::shared_ptr<const sandbox::RunnableVersion> version) {

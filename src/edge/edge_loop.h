@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "edge/call_chain.h"
+#include "edge/cron_clock.h"
 #include "edge/engine_seat.h"
 #include "edge/outbound_policy.h"
 #include "edge/ray.h"
@@ -60,6 +61,8 @@ class EdgeLoop final : private http::RequestHandler, private net::BatchHook, pri
   // Any thread. The engine has ended: its invocations end with internalError.
   void loseEngine(std::shared_ptr<sandbox::EngineLink> link);
   void setRoutes(std::shared_ptr<const Routes> routes);
+  // Any thread. What this loop runs by the clock; null: nothing.
+  void setSchedules(std::shared_ptr<const std::vector<Schedule>> schedules);
   // Stops accepting, finishes what runs, waitUntil() included, for at most `bound`, then ends `run` and says so on its
   // thread. What is left at the bound is cancelled and has its trace.
   void drain(std::chrono::milliseconds bound, std::function<void()> onEnd);
@@ -80,6 +83,9 @@ class EdgeLoop final : private http::RequestHandler, private net::BatchHook, pri
   void onChunk(EngineSeat& seat, const wire::BodyChunk& chunk);
   void loseSeat(sandbox::EngineLink& link);
   Invocation* find(wire::InvocationId id, const EngineSeat& seat);
+  // The version handles a cron trigger. `onEnd`, which may be empty, is told how it ended.
+  void runScheduled(std::shared_ptr<const sandbox::RunnableVersion> version, std::string_view cron, double scheduledMs,
+                    std::function<void(wire::Outcome)> onEnd);
   // A slot with a new invocation in it, or null: there are too many.
   Invocation* begin(std::shared_ptr<const sandbox::RunnableVersion> version);
   void serveInner(InnerExchange& exchange, std::shared_ptr<const sandbox::RunnableVersion> version,
@@ -122,6 +128,7 @@ class EdgeLoop final : private http::RequestHandler, private net::BatchHook, pri
   std::function<void()> onDrained_;  // set while draining
   bool serverEmpty_ = false;
   bool drainCut_ = false;
+  CronClock crons_;
   net::Timer sweepTimer_;  // armed while something is in flight
   struct Held {
     wire::InvocationId invocation;

@@ -8,6 +8,7 @@ namespace weir::edge {
 namespace {
 
 constexpr size_t kLogBytesMax = wire::Bounds::kLogBytesMax;
+constexpr std::chrono::minutes kScheduledWallMax{15};  // reference/limits.md §4
 
 // What a script sees as the request's URL. Bytes that no URL holds are escaped, as browsers do.
 void appendUrl(std::string& out, const http::RequestHead& request, bool tls) {
@@ -81,6 +82,26 @@ void Invocation::start(http::Exchange& exchange, const Ray& ray) {
     clientBody_.emplace(static_cast<BodySource&>(*this), voice_, 0);
   }
   exchange.setEvents(*this);
+  handOver(event);
+}
+
+void Invocation::startScheduled(const Ray& ray, std::string_view cron, double scheduledMs, std::function<void(wire::Outcome)> onEnd) {
+  ray_ = ray;
+  startedMs_ = loop_.options_.clock.wallMs();
+  started_ = loop_.loop_.now();
+  scheduled_ = std::make_unique<Scheduled>(Scheduled{std::string(cron), scheduledMs, std::move(onEnd)});
+  wire::StartScheduled event;
+  event.invocation = id_;
+  event.version = version_->number;
+  event.nowMs = startedMs_;
+  event.scheduledMs = scheduledMs;
+  event.cron = scheduled_->cron;
+  handOver(event);
+}
+
+// Gives the event that starts it to an engine, or keeps it until there is one.
+template <class Event>
+void Invocation::handOver(const Event& event) {
   const auto seating = loop_.seatFor(*version_);
   if (seating.seat == nullptr) {
     wire::encode<wire::Event>(event, held_);
@@ -415,6 +436,12 @@ bool Invocation::on(const wire::Done& effect) {
 
 void Invocation::expireIfDue(base::Instant now) {
   if (done_ || expired_ || exchange_ != nullptr || (sockets_ && !sockets_->clientOver())) return;
+  if (scheduled_) {
+    if (now - started_ < kScheduledWallMax) return;
+    expired_ = true;
+    voice_.say(wire::ExpireInvocation{id_, true});
+    return;
+  }
   if (responseOver_ == base::Instant::max()) responseOver_ = now;
   if (now - responseOver_ < std::chrono::milliseconds(version_->limits.waitUntilMs)) return;
   expire();
@@ -484,7 +511,13 @@ void Invocation::conclude() {
   fact.logs = logs;
   fact.exceptions = exceptions;
   fact.truncated = truncated_;
+  if (scheduled_) {
+    fact.kind = observe::EventKind::kScheduled;
+    fact.cron = scheduled_->cron;
+    fact.scheduledMs = scheduled_->scheduledMs;
+  }
   for (auto* sink : loop_.options_.sinks) sink->invocationFinished(loop_.options_.index, fact);
+  if (scheduled_ && scheduled_->onEnd) scheduled_->onEnd(outcome_);
   release();
 }
 

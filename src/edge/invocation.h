@@ -35,6 +35,9 @@ class Invocation final : private http::ExchangeEvents,
   // The same, for a script as client: what goes wrong is told to it instead of shown as a page.
   void startInner(InnerExchange& exchange, const Ray& ray, InheritedCall inherited);
 
+  // A cron trigger. `onEnd`, which may be empty, is told how it ended.
+  void startScheduled(const Ray& ray, std::string_view cron, double scheduledMs, std::function<void(wire::Outcome)> onEnd);
+
   // It was held: hands it to an engine, if there is one now; on failure as `start`.
   bool resume();
 
@@ -66,7 +69,7 @@ class Invocation final : private http::ExchangeEvents,
   // Tells the engine to end it now.
   void expire() {
     expired_ = true;
-    voice_.say(wire::ExpireInvocation{id_});
+    voice_.say(wire::ExpireInvocation{id_, false});
   }
   // The engine died. False: it was over already, but for its response.
   bool lose(wire::Outcome outcome);
@@ -78,6 +81,11 @@ class Invocation final : private http::ExchangeEvents,
     kEngine,  // pieces of stream 0
     kBody,    // another body, past the engine
     kOver,    // whole, or cut
+  };
+  struct Scheduled {
+    std::string cron;
+    double scheduledMs;
+    std::function<void(wire::Outcome)> onEnd;
   };
   struct Log {
     double timestampMs;
@@ -120,6 +128,8 @@ class Invocation final : private http::ExchangeEvents,
   void giveResponseCredit(bool all);
   void finishResponse();
   void cutResponse();
+  template <class Event>
+  void handOver(const Event& event);
   void seatOn(EdgeLoop::Seating seating);
   ServiceCall callService(uint32_t service, http::ClientRequest request, InnerCallEvents& events) override;
   void tellFailure(http::Exchange& exchange);
@@ -144,6 +154,7 @@ class Invocation final : private http::ExchangeEvents,
   net::Address client_;
   uint8_t invocationsLeft_ = kInvocationsMax;
   std::shared_ptr<CallChain> chain_;    // made with the first subrequest, unless it is inherited
+  std::unique_ptr<Scheduled> scheduled_;  // null: a request
   Ray ray_{};
   std::string method_, url_, head_;
   double startedMs_ = 0;

@@ -854,6 +854,10 @@ bool ScriptIsolate::on(const wire::CancelInvocation& event) {
 bool ScriptIsolate::on(const wire::ExpireInvocation& event) {
   Invocation* invocation = byId(event.invocation);
   if (invocation == nullptr) return false;
+  if (event.wallTime) {
+    end(invocation->seq, wire::Outcome::kExceededWallTime);
+    return true;
+  }
   wire::LogLine line;
   line.invocation = invocation->id;
   line.level = wire::LogLevel::kWarn;

@@ -167,9 +167,11 @@ struct CancelInvocation {
 // and the invocation ends with the outcome it has (reference/runtime-semantics.md §7.1).
 struct ExpireInvocation {
   InvocationId invocation;
+  bool wallTime = false;  // the time of the whole invocation is over: outcome exceededWallTime
   template <class F, class S>
   static void fields(F& f, S& s) {
     f.number(s.invocation.value);
+    f.flag(s.wallTime);
   }
 };
 

@@ -18,8 +18,9 @@ function tomlOf(value) {
   return `{ ${Object.entries(value).map(([key, one]) => `${key} = ${tomlOf(one)}`).join(", ")} }`;
 }
 
-/** scripts: name → { code, vars, limits, date, flags } or { main: file }. Resolves when weir listens. */
-export async function startWeir(scripts, { flags = [], config, outbound = ["--outbound-allow", "127.0.0.0/8"] } = {}) {
+/** scripts: name → { code, vars, services, crons, limits, date, flags, files }. dev: run this one of them by `weir dev` instead of all by
+ *  `weir serve`. Resolves when weir listens. */
+export async function startWeir(scripts, { flags = [], config, dev, outbound = ["--outbound-allow", "127.0.0.0/8"] } = {}) {
   const folder = mkdtempSync(join(tmpdir(), "weir-e2e-"));
   let toml = "";
   for (const [name, script] of Object.entries(scripts)) {
@@ -29,14 +30,14 @@ export async function startWeir(scripts, { flags = [], config, outbound = ["--ou
     toml += `[[script]]\nname = "${name}"\nmain = "${name}/index.js"\n`;
     if (script.date) toml += `compatibility_date = "${script.date}"\n`;
     if (script.flags) toml += `compatibility_flags = ${JSON.stringify(script.flags)}\n`;
-    for (const [key, table] of Object.entries({ vars: script.vars, services: script.services, limits: script.limits })) {
+    for (const [key, table] of Object.entries({ vars: script.vars, services: script.services, crons: script.crons, limits: script.limits })) {
       if (table) toml += `${key} = ${tomlOf(table)}\n`;
     }
   }
   writeFileSync(join(folder, "weir.toml"), toml);
-  const child = spawn(binary, ["serve", ...(flags.includes("--engine-dir") ? [] : engineDir), "--edge", "127.0.0.1:0",
-    "--data", join(folder, "data"), "--config", config ?? join(folder, "weir.toml"), ...outbound, ...flags],
-  { stdio: ["ignore", "pipe", "pipe"] });
+  const what = dev ? ["dev", join(folder, dev, "index.js")] : ["serve", "--config", config ?? join(folder, "weir.toml"), ...outbound];
+  const child = spawn(binary, [...what, ...(flags.includes("--engine-dir") ? [] : engineDir), "--edge", "127.0.0.1:0",
+    "--data", join(folder, "data"), ...flags], { stdio: ["ignore", "pipe", "pipe"] });
   // A test that fails before stop() leaves neither a server nor a runner that waits for one.
   const end = () => child.kill("SIGKILL");
   process.once("exit", end);

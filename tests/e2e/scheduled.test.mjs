@@ -1,0 +1,69 @@
+// Cron triggers: the handler, its trace, and what a developer fires by hand. The minute itself is cron_clock_test's.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { startWeir } from "./weir.mjs";
+
+const path = "/cdn-cgi/handler/scheduled";
+
+test("a module's scheduled()", async (t) => {
+  const weir = await startWeir({ one: { code: `let last; export default {
+    async scheduled(controller, env, ctx) {
+      if (controller.cron === "throw") throw new TypeError("no backup");
+      if (controller.cron === "hang") await new Promise(() => {});
+      ctx.waitUntil(scheduler.wait(5).then(() => console.log("waited")));
+      last = [controller.cron, controller.scheduledTime, typeof controller.noRetry, controller.constructor.name];
+    },
+    fetch() { return Response.json(last); } };` } }, { dev: "one" });
+  await t.test("gets its cron and its time", async () => {
+    const response = await weir.request("one", `${path}?cron=*%2F5+*+*+*+*&time=1800000000000`);
+    assert.deepEqual([response.status, response.text], [200, "ok\n"]);
+    assert.deepEqual(JSON.parse((await weir.request("one")).text), ["*/5 * * * *", 1800000000000, "function", "ScheduledController"]);
+  });
+  await t.test("its failure is an outcome", async () => {
+    assert.deepEqual((({ status, text }) => [status, text])(await weir.request("one", `${path}?cron=throw`)), [500, "exception\n"]);
+    assert.deepEqual((({ status, text }) => [status, text])(await weir.request("one", `${path}?cron=hang`)), [500, "exception\n"]);
+  });
+  await t.test("a query that cannot be read is not a trigger", async () => {
+    assert.equal((await weir.request("one", `${path}?time=soon`)).status, 200, "the script's own answer");
+  });
+  const { traces } = await weir.stop();
+  await t.test("each run has its trace", () => {
+    const runs = traces.filter((trace) => trace.event.cron !== undefined);
+    assert.deepEqual(runs.map((run) => run.outcome), ["ok", "exception", "exception"]);
+    assert.deepEqual(runs[0].event, { scheduledTime: 1800000000000, cron: "*/5 * * * *" });
+    assert.deepEqual(runs[0].logs.map((log) => log.message), [["waited"]]);
+    assert.equal(runs[1].exceptions[0].message, "no backup");
+    assert.match(runs[2].exceptions[0].message, /had hung/);
+  });
+});
+
+test("a service worker, and a script without the handler", async (t) => {
+  await t.test("an event", async () => {
+    const weir = await startWeir({ two: { code: `addEventListener("scheduled", (event) => { event.waitUntil(Promise.resolve(console.log(event.cron, event.scheduledTime, event.type))); });` } }, { dev: "two" });
+    assert.equal((await weir.request("two", `${path}?cron=x&time=1`)).text, "ok\n");
+    const { traces } = await weir.stop();
+    assert.deepEqual(traces[0].logs[0].message, ["x", 1, "scheduled"]);
+  });
+  await t.test("no handler", async () => {
+    const weir = await startWeir({ three: { code: `export default { fetch() { return new Response("x"); } };` } }, { dev: "three" });
+    assert.equal((await weir.request("three", path)).text, "exception\n");
+    const { traces } = await weir.stop();
+    assert.equal(traces[0].exceptions[0].message, "Handler does not export a scheduled() function");
+    assert.match(traces[0].logs[0].message[0], /^Received a ScheduledEvent but we lack a handler for ScheduledEvents \(a\.k\.a\. Cron Triggers\)\./);
+  });
+});
+
+test("crons in weir.toml", async (t) => {
+  await t.test("are read", async () => {
+    const weir = await startWeir({ a: { code: `export default { scheduled() {} }`, crons: ["*/5 * * * *", "0 0 L * FRI"] } });
+    await weir.stop();
+  });
+  await t.test("one that cannot be read names file, line and key", async () => {
+    await assert.rejects(startWeir({ a: { code: "", crons: ["61 * * * *"] } }), /weir\.toml:4:\d+: script\[0\]\.crons: cron: '61' is no minute/);
+  });
+  await t.test("nobody fires one from outside where several scripts are served", async () => {
+    const weir = await startWeir({ a: { code: `export default { scheduled() {}, fetch() { return new Response("script"); } }` } });
+    assert.equal((await weir.request("a", path)).text, "script");
+    await weir.stop();
+  });
+});
