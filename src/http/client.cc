@@ -429,6 +429,7 @@ void ClientCallImpl::onReadable() {
 }
 
 void ClientCallImpl::onHead(const ResponseHead& head) {
+  if (head.status == 101 && request_.upgrade.empty()) return;  // `consume` fails the call
   headTold_ = true;
   events_->onHead(head);
 }

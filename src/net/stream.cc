@@ -259,6 +259,12 @@ Stream::ReadResult Stream::read(std::span<std::byte> into) {
       return {ReadResult::kError};
     }
   }
+  if (sendingDead_) {
+    // The reset was told to the write that failed, and looks like an end now.
+    state_ = State::kBroken;
+    updateInterest();
+    return {ReadResult::kError};
+  }
   endRead_ = true;
   reading_ = false;
   wantReadable_ = false;
@@ -278,7 +284,12 @@ bool Stream::atEnd() const {
   return !more;
 }
 
-void Stream::breakWith(int code) {
+void Stream::failSending(int code) {
+  if (!ssl_ && (code == EPIPE || code == ECONNRESET)) {
+    // The kernel says so by EPOLLERR too, behind what can still be read.
+    sendingDead_ = true;
+    return;
+  }
   state_ = State::kBroken;
   updateInterest();
   brokenBy_ = {StreamErrorKind::kReset, std::strerror(code)};
@@ -290,7 +301,7 @@ ssize_t Stream::sendBytes(const char* from, size_t size) {
   if (!ssl_) {
     const ssize_t sent = send(fd_.get(), from, size, MSG_NOSIGNAL);
     if (sent >= 0) return sent;
-    if (errno != EAGAIN && errno != EINTR) breakWith(errno);
+    if (errno != EAGAIN && errno != EINTR) failSending(errno);
     return 0;
   }
   ERR_clear_error();
@@ -302,7 +313,7 @@ ssize_t Stream::sendBytes(const char* from, size_t size) {
     tlsWriteWantsRead_ = true;
   } else if (error != SSL_ERROR_WANT_WRITE) {
     ERR_clear_error();
-    breakWith(ECONNRESET);
+    failSending(ECONNRESET);
   }
   return 0;
 }
@@ -324,7 +335,7 @@ size_t Stream::sendNow(std::span<const iovec> parts) {
     message.msg_iovlen = std::min(parts.size(), kIovecsMax);
     const ssize_t sent = sendmsg(fd_.get(), &message, MSG_NOSIGNAL);
     if (sent >= 0) return static_cast<size_t>(sent);
-    if (errno != EAGAIN && errno != EINTR) breakWith(errno);
+    if (errno != EAGAIN && errno != EINTR) failSending(errno);
     return 0;
   }
   if (totalSize(parts) <= kTlsRecordBytes) {
@@ -348,6 +359,7 @@ size_t Stream::sendNow(std::span<const iovec> parts) {
 }
 
 void Stream::keep(std::span<const iovec> parts, size_t skip) {
+  if (sendingDead_) return;
   if (pendingSent_ > 0 && pendingSent_ >= pending_.size() / 2) {
     pending_.erase(0, pendingSent_);
     pendingSent_ = 0;
@@ -370,6 +382,7 @@ Stream::WriteResult Stream::write(std::span<const iovec> parts) {
   const size_t total = totalSize(parts);
   if (total == 0) return WriteResult::kTaken;
   size_t sent = 0;
+  if (sendingDead_) return WriteResult::kTaken;
   if (state_ == State::kOpen && pendingBytes() == 0) {
     sent = sendNow(parts);
     sentBytes_ += sent;
@@ -391,6 +404,10 @@ bool Stream::flush() {
     const iovec part{pending_.data() + pendingSent_, pendingBytes()};
     const size_t sent = sendNow({&part, 1});
     if (state_ == State::kBroken) return false;
+    if (sendingDead_) {
+      pending_.clear();
+      pendingSent_ = 0;
+    }
     sentBytes_ += sent;
     pendingSent_ += sent;
     if (pendingSent_ == pending_.size()) {

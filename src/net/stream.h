@@ -91,6 +91,8 @@ class Stream final : private FdHandler {
     kTooMuch,  // nothing taken: pendingBytesMax was already passed
     kBroken,   // nothing taken: the connection is dead; `onError` follows from the loop unless the stream is dropped
   };
+  // A peer that takes no more may have said why: on a plain stream whose sending has failed, what had been received can
+  // still be read, writes are dropped, and the end comes with the reading.
   // Takes all or nothing. A single write may pass pendingBytesMax; the next one is then refused.
   WriteResult write(std::span<const iovec> parts);
   WriteResult write(std::string_view bytes);
@@ -120,7 +122,7 @@ class Stream final : private FdHandler {
   void onConnectTimeout();
   void continueHandshake(const DropFlag::Watch& watch);
   void fail(StreamErrorKind kind, std::string message);
-  void breakWith(int code);
+  void failSending(int code);
   void updateInterest();
   bool flush();
   size_t sendNow(std::span<const iovec> parts);
@@ -142,6 +144,7 @@ class Stream final : private FdHandler {
   bool tlsWriteWantsRead_ = false;
   bool peerFinished_ = false;
   bool endRead_ = false;
+  bool sendingDead_ = false;
   bool finishWanted_ = false;
   bool finishSent_ = false;
   bool aboveLowWater_ = false;

@@ -118,6 +118,21 @@ TEST_F(StreamTest, resetIsToldWhileReadingIsOff) {
   until([&] { return server.kind == StreamErrorKind::kReset; });
 }
 
+TEST_F(StreamTest, whatAPeerSaidBeforeItTookNoMoreIsRead) {
+  connect();
+  server.stream->setReading(false);
+  client.stream->write("unread");
+  server.stream->write("why");
+  server.stream.reset();  // with bytes unread: a reset
+  EXPECT_EQ(client.stream->write("more"), Stream::WriteResult::kTaken);
+  EXPECT_EQ(client.stream->write(std::string(1 << 20, 'x')), Stream::WriteResult::kTaken);
+  EXPECT_EQ(client.stream->pendingBytes(), 0u);
+  client.stream->setReading(true);
+  until([&] { return !client.error.empty() || client.ended; });
+  EXPECT_EQ(client.received, "why");
+  EXPECT_FALSE(client.ended) << "a reset is no end";
+}
+
 TEST_F(StreamTest, refusedConnectsAreErrorsFromTheLoop) {
   const Address closed = listener->address();
   listener.reset();

@@ -34,6 +34,8 @@ class Subrequest {
   step = null;
   pump = null;
   inbound = null;
+  /** Called once when the pump has ended. */
+  whenUploaded = null;
 
   constructor(record) {
     this.record = record;
@@ -63,6 +65,20 @@ class Subrequest {
       this.inbound.controller.error(reason);
     }
     mapDelete(record.subrequests, this.id);
+  }
+
+  /** The request body is out, was not wanted any more, or has failed: then so does the request. */
+  uploaded(failed, error) {
+    this.pump = null;
+    if (failed && !this.settled && !this.record.ended) {
+      host.cancelFetch(this.record.seq, this.id);
+      this.fail(error);
+    } else {
+      this.release();
+    }
+    const { whenUploaded } = this;
+    this.whenUploaded = null;
+    if (whenUploaded !== null) whenUploaded();
   }
 
   fail(error) {
@@ -117,10 +133,7 @@ function start(record, state, service) {
     } else {
       subrequest.id = host.fetch(
         seq, state.method, url, head, kStream, undefined, readable.length, redirect, service);
-      subrequest.pump = new Pump(record, subrequest.id, readable, () => {
-        subrequest.pump = null;
-        subrequest.release();
-      });
+      subrequest.pump = new Pump(record, subrequest.id, readable, (failed, error) => subrequest.uploaded(failed, error));
     }
   }
   record.subrequests ??= new NativeMap();

@@ -3,6 +3,7 @@
 import { host } from "../core/host.js";
 import { bodyUsed, differentRequest, streamLocked, typeError } from "../core/errors.js";
 import { markHandled, resolved, stringToLowerCase, then } from "../core/primordials.js";
+import { findSubrequest } from "../fetch/fetch.js";
 import { Inbound } from "../fetch/inbound.js";
 import { Pump } from "../fetch/pump.js";
 import { headersFromHead, listOf } from "../fetch/headers.js";
@@ -133,7 +134,11 @@ function respondStream(record, state, readable) {
     spend(readable);
     whole.piped = true;
     whole.finished = true;
-    if (send(record, state, kPipe, whole.id, readable.length)) settle(record);
+    if (!send(record, state, kPipe, whole.id, readable.length)) return;
+    // The response may be made of a request body that the script still writes: the invocation lasts as long.
+    const subrequest = findSubrequest(record, whole.id);
+    if (subrequest !== undefined && subrequest.pump !== null) subrequest.whenUploaded = () => settle(record);
+    else settle(record);
     return;
   }
   if (whole !== null) {
