@@ -68,6 +68,7 @@ class EdgeLoop final : private http::RequestHandler, private net::BatchHook, pri
   void drain(std::chrono::milliseconds bound, std::function<void()> onEnd);
 
  private:
+  static constexpr size_t kCallBytesMax = 512u << 20;
   friend class Invocation;
 
   explicit EdgeLoop(Options options);
@@ -128,6 +129,7 @@ class EdgeLoop final : private http::RequestHandler, private net::BatchHook, pri
   std::function<void()> onDrained_;  // set while draining
   bool serverEmpty_ = false;
   bool drainCut_ = false;
+  base::ByteBudget callBytes_{kCallBytesMax};  // of bodies that scripts' calls to each other keep
   CronClock crons_;
   net::Timer sweepTimer_;  // armed while something is in flight
   struct Held {

@@ -35,9 +35,10 @@ http::RequestHead headFor(const http::ClientRequest& request, std::optional<uint
 
 // ---- one direction ----
 
-bool InnerCall::Flow::add(std::string_view more) {
+bool InnerCall::Flow::add(std::string_view more, base::HeldBytes& held) {
   if (more.empty()) return true;
   if (waiting() > kBufferBytesMax || (declared && more.size() > *declared - written)) return false;
+  if (!held.grow(more.size())) return false;
   written += more.size();
   if (at > 0 && at >= bytes.size() / 2) {
     bytes.erase(0, at);
@@ -52,7 +53,8 @@ std::string_view InnerCall::Flow::deliverable() const {
   return std::string_view(bytes).substr(at, static_cast<size_t>(std::min<uint64_t>(granted, waiting())));
 }
 
-void InnerCall::Flow::took(size_t size) {
+void InnerCall::Flow::took(size_t size, base::HeldBytes& held) {
+  held.shrink(size);
   at += size;
   granted -= size;
   if (waiting() > 0) return;
@@ -113,7 +115,13 @@ class InnerCall::Answer final : public InnerExchange {
   bool respond(uint16_t status, const http::HeaderList& headers, std::string_view body) override {
     if (!startResponse(status, headers, body.size())) return false;
     call_.response_.declared.reset();  // the text is at hand: the bound on what waits is for streams
-    if (!bodyless_) call_.response_.bytes.assign(body);
+    if (!bodyless_) {
+      if (!call_.held_.grow(body.size())) {
+        abort();
+        return true;
+      }
+      call_.response_.bytes.assign(body);
+    }
     finishResponse();
     return true;
   }
@@ -141,7 +149,7 @@ class InnerCall::Answer final : public InnerExchange {
       abort();
       return http::WriteOutcome::kAborted;
     }
-    if (!flow.add(asText(bytes))) return http::WriteOutcome::kTooMuch;
+    if (!flow.add(asText(bytes), call_.held_)) return http::WriteOutcome::kTooMuch;
     call_.pump_.schedule();
     return http::WriteOutcome::kTaken;
   }
@@ -194,22 +202,26 @@ class InnerCall::Answer final : public InnerExchange {
 // ---- the caller's end ----
 
 std::unique_ptr<InnerCall> InnerCall::start(net::Loop& loop, http::ClientRequest request, const net::Address& client,
-                                            InnerCallEvents& events, Answerer answerer) {
-  std::unique_ptr<InnerCall> call(new InnerCall(loop, std::move(request), client, events, std::move(answerer)));
+                                            Budgets budgets, InnerCallEvents& events, Answerer answerer) {
+  std::unique_ptr<InnerCall> call(new InnerCall(loop, std::move(request), client, budgets, events, std::move(answerer)));
   call->pump_.schedule();
   return call;
 }
 
-InnerCall::InnerCall(net::Loop& loop, http::ClientRequest request, const net::Address& client, InnerCallEvents& events,
-                     Answerer answerer)
-    : events_(events), answerer_(std::move(answerer)), completeBody_(request.bodyKind != http::RequestBody::kStreamed),
+InnerCall::InnerCall(net::Loop& loop, http::ClientRequest request, const net::Address& client, Budgets budgets,
+                     InnerCallEvents& events, Answerer answerer)
+    : events_(events), held_(budgets.own, budgets.shared), answerer_(std::move(answerer)), completeBody_(request.bodyKind != http::RequestBody::kStreamed),
       pump_(loop, [this] { pump(); }) {
   std::optional<uint64_t> length;
   if (request.bodyKind == http::RequestBody::kComplete) length = request.body.size();
   if (request.bodyKind == http::RequestBody::kStreamed) length = request.contentLength;
   request_.declared = length;
   answer_ = std::make_unique<Answer>(*this, headFor(request, length), client, request.https);
-  if (completeBody_) {
+  if (completeBody_ && !held_.grow(request.body.size())) {
+    completeBody_ = served_ = true;
+    answer_->close();
+    error_ = http::ClientError{http::ClientErrorKind::kOverloaded, "too many bytes wait for other scripts"};
+  } else if (completeBody_) {
     request_.bytes = std::move(request.body);
     request_.finished = true;
   }
@@ -228,7 +240,7 @@ void InnerCall::readMore(uint64_t bytes) {
 
 bool InnerCall::write(std::span<const std::byte> bytes) {
   if (!answer_->open()) return true;  // nobody wants it any more, as behind an early response
-  if (!request_.add(asText(bytes))) return false;
+  if (!request_.add(asText(bytes), held_)) return false;
   pump_.schedule();
   return true;
 }
@@ -248,7 +260,7 @@ bool InnerCall::deliverRequest() {
     const std::string_view next = request_.deliverable();
     if (next.empty()) break;
     const std::string part(next);  // the answerer may make room for more in the buffer
-    request_.took(part.size());
+    request_.took(part.size(), held_);
     answer_->events()->onBody(asBytes(part));
     if (watch.dropped()) return false;
   }
@@ -273,7 +285,7 @@ bool InnerCall::deliverResponse() {
     const std::string_view next = response_.deliverable();
     if (next.empty()) break;
     const std::string part(next);
-    response_.took(part.size());
+    response_.took(part.size(), held_);
     events_.onBody(asBytes(part));
     if (watch.dropped()) return false;
   }

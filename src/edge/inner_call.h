@@ -5,7 +5,8 @@
 // it grants, response head and body flow back as the caller grants → onEnd, onError or onException, once. Dropping the
 // call tells the answerer that its client is gone.
 //
-// Both bodies wait in buffers that hold at most kBufferBytesMax; beyond that `write` refuses, as the HTTP client and server do.
+// Both bodies wait in buffers that hold at most kBufferBytesMax, and no more than the budgets of the asking script and the
+// loop have left; beyond that `write` refuses, as the HTTP client and server do.
 //
 // Threads: one loop's; both ends live on it.
 #pragma once
@@ -15,6 +16,7 @@
 #include <optional>
 #include <string>
 
+#include "base/byte_budget.h"
 #include "http/client.h"
 #include "http/server.h"
 #include "net/drop_flag.h"
@@ -51,8 +53,13 @@ class InnerCall final : public http::ClientCall {
 
   // `request.headers` reach the answerer as they are, with Content-Length where the length is known. `client` is the
   // address the answerer is told. `events` is borrowed until the call ends or is dropped; nothing is called from within.
+  // What it keeps counts against `own`, of the script that asks, and `shared`; borrowed, they outlive the call.
+  struct Budgets {
+    base::ByteBudget& own;
+    base::ByteBudget& shared;
+  };
   static std::unique_ptr<InnerCall> start(net::Loop& loop, http::ClientRequest request, const net::Address& client,
-                                          InnerCallEvents& events, Answerer answerer);
+                                          Budgets budgets, InnerCallEvents& events, Answerer answerer);
   ~InnerCall() override;
 
   void readMore(uint64_t bytes) override;
@@ -73,23 +80,24 @@ class InnerCall final : public http::ClientCall {
     uint64_t written = 0;
 
     size_t waiting() const { return bytes.size() - at; }
-    // False: over the bound, or more than was declared; nothing taken.
-    bool add(std::string_view more);
+    // False: over a bound, or more than was declared; nothing taken.
+    bool add(std::string_view more, base::HeldBytes& held);
     // What may be delivered now; `took` after it was.
     std::string_view deliverable() const;
-    void took(size_t size);
+    void took(size_t size, base::HeldBytes& held);
     // True, once, when the low-water mark was passed on the way down.
     bool drained();
   };
   class Answer;
 
-  InnerCall(net::Loop& loop, http::ClientRequest request, const net::Address& client, InnerCallEvents& events,
-            Answerer answerer);
+  InnerCall(net::Loop& loop, http::ClientRequest request, const net::Address& client, Budgets budgets,
+            InnerCallEvents& events, Answerer answerer);
   void pump();
   bool deliverRequest();
   bool deliverResponse();
 
   InnerCallEvents& events_;
+  base::HeldBytes held_;
   Answerer answerer_;
   std::unique_ptr<Answer> answer_;
   Flow request_;

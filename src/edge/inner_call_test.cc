@@ -65,7 +65,7 @@ class InnerCallTest : public ::testing::Test {
 
   void call(http::ClientRequest request, std::function<void(InnerExchange&)> atOnce = {}) {
     request.host = "inner.example";
-    caller.call = InnerCall::start(loop, std::move(request), *net::Address::fromIp("192.0.2.7", 1), caller,
+    caller.call = InnerCall::start(loop, std::move(request), *net::Address::fromIp("192.0.2.7", 1), {own, shared}, caller,
                                    [this, atOnce](InnerExchange& exchange) {
                                      ++served;
                                      answerer.exchange = &exchange;
@@ -82,6 +82,8 @@ class InnerCallTest : public ::testing::Test {
 
   base::SystemClock clock;
   net::Loop loop;
+  base::ByteBudget own{4 * InnerCall::kBufferBytesMax};
+  base::ByteBudget shared{1u << 30};
   Caller caller;
   Answerer answerer;
   int served = 0;
@@ -167,6 +169,26 @@ TEST_F(InnerCallTest, bothBuffersAreBoundedAndTellWhenTheyDrain) {
   EXPECT_EQ(answerer.drained, 1);
   EXPECT_EQ(answerer.body.size(), InnerCall::kBufferBytesMax);
   EXPECT_EQ(caller.body.size(), InnerCall::kBufferBytesMax);
+}
+
+TEST_F(InnerCallTest, whatItKeepsIsWithinTheScriptsBudget) {
+  http::ClientRequest request;
+  request.method = "PUT";
+  request.bodyKind = http::RequestBody::kStreamed;
+  call(std::move(request));
+  const size_t before = own.leftBytes();
+  base::HeldBytes others(own, shared);
+  EXPECT_TRUE(others.grow(before - 10));
+  EXPECT_TRUE(caller.call->write(bytesOf("0123456789")));
+  EXPECT_FALSE(caller.call->write(bytesOf("x")));
+  answerer.exchange->readMore(4);
+  turn();
+  EXPECT_EQ(own.leftBytes(), 4u) << "what was read is free again";
+  EXPECT_TRUE(answerer.exchange->startResponse(200, {}, std::nullopt));
+  EXPECT_EQ(answerer.exchange->write(bytesOf("12345")), http::WriteOutcome::kTooMuch);
+  EXPECT_EQ(answerer.exchange->write(bytesOf("1234")), http::WriteOutcome::kTaken);
+  caller.call.reset();
+  EXPECT_EQ(own.leftBytes(), 10u);
 }
 
 TEST_F(InnerCallTest, anExceptionReachesTheCallerInsteadOfAPage) {

@@ -328,7 +328,8 @@ ServiceCall Invocation::callService(uint32_t service, http::ClientRequest reques
   if (!version) return {};
   if (invocationsLeft_ == 1) return {nullptr, 1019};
   InheritedCall inherited{target.entrypoint, chain_, static_cast<uint8_t>(invocationsLeft_ - 1)};
-  return {InnerCall::start(loop_.loop_, std::move(request), client_, events,
+  return {InnerCall::start(loop_.loop_, std::move(request), client_,
+                           {version_->heldBytes(loop_.options_.index), loop_.callBytes_}, events,
                            [&loop = loop_, version = std::move(version), inherited = std::move(inherited)](InnerExchange& exchange) {
                              loop.serveInner(exchange, version, inherited);
                            }),

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/byte_budget.h"
 #include "sandbox/placement.h"
 #include "sandbox/quarantine.h"
 #include "wire/bundle.h"
@@ -32,11 +33,14 @@ struct RunnableVersion {
   // Where it runs: engine slots by preference, unless its script is confined to one.
   std::vector<uint8_t> slots;
   std::shared_ptr<const ScriptHome> home;  // null: never confined
+  static constexpr size_t kHeldBytesMax = 64u << 20;  // of bodies that its scripts' calls to each other keep, in one loop
   struct alignas(64) LoopPlacement {
     Placement placement;
+    base::ByteBudget held{kHeldBytesMax};
   };
   std::unique_ptr<LoopPlacement[]> placements;  // by loop; touched by that loop alone
   Placement& placement(uint32_t loop) const { return placements[loop].placement; }
+  base::ByteBudget& heldBytes(uint32_t loop) const { return placements[loop].held; }
 };
 
 }  // namespace weir::sandbox
