@@ -10,10 +10,10 @@ namespace {
 
 std::string exampleOf(const char* text) { return std::string("Example:\n  ") + text; }
 
-// The flags of these sections, each put down in `line` when it is given.
-void addSettings(CLI::App& command, CommandLine& line, const Settings& defaults, const std::set<std::string>& without) {
+// The settings' flags, each put down in `line` when it is given. `only`: of these; empty: all.
+void addSettings(CLI::App& command, CommandLine& line, const Settings& defaults, const std::set<std::string>& only = {}) {
   for (const Setting& setting : settingsTable()) {
-    if (without.contains(setting.flag)) continue;
+    if (!only.empty() && !only.contains(setting.flag)) continue;
     if (const auto* text = std::get_if<Setting::Text>(&setting.kind)) {
       const auto member = text->member;
       auto* option = command.add_option_function<std::string>(
@@ -55,20 +55,17 @@ Parsed parseCommandLine(int argc, char** argv, const Settings& defaults) {
 
   auto* serve = app.add_subcommand("serve", "Run the scripts of weir.toml");
   serve->add_option("--config", line.config, "The scripts to run, and settings; flags win over it")->capture_default_str();
-  addSettings(*serve, line, defaults, {});
+  addSettings(*serve, line, defaults);
   serve->footer(exampleOf("weir serve --edge 127.0.0.1:8787 --control 127.0.0.1:8788 --config weir.toml"));
 
   auto* dev = app.add_subcommand("dev", "Run one file on every host name; reload it on save; show logs and errors");
   dev->add_option("FILE", line.file, "The main module; what stands beside it are its modules")->required();
-  addSettings(*dev, line, defaults, {"--workers-domain", "--quarantine-parks", "--quarantine-within-s", "--quarantine-hold-s", "--quarantine-engines"});
+  addSettings(*dev, line, defaults);
   dev->footer(exampleOf("weir dev examples/hello/index.js"));
 
   auto* doctor = app.add_subcommand("doctor", "Show what is installed and which confinements work here; 1 when something is amiss");
   doctor->add_flag("--json", line.json, "As JSON");
-  addSettings(*doctor, line, defaults,
-              {"--edge", "--loops", "--workers-domain", "--control", "--control-any-address", "--data", "--engines", "--engine-memory-mb",
-               "--engine-memory-percent", "--engine-silent-ms", "--engine-look-ms", "--engine-drain-ms", "--require-sandbox", "--quarantine-parks",
-               "--quarantine-within-s", "--quarantine-hold-s", "--quarantine-engines"});
+  addSettings(*doctor, line, defaults, {"--node", "--engine-dir"});
   doctor->footer(exampleOf("weir doctor --json"));
 
   try {

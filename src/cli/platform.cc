@@ -122,7 +122,8 @@ base::Status Platform::openLoops() {
     routes->workersDomain = options_.workersDomain;
     edge::EdgeLoop::Options loop{i, i == 0 ? *address : loops_[0]->address(), key, clock_, sinks_, supervisor_->engines(), routes, outbound, options_.errorDocsUrl,
                                  [this, i](const auto& link, const wire::Effect& effect) { onEngineEffect(i, link, effect); },
-                                 options_.http, options_.caFile};
+                                 options_.http, options_.caFile, {}};
+    loop.placement.queueMax = std::chrono::milliseconds(options_.replicaQueueMs);
     auto opened = edge::EdgeLoop::open(std::move(loop));
     if (!opened.ok()) return base::Error{"--edge " + options_.edge + ": " + opened.error().message + "; stop what uses the port, or choose another with --edge"};
     loops_.push_back(std::move(opened).value());

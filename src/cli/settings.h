@@ -26,6 +26,7 @@ struct Settings {
   bool controlAnyAddress = false;
   std::string data = "./data";
   uint32_t engines = 0;              // 0: one per core
+  uint32_t replicaQueueMs = 10;
   uint32_t engineMemoryMb = 1024;    // isolates are evicted above it
   uint32_t engineMemoryPercent = 200;  // of that: the process is killed above it
   bool requireSandbox = false;

@@ -20,7 +20,6 @@ constexpr std::chrono::milliseconds kCancelMax{1'000};  // for engines to say ho
 constexpr size_t kHeldMax = 1024;
 constexpr size_t kHeldBytesMax = 16u << 20;
 constexpr std::chrono::milliseconds kHoldMax{5'000};  // an engine starts in a tenth of a second, unless it cannot
-constexpr sandbox::PlacementLimits kPlacement;
 
 }  // namespace
 
@@ -128,8 +127,8 @@ EdgeLoop::Seating EdgeLoop::seatFor(const sandbox::RunnableVersion& version) con
   auto& placement = version.placement(options_.index);
   const auto now = loop_.now();
   // An engine that is to be replaced takes something new only where there is no other.
-  auto choice = placement.choose(version.slots, now, kPlacement, [&](uint32_t slot) { return has(slot) && !slotSeats_[slot]->link->retiring(); });
-  if (choice.slot == sandbox::Placement::kNone) choice = placement.choose(version.slots, now, kPlacement, has);
+  auto choice = placement.choose(version.slots, now, options_.placement, [&](uint32_t slot) { return has(slot) && !slotSeats_[slot]->link->retiring(); });
+  if (choice.slot == sandbox::Placement::kNone) choice = placement.choose(version.slots, now, options_.placement, has);
   if (choice.slot == sandbox::Placement::kNone) return {nullptr, kNoRank};
   return {slotSeats_[choice.slot], choice.rank};
 }
@@ -295,8 +294,7 @@ void EdgeLoop::onEffect(EngineSeat& seat, wire::Bytes bytes) {
       if (Invocation* invocation = find(effect.invocation, seat)) {
         invocation->hear();
         legal = invocation->on(effect);
-      }
-      else if (effect.invocation.loop() != options_.index) legal = false;
+      } else if (effect.invocation.loop() != options_.index) legal = false;
     } else if (options_.onEngineEffect) {
       options_.onEngineEffect(seat.link, wire::Effect(effect));
     }
@@ -352,12 +350,16 @@ void EdgeLoop::loseSeat(sandbox::EngineLink& link) {
   const std::unique_ptr<EngineSeat> seat = std::move(*at);
   seats_.erase(at);
   std::replace(slotSeats_.begin(), slotSeats_.end(), seat.get(), static_cast<EngineSeat*>(nullptr));
+  // What it never read has not begun, and may begin elsewhere.
+  const auto progress = link.progress();
+  const uint64_t readUpTo = progress ? progress->read : ~uint64_t{0};
   uint32_t lost = 0;
   for (size_t i = 0; i < slots_.size(); ++i) {
-    if (!slots_[i] || !slots_[i]->isOn(seat.get())) continue;
+    if (!slots_[i] || !slots_[i]->isOn(seat.get()) || slots_[i]->startElsewhere(readUpTo)) continue;
     if (slots_[i]->lose(wire::Outcome::kInternalError)) ++lost;
   }
   seat->lose(lost);
+  seatHeld();
 }
 
 void EdgeLoop::onBatchEnd() {

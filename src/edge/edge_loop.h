@@ -46,6 +46,7 @@ class EdgeLoop final : private http::RequestHandler, private net::BatchHook, pri
     std::function<void(const std::shared_ptr<sandbox::EngineLink>&, const wire::Effect&)> onEngineEffect;
     http::HttpLimits http;  // of clients and of origins
     std::string caFile;     // PEM, trusted beside the system's store; empty: none
+    sandbox::PlacementLimits placement;
   };
 
   // Listens at once; `run` serves.

@@ -61,13 +61,7 @@ void Invocation::start(http::Exchange& exchange, const Ray& ray) {
   }
 
   wire::StartFetch event;
-  event.invocation = id_;
-  event.version = version_->number;
-  event.nowMs = startedMs_;
-  event.method = method_;
-  event.url = url_;
-  event.head.text = head_;
-  event.entrypoint = entrypoint_;
+  describe(event);
   const bool small = request.framing != http::Framing::kLength || request.contentLength <= wire::Bounds::kInlineBodyBytesMax;
   const auto body = small ? exchange.takeCompleteBody() : std::nullopt;
   if (body) {
@@ -75,8 +69,10 @@ void Invocation::start(http::Exchange& exchange, const Ray& ray) {
       event.bodyKind = wire::BodyKind::kInline;
       event.body = asWire(*body);
       event.bodyLength = body->size();
+      repeatable_ = false;
     }
   } else {
+    repeatable_ = false;
     event.bodyKind = wire::BodyKind::kStream;
     if (request.framing == http::Framing::kLength) event.bodyLength = request.contentLength;
     clientBody_.emplace(static_cast<BodySource&>(*this), voice_, 0);
@@ -91,11 +87,7 @@ void Invocation::startScheduled(const Ray& ray, std::string_view cron, double sc
   started_ = loop_.loop_.now();
   scheduled_ = std::make_unique<Scheduled>(Scheduled{std::string(cron), scheduledMs, std::move(onEnd)});
   wire::StartScheduled event;
-  event.invocation = id_;
-  event.version = version_->number;
-  event.nowMs = startedMs_;
-  event.scheduledMs = scheduledMs;
-  event.cron = scheduled_->cron;
+  describe(event);
   handOver(event);
 }
 
@@ -111,6 +103,42 @@ void Invocation::handOver(const Event& event) {
   seatOn(seating);
   if (seat_->feed.overloaded() || !seat_->link->ensureLoaded(*version_)) return settle(wire::Outcome::kLoadShed, 0);
   voice_.say(event);
+}
+
+// All of it but the body.
+void Invocation::describe(wire::StartFetch& event) const {
+  event.invocation = id_;
+  event.version = version_->number;
+  event.nowMs = startedMs_;
+  event.method = method_;
+  event.url = url_;
+  event.head.text = head_;
+  event.entrypoint = entrypoint_;
+}
+
+void Invocation::describe(wire::StartScheduled& event) const {
+  event.invocation = id_;
+  event.version = version_->number;
+  event.nowMs = startedMs_;
+  event.scheduledMs = scheduled_->scheduledMs;
+  event.cron = scheduled_->cron;
+}
+
+bool Invocation::startElsewhere(uint64_t readUpTo) {
+  if (done_ || !waiting_ || !repeatable_ || (exchange_ == nullptr && !scheduled_) || sentFrom_ < readUpTo) return false;
+  const auto encode = [&](auto&& event) {
+    describe(event);
+    wire::encode<wire::Event>(event, held_);
+  };
+  if (scheduled_) encode(wire::StartScheduled());
+  else encode(wire::StartFetch());
+  if (!loop_.hold(*this, held_.size())) {
+    held_.clear();
+    return false;
+  }
+  leaveSeat();
+  voice_.silence();
+  return true;
 }
 
 bool Invocation::resume() {
@@ -131,9 +159,16 @@ void Invocation::seatOn(EdgeLoop::Seating seating) {
   rank_ = seating.rank;
   sentAt_ = loop_.loop_.now();
   waiting_ = true;
+  sentFrom_ = seat_->link->writtenUpTo();
   seat_->invocationStarted();
   voice_.speakTo(seat_->feed);
   if (rank_ != EdgeLoop::kNoRank) version_->placement(loop_.options_.index).sent(rank_, sentAt_);
+}
+
+void Invocation::leaveSeat() {
+  if (seat_ != nullptr) seat_->invocationEnded();
+  seat_ = nullptr;
+  if (std::exchange(waiting_, false) && rank_ != EdgeLoop::kNoRank) version_->placement(loop_.options_.index).lost(rank_);
 }
 
 // ---- the response ----
@@ -459,9 +494,7 @@ void Invocation::settle(wire::Outcome outcome, uint64_t cpuUs) {
   held_.clear();
   outcome_ = outcome;
   cpuUs_ = cpuUs;
-  if (seat_ != nullptr) seat_->invocationEnded();
-  seat_ = nullptr;
-  if (std::exchange(waiting_, false) && rank_ != EdgeLoop::kNoRank) version_->placement(loop_.options_.index).lost(rank_);
+  leaveSeat();
   if (clientBody_) clientBody_->forgetEngine();
   engineStreams_ = false;
   if (sockets_) sockets_->endEngine(outcome == wire::Outcome::kOk ? http::websocket::kGoingAway : http::websocket::kInternalError);

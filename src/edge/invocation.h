@@ -41,6 +41,10 @@ class Invocation final : private http::ExchangeEvents,
   // It was held: hands it to an engine, if there is one now; on failure as `start`.
   bool resume();
 
+  // The engine has ended, having read its events up to `readUpTo`. True: it never heard of this one, which has been held
+  // for another; false: nothing has changed.
+  bool startElsewhere(uint64_t readUpTo);
+
   // The engine has said something of it.
   void hear() {
     if (!waiting_) return;
@@ -130,7 +134,10 @@ class Invocation final : private http::ExchangeEvents,
   void cutResponse();
   template <class Event>
   void handOver(const Event& event);
+  void describe(wire::StartFetch& event) const;
+  void describe(wire::StartScheduled& event) const;
   void seatOn(EdgeLoop::Seating seating);
+  void leaveSeat();
   ServiceCall callService(uint32_t service, http::ClientRequest request, InnerCallEvents& events) override;
   void tellFailure(http::Exchange& exchange);
   Subrequests& subrequests();
@@ -146,6 +153,8 @@ class Invocation final : private http::ExchangeEvents,
   uint32_t rank_ = 0;           // of that engine in the version's placement
   bool waiting_ = false;        // the engine has not said anything of it
   base::Instant sentAt_{};
+  uint64_t sentFrom_ = 0;       // where in the event ring, or before
+  bool repeatable_ = true;      // the event that starts it can be made again
   std::vector<uint8_t> held_;   // the event that starts it, while there is no engine
   const std::shared_ptr<const sandbox::RunnableVersion> version_;
   http::Exchange* exchange_ = nullptr;  // null once it is dead

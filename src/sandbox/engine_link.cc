@@ -156,7 +156,7 @@ bool EngineLink::ensureLoaded(const RunnableVersion& version) {
   scratch_.clear();
   wire::encode<wire::Event>(load, scratch_);
   dirty_ = true;
-  if (!writer_->write(scratch_)) return false;
+  if (!put(scratch_)) return false;
   loaded_.insert(version.number.value);
   return true;
 }
@@ -168,7 +168,7 @@ void EngineLink::drop(wire::VersionId version) {
     scratch_.clear();
     wire::encode<wire::Event>(wire::DropVersion{version}, scratch_);
     dirty_ = true;
-    if (!writer_->write(scratch_)) return;  // a full ring: the engine keeps it until it ends
+    if (!put(scratch_)) return;  // a full ring: the engine keeps it until it ends
   }
   flush();
 }

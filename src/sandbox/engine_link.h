@@ -53,12 +53,12 @@ class EngineLink {
     scratch_.clear();
     wire::encode<wire::Event>(message, scratch_);
     dirty_ = true;
-    return writer_->write(scratch_);
+    return put(scratch_);
   }
   [[nodiscard]] bool sendEncoded(std::span<const uint8_t> event) {
     const std::lock_guard lock(mutex_);
     dirty_ = true;
-    return writer_->write(event);
+    return put(event);
   }
   // Whether the ring has room for body bytes: a share of it is kept for everything else.
   [[nodiscard]] bool roomForBodies() {
@@ -108,6 +108,8 @@ class EngineLink {
     uint64_t read = 0;
   };
   std::optional<Progress> progress();
+  // Where the next event goes, or before; any thread, without the lock.
+  uint64_t writtenUpTo() const { return writtenUpTo_.load(std::memory_order_relaxed); }
 
  private:
   struct alignas(64) LoopEnd {
@@ -117,6 +119,11 @@ class EngineLink {
     LoopUse use;
   };
   EngineLink() = default;
+  bool put(std::span<const uint8_t> event) {
+    if (!writer_->write(event)) return false;
+    writtenUpTo_.store(writer_->writtenUpTo(), std::memory_order_relaxed);
+    return true;
+  }
 
   uint32_t index_ = 0;
   std::unique_ptr<EngineProcess> process_;
@@ -134,6 +141,7 @@ class EngineLink {
   std::unique_ptr<wire::RingWriter> writer_;
   wire::Descriptor eventWake_;
   std::vector<uint8_t> scratch_;
+  std::atomic<uint64_t> writtenUpTo_{0};
   std::set<uint64_t> loaded_;
   uint64_t nextBlob_ = 1;
   bool dirty_ = false;

@@ -22,7 +22,7 @@
 namespace weir::sandbox {
 
 struct PlacementLimits {
-  std::chrono::microseconds queueMax{5'000};
+  std::chrono::microseconds queueMax{10'000};
   std::chrono::milliseconds coldMax{500};
   std::chrono::milliseconds growEvery{20};
 };

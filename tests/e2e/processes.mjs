@@ -14,3 +14,31 @@ export function enginesOf(pid) {
 export function peakMb(pid) {
   return Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))[1]) / 1024;
 }
+
+/** pid, parent, state ("R", "S", "T", "Z", …) and CPU time in ticks; null: there is no such process. */
+export function processOf(pid) {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return { pid, state: fields[0], parent: Number(fields[1]), ticks: Number(fields[11]) + Number(fields[12]) };
+  } catch {
+    return null;
+  }
+}
+
+/** The children of a process that have not ended: weir's are its engines. */
+export function childrenOf(parent) {
+  return readdirSync("/proc").filter((name) => /^\d+$/.test(name)).map((name) => processOf(Number(name)))
+    .filter((one) => one && one.parent === parent && one.state !== "Z");
+}
+
+/** Resolves with the first truthy answer of `look`, which is asked again and again: for what sends no event. */
+export async function until(what, look, boundMs = 20_000) {
+  const end = Date.now() + boundMs;
+  for (;;) {
+    const answer = await look();
+    if (answer) return answer;
+    if (Date.now() > end) throw new Error(`waited in vain for ${what}`);
+    await new Promise((resume) => setTimeout(resume, 5));
+  }
+}

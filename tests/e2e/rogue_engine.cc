@@ -148,13 +148,16 @@ class Engine {
       emit(bad);
     } else if (path == "/chunk-before-response") {
       emit(wire::BodyChunk{id, 0, {}});
-    } else if (path == "/no-credit") {
+    } else if (path == "/unknown-stream") {
+      emit(wire::BodyEnd{id, 7});
+    } else if (path == "/cut-response") {
       wire::Respond start;
       start.invocation = id;
       start.bodyKind = wire::BodyKind::kStream;
       emit(start);
-      const std::vector<uint8_t> chunk(wire::Bounds::kChunkBytesMax, 'x');
-      for (int i = 0; i < 5; ++i) emit(wire::BodyChunk{id, 0, chunk});  // one more than the window
+      const uint8_t some[] = {'s', 'o', 'm', 'e'};
+      emit(wire::BodyChunk{id, 0, some});
+      writeRaw(id.loop(), {255});
     } else {
       respond(id, "engine " + std::to_string(name_));
       finish(id);

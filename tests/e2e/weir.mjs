@@ -19,12 +19,12 @@ function tomlOf(value) {
 }
 
 /** scripts: name → { code, vars, services, crons, limits, date, flags, files }. dev: run this one of them by `weir dev` instead of all by
- *  `weir serve`. Resolves when weir listens. */
-export async function startWeir(scripts, { flags = [], config, dev, outbound = ["--outbound-allow", "127.0.0.0/8"] } = {}) {
-  const folder = mkdtempSync(join(tmpdir(), "weir-e2e-"));
+ *  `weir serve`. folder: of a weir before. Resolves when weir listens. */
+export async function startWeir(scripts, { flags = [], config, dev, outbound = ["--outbound-allow", "127.0.0.0/8"],
+                                           folder = mkdtempSync(join(tmpdir(), "weir-e2e-")) } = {}) {
   let toml = "";
   for (const [name, script] of Object.entries(scripts)) {
-    mkdirSync(join(folder, name));
+    mkdirSync(join(folder, name), { recursive: true });
     writeFileSync(join(folder, name, "index.js"), script.code);
     for (const [file, content] of Object.entries(script.files ?? {})) writeFileSync(join(folder, name, file), content);
     toml += `[[script]]\nname = "${name}"\nmain = "${name}/index.js"\n`;
@@ -43,11 +43,17 @@ export async function startWeir(scripts, { flags = [], config, dev, outbound = [
   process.once("exit", end);
   let out = "";
   let errors = "";
-  child.stderr.on("data", (bytes) => (errors += bytes));
+  const listeners = new Set();
+  const heard = () => listeners.forEach((look) => look());
+  child.stderr.on("data", (bytes) => {
+    errors += bytes;
+    heard();
+  });
   const exited = new Promise((done) => child.on("exit", (code, signal) => done({ code, signal })));
   const port = await new Promise((found, failed) => {
     child.stdout.on("data", (bytes) => {
       out += bytes;
+      heard();
       const match = /http:\/\/127\.0\.0\.1:(\d+)/.exec(out);
       if (match) found(Number(match[1]));
     });
@@ -57,7 +63,25 @@ export async function startWeir(scripts, { flags = [], config, dev, outbound = [
   return {
     port,
     pid: child.pid,
+    folder,
     output: () => out + errors,
+    /** Resolves with the match once what weir has printed matches. */
+    said(pattern) {
+      return new Promise((found, failed) => {
+        const timer = setTimeout(() => done(failed, new Error(`weir did not say ${pattern}: ${out}${errors}`)), 20_000);
+        const look = () => {
+          const match = pattern.exec(out + errors);
+          if (match) done(found, match);
+        };
+        const done = (settle, value) => {
+          clearTimeout(timer);
+          listeners.delete(look);
+          settle(value);
+        };
+        listeners.add(look);
+        look();
+      });
+    },
     /** One request; body is a Buffer or string. Resolves with { status, headers, text }. */
     request(script, path = "/", { method = "GET", headers = {}, body, host } = {}) {
       return new Promise((found, failed) => {
@@ -92,6 +116,13 @@ export async function startWeir(scripts, { flags = [], config, dev, outbound = [
       } finally {
         watcher.close();
       }
+    },
+    /** Ends weir by SIGKILL; its folder stays, for another. */
+    async kill() {
+      child.ref();
+      child.kill("SIGKILL");
+      await exited;
+      process.removeListener("exit", end);
     },
     /** Ends weir by SIGTERM; resolves with its exit and every trace it wrote. */
     async stop() {
