@@ -95,24 +95,11 @@ bool isDate(const std::string& text) {
   return true;
 }
 
-std::string jsonOf(const toml::node& node) {
+std::string jsonOf(const toml::table& table) {
   std::ostringstream out;
-  if (const auto* table = node.as_table()) out << toml::json_formatter(*table);
-  else if (const auto* array = node.as_array()) out << toml::json_formatter(*array);
-  else {
-    toml::array one;
-    one.push_back(node);
-    out << toml::json_formatter(one);
-    std::string text = out.str();
-    const size_t open = text.find('[');
-    return text.substr(open + 1, text.rfind(']') - open - 1);
-  }
+  out << toml::json_formatter(table);
   return out.str();
 }
-
-}  // namespace
-
-namespace {
 
 struct LimitKey {
   const char* name;
@@ -255,8 +242,9 @@ base::Result<Config> readConfig(const std::string& path, const Settings& default
           script.compatibilityFlags += *flag.value<std::string>();
         }
       } else if (name == "vars") {
-        if (!node.is_table()) return at(path, node.source(), full, "must be a table");
-        script.env = jsonOf(node);
+        const auto* vars = node.as_table();
+        if (vars == nullptr) return at(path, node.source(), full, "must be a table");
+        script.env = jsonOf(*vars);
       } else if (name == "crons") {
         const auto* crons = node.as_array();
         if (crons == nullptr) return at(path, node.source(), full, "must be a list of cron expressions, as in [\"*/5 * * * *\"]");
