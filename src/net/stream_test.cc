@@ -13,19 +13,35 @@ using namespace std::chrono_literals;
 class End final : public StreamHandler {
  public:
   explicit End(Loop& loop) : loop(loop) {}
-  void onConnected() override { connected = true; }
+  void onConnected() override {
+    connected = true;
+    dropIn("connected");
+  }
   void onReadable() override {
     std::byte buffer[64 * 1024];
     const auto got = stream->read(buffer);
     if (got.kind == Stream::ReadResult::kBytes) received.append(reinterpret_cast<char*>(buffer), got.bytes);
     if (got.kind == Stream::ReadResult::kEnd) ended = true;
     if (got.kind == Stream::ReadResult::kError) error = "read";
+    dropIn("readable");
   }
-  void onDrained() override { ++drained; }
-  void onPeerFinished() override { peerFinished = true; }
+  void onDrained() override {
+    ++drained;
+    dropIn("drained");
+  }
+  void onPeerFinished() override {
+    peerFinished = true;
+    dropIn("peer finished");
+  }
   void onError(const StreamError& what) override {
     error = what.message;
     kind = what.kind;
+    dropIn("error");
+  }
+
+  // Destroys the stream in this callback, when it is the one `dropsIn` names.
+  void dropIn(std::string_view callback) {
+    if (callback == dropsIn) stream.reset();
   }
 
   Loop& loop;
@@ -37,6 +53,7 @@ class End final : public StreamHandler {
   bool ended = false;
   bool peerFinished = false;
   int drained = 0;
+  std::string_view dropsIn;
 };
 
 class StreamTest : public testing::Test, private AcceptHandler {
@@ -131,6 +148,88 @@ TEST_F(StreamTest, whatAPeerSaidBeforeItTookNoMoreIsRead) {
   until([&] { return !client.error.empty() || client.ended; });
   EXPECT_EQ(client.received, "why");
   EXPECT_FALSE(client.ended) << "a reset is no end";
+}
+
+TEST_F(StreamTest, aHandlerMayDestroyTheStreamInEveryCallback) {
+  const auto dropped = [&](End& end) { return [&end] { return end.stream == nullptr; }; };
+  client.dropsIn = "connected";
+  client.stream = Stream::connect(loop, listener->address(), client, {});
+  until(dropped(client));
+  until([&] { return server.stream && server.ended; });
+
+  for (const char* callback : {"readable", "drained", "peer finished", "error"}) {
+    client.dropsIn = {};
+    client.connected = false;
+    server.stream.reset();
+    server.ended = false;
+    connect();
+    client.dropsIn = callback;
+    const std::string_view what = callback;
+    if (what == "readable") {
+      client.stream->setReading(true);
+      server.stream->write("x");
+    } else if (what == "drained") {
+      server.stream->setReading(false);
+      while (client.stream->pendingBytes() <= 64 * 1024) client.stream->write(std::string(256 * 1024, 'x'));
+      server.stream->setReading(true);
+    } else if (what == "peer finished") {
+      server.stream->finishSending();
+    } else {
+      server.stream->resetOnClose();
+      server.stream.reset();
+    }
+    until(dropped(client));
+  }
+}
+
+TEST_F(StreamTest, theEndIsSentBehindWhatIsPending) {
+  connect();
+  server.stream->setReading(false);
+  const std::string piece(256 * 1024, 'x');
+  size_t sent = 0;
+  while (client.stream->pendingBytes() == 0) {
+    ASSERT_EQ(client.stream->write(piece), Stream::WriteResult::kTaken);
+    sent += piece.size();
+  }
+  client.stream->finishSending();
+  EXPECT_FALSE(server.peerFinished);
+  server.stream->setReading(true);
+  until([&] { return server.ended; });
+  EXPECT_EQ(server.received.size(), sent);
+}
+
+TEST_F(StreamTest, aWriteInPartsArrivesInOrder) {
+  connect();
+  std::string one = "one ", two, three = "three";
+  const iovec parts[] = {{one.data(), one.size()}, {two.data(), 0}, {three.data(), three.size()}};
+  EXPECT_EQ(client.stream->write(parts), Stream::WriteResult::kTaken);
+  EXPECT_EQ(client.stream->write(std::span<const iovec>()), Stream::WriteResult::kTaken);
+  until([&] { return server.received == "one three"; });
+}
+
+TEST_F(StreamTest, writingToAPeerThatIsGoneIsAnErrorAndNoSignal) {
+  connect();
+  server.stream->resetOnClose();
+  server.stream.reset();
+  // The reset may not have come yet; once it has, the stream is broken for writes too.
+  until([&] {
+    (void)client.stream->write("x");
+    return client.kind.has_value();
+  });
+  EXPECT_EQ(*client.kind, StreamErrorKind::kReset);
+  EXPECT_EQ(client.stream->write("x"), Stream::WriteResult::kBroken);
+  EXPECT_FALSE(client.stream->connected());
+}
+
+TEST_F(StreamTest, whileReadingIsOffNothingIsHandedOver) {
+  connect();
+  server.stream->setReading(false);
+  client.stream->write("early");
+  client.stream->finishSending();
+  until([&] { return server.peerFinished; });  // it has arrived
+  EXPECT_EQ(server.received, "");
+  server.stream->setReading(true);
+  until([&] { return server.received == "early"; });
 }
 
 TEST_F(StreamTest, refusedConnectsAreErrorsFromTheLoop) {
