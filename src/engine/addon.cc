@@ -20,6 +20,7 @@
 #include "engine/lockdown.h"
 #include "engine/park.h"
 #include "js/exception.h"
+#include "js/wasm_memory.h"
 #include "wire/confinement.h"
 #include "wire/engine_descriptors.h"
 
@@ -71,6 +72,7 @@ int writeSnapshot(node::MultiIsolatePlatform& platform, const std::string& bundl
          wire::effectWakeDescriptor(loop)});
   }
   installParking();
+  if (!js::installWasmMemoryCount()) std::fputs("the memories of Wasm are not counted with this host\n", stderr);
 
   std::vector<int> keep{wire::kEventWakeDescriptor};
   for (int loop = 0; loop < loops; ++loop) keep.push_back(wire::effectWakeDescriptor(loop));

@@ -114,9 +114,7 @@ bool Lane::serveOnce(Runner& me, Lock& lock) {
     ready_.pop_front();
     if (at == residents_.end() || at->second->busy || at->second->inbox.empty()) continue;
     worked = true;
-    Work work = std::move(at->second->inbox.front());
-    at->second->inbox.pop_front();
-    runTurn(me, lock, *at->second, std::move(work));
+    runTurn(me, lock, *at->second, pop(*at->second));
   }
   if (!deadlines_.empty()) {
     const uint64_t now = monotonicNs();
@@ -251,8 +249,11 @@ void Lane::startInvocation(Runner& me, Lock& lock, wire::InvocationId id, wire::
   const auto at = versions_.find(versionId.value);
   if (at == versions_.end() || id.loop() >= effects_.count()) return refuse(id, wire::Outcome::kInternalError);
   VersionEntry& entry = at->second;
+  if (entry.current == nullptr && !hasRoom()) return refuse(id, wire::Outcome::kLoadShed);
   Resident& resident = currentOf(entry);
-  if (resident.busy && resident.inbox.size() >= LaneLimits::kInboxMax) return refuse(id, wire::Outcome::kLoadShed);
+  if (resident.inbox.size() >= LaneLimits::kInboxMax || resident.inboxBytes >= LaneLimits::kInboxBytesMax) {
+    return refuse(id, wire::Outcome::kLoadShed);
+  }
   if (resident.busy) routes_[id.value] = resident.number;
   give(me, lock, resident, std::move(held));
 }
@@ -264,9 +265,20 @@ Lane::Resident& Lane::currentOf(VersionEntry& entry) {
     resident->version = entry.version;
     entry.current = resident.get();
     residents_.emplace(resident->number, std::move(resident));
-    evict();
   }
   return *entry.current;
+}
+
+void Lane::push(Resident& resident, Work work) {
+  if (const auto* held = std::get_if<HeldEvent>(&work)) resident.inboxBytes += held->bytes.capacity();
+  resident.inbox.push_back(std::move(work));
+}
+
+Lane::Work Lane::pop(Resident& resident) {
+  Work work = std::move(resident.inbox.front());
+  resident.inbox.pop_front();
+  if (const auto* held = std::get_if<HeldEvent>(&work)) resident.inboxBytes -= held->bytes.capacity();
+  return work;
 }
 
 void Lane::startElsewhere(std::vector<Work> starts, wire::VersionId version) {
@@ -279,7 +291,7 @@ void Lane::startElsewhere(std::vector<Work> starts, wire::VersionId version) {
     }
     Resident& target = currentOf(at->second);
     routes_[id.value] = target.number;
-    target.inbox.push_back(std::move(work));
+    push(target, std::move(work));
     if (!target.busy) ready_.push_back(target.number);
   }
 }
@@ -300,7 +312,7 @@ void Lane::setDeadline(Resident& resident, uint64_t deadlineNs) {
 
 void Lane::give(Runner& me, Lock& lock, Resident& resident, Work work) {
   if (resident.busy || !resident.inbox.empty()) {
-    resident.inbox.push_back(std::move(work));
+    push(resident, std::move(work));
     if (!resident.busy) ready_.push_back(resident.number);
     return;
   }
@@ -341,7 +353,6 @@ bool Lane::startIsolate(Runner& me, Resident& resident, ScriptIsolate::Failure& 
   started.source = resident.isolate->source();
   started.startupUs = me.clock.lapNs() / 1000;
   effects_.emit(0, started);
-  resident.bytes = resident.isolate->usedBytes();
   return true;
 }
 
@@ -360,7 +371,7 @@ void Lane::runTurn(Runner& me, Lock& lock, Resident& resident, Work work) {
   me.limitNs = uint64_t{cold ? limits.startupCpuMs : limits.cpuMs} * 1'000'000u;
   me.running.store(starting.value, std::memory_order_relaxed);
   setIsolate(me, resident.isolate.get());
-  if (held == nullptr) resident.timersWait = false;
+  if (std::holds_alternative<TimersDue>(work)) resident.timersWait = false;
   me.clock.begin();
   lastTurnNs_ = me.clock.startedNs();
   if (watchdogSleeps_) watchdogWake_.notify_one();
@@ -379,6 +390,7 @@ void Lane::runTurn(Runner& me, Lock& lock, Resident& resident, Work work) {
   }
   bool alive = false;
   uint64_t deadlineNs = 0;
+  size_t bytes = resident.bytes;
   std::vector<wire::InvocationId> ended;
   if (ok) {
     ScriptIsolate& isolate = *resident.isolate;
@@ -408,6 +420,8 @@ void Lane::runTurn(Runner& me, Lock& lock, Resident& resident, Work work) {
       isolate.deliver(*event);
       if (starting.value != 0) seq = isolate.seqOf(starting);
       finish();
+    } else if (std::holds_alternative<GiveUp>(work)) {
+      isolate.endAll(isolate.condemnedBy() == Kill::kCpu ? wire::Outcome::kExceededCpu : wire::Outcome::kExceededMemory);
     } else {
       const uint64_t now = me.clock.startedNs();
       for (uint32_t id = isolate.nextDue(now); id != 0 && !me.lost; id = isolate.nextDue(now)) {
@@ -419,7 +433,7 @@ void Lane::runTurn(Runner& me, Lock& lock, Resident& resident, Work work) {
     deadlineNs = isolate.nextDeadlineNs();
     ended = isolate.takeEnded();
     if (starting.value != 0) alive = isolate.watchEnd(starting);
-    if (++resident.turns % kMemorySampleTurns == 0) resident.bytes = isolate.usedBytes();
+    if (cold || ++resident.turns % kMemorySampleTurns == 0) bytes = isolate.usedBytes();
   }
 
   lock.lock();
@@ -440,8 +454,11 @@ void Lane::runTurn(Runner& me, Lock& lock, Resident& resident, Work work) {
   if (held != nullptr) giveBuffer(std::move(held->bytes));
   if (ok) {
     resident.started = true;
-    if (resident.isolate->condemned()) {
+    sample(resident, bytes);
+    if (resident.isolate->condemned() && !resident.condemned) {
+      resident.condemned = true;
       retire(resident, resident.isolate->condemnedBy() == Kill::kCpu ? wire::IsolateEnd::kCpu : wire::IsolateEnd::kMemory);
+      limitCondemned(resident.version->id());
     }
   } else {
     wire::VersionFailed failed;
@@ -469,6 +486,7 @@ void Lane::runTurn(Runner& me, Lock& lock, Resident& resident, Work work) {
       if (next.value != 0) refuseStart(next);
     }
     resident.inbox.clear();
+    resident.inboxBytes = 0;
     retire(resident, wire::IsolateEnd::kDropped);
   }
   afterTurn(me, lock, resident);
@@ -477,16 +495,13 @@ void Lane::runTurn(Runner& me, Lock& lock, Resident& resident, Work work) {
 void Lane::afterTurn(Runner& me, Lock& lock, Resident& resident) {
   if (resident.retired) {
     // Invocations that had not started go to a fresh isolate; the others finish here if they can.
-    std::deque<Work> rest;
+    std::vector<Work> rest;
     std::vector<Work> restart;
-    for (Work& work : resident.inbox) {
-      if (startedBy(work).value != 0) {
-        restart.push_back(std::move(work));
-      } else {
-        rest.push_back(std::move(work));
-      }
+    while (!resident.inbox.empty()) {
+      Work work = pop(resident);
+      (startedBy(work).value != 0 ? restart : rest).push_back(std::move(work));
     }
-    resident.inbox = std::move(rest);
+    for (Work& work : rest) push(resident, std::move(work));
     const auto version = resident.version->id();
     if (resident.inbox.empty() && (!resident.isolate || !resident.started || resident.isolate->idle())) bury(resident);
     else if (!resident.inbox.empty()) ready_.push_back(resident.number);
@@ -595,17 +610,30 @@ void Lane::bury(Resident& resident) {
   const auto at = residents_.find(resident.number);
   if (at == residents_.end()) return;
   setDeadline(resident, 0);
+  sample(resident, 0);
   graveyard_.push_back(std::move(at->second));
   residents_.erase(at);
   keeperWake_.notify_one();
 }
 
+void Lane::sample(Resident& resident, size_t bytes) {
+  const bool more = bytes > resident.bytes;
+  residentBytes_ += bytes - resident.bytes;
+  resident.bytes = bytes;
+  if (more) evict();
+}
+
+// Room for one isolate more, made by evicting others.
+bool Lane::hasRoom() {
+  evict();
+  return residents_.size() < LaneLimits::kResidentsMax &&
+         residentBytes_ < setup_.memoryBudgetBytes / 100 * LaneLimits::kOverBudgetPercent;
+}
+
 void Lane::evict() {
-  for (;;) {
-    size_t bytes = 0;
+  while (residentBytes_ > setup_.memoryBudgetBytes || residents_.size() >= LaneLimits::kResidentsMax) {
     Resident* oldest = nullptr;
     for (auto& [number, resident] : residents_) {
-      bytes += resident->bytes;
       if (resident->busy || resident->retired || !resident->started || !resident->inbox.empty() ||
           !resident->isolate->idle()) {
         continue;
@@ -613,9 +641,21 @@ void Lane::evict() {
       if (oldest == nullptr || resident->usedNs < oldest->usedNs) oldest = resident.get();
     }
     if (oldest == nullptr) return;
-    if (bytes <= setup_.memoryBudgetBytes && residents_.size() <= LaneLimits::kResidentsMax) return;
     retire(*oldest, wire::IsolateEnd::kEvicted);
   }
+}
+
+// A script that is killed again and again while some of its invocations go on would keep any number of heaps.
+void Lane::limitCondemned(wire::VersionId version) {
+  std::vector<Resident*> condemned;
+  for (auto& [number, resident] : residents_) {
+    if (resident->condemned && resident->version->id() == version) condemned.push_back(resident.get());
+  }
+  if (condemned.size() <= LaneLimits::kCondemnedPerVersionMax) return;
+  Resident& oldest = **std::min_element(condemned.begin(), condemned.end(),
+                                        [](const Resident* a, const Resident* b) { return a->number < b->number; });
+  push(oldest, GiveUp{});
+  if (!oldest.busy) ready_.push_back(oldest.number);
 }
 
 void Lane::keep() {

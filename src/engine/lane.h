@@ -41,9 +41,12 @@ struct LaneLimits {
   static constexpr size_t kRunnersMax = 256;
   static constexpr size_t kBuffersMax = 64;
   static constexpr size_t kBufferBytesMax = 16u << 10;      // larger ones are given back at once
-  static constexpr size_t kInboxMax = 4096;                 // events that wait for one busy isolate
+  static constexpr size_t kInboxMax = 4096;                 // events that wait for one busy isolate: no invocation is added
+  static constexpr size_t kInboxBytesMax = 16u << 20;       // … above either
   static constexpr size_t kWarmIsolates = 2;
   static constexpr size_t kResidentsMax = 4096;
+  static constexpr size_t kOverBudgetPercent = 150;         // what runs may hold so much; above it no isolate is added
+  static constexpr size_t kCondemnedPerVersionMax = 2;      // isolates that only finish what they have; the oldest is cut
   static constexpr int kDetachedNice = 10;
 };
 
@@ -66,12 +69,13 @@ class Lane {
 
  private:
   struct TimersDue {};
+  struct GiveUp {};  // ends every invocation of the isolate
   // An event, decoded once; it points into its own bytes, which a move leaves in place.
   struct HeldEvent {
     std::vector<uint8_t> bytes;
     wire::Event event;
   };
-  using Work = std::variant<HeldEvent, TimersDue>;
+  using Work = std::variant<HeldEvent, TimersDue, GiveUp>;
 
   // An isolate and what waits for it.
   struct Resident {
@@ -79,9 +83,11 @@ class Lane {
     std::shared_ptr<const Version> version;
     std::unique_ptr<ScriptIsolate> isolate;  // null until the first turn makes it
     std::deque<Work> inbox;
+    size_t inboxBytes = 0;
     bool busy = false;
     bool started = false;
-    bool retired = false;  // takes no new invocation
+    bool retired = false;  // takes no new invocation …
+    bool condemned = false;  // … because it was killed
     bool timersWait = false;  // there is a TimersDue in the inbox
     uint64_t deadlineNs = 0;  // of its next timer, as in `deadlines_`; 0: none
     uint64_t usedNs = 0;   // when it was last used
@@ -144,6 +150,11 @@ class Lane {
   Resident& currentOf(VersionEntry& entry);
   void startElsewhere(std::vector<Work> starts, wire::VersionId version);
   void setDeadline(Resident& resident, uint64_t deadlineNs);
+  static void push(Resident& resident, Work work);
+  static Work pop(Resident& resident);
+  void sample(Resident& resident, size_t bytes);
+  void limitCondemned(wire::VersionId version);
+  bool hasRoom();
   void give(Runner& me, Lock& lock, Resident& resident, Work work);
   void runTurn(Runner& me, Lock& lock, Resident& resident, Work work);
   void afterTurn(Runner& me, Lock& lock, Resident& resident);
@@ -182,6 +193,7 @@ class Lane {
   std::unordered_map<uint32_t, std::unique_ptr<Resident>> residents_;
   std::unordered_map<uint64_t, uint32_t> routes_;  // invocation to resident
   uint32_t nextResident_ = 1;
+  size_t residentBytes_ = 0;  // of all in `residents_`
   std::vector<std::unique_ptr<ScriptIsolate>> warm_;
   std::vector<std::unique_ptr<Resident>> graveyard_;
   std::deque<uint32_t> ready_;  // residents with work and no turn

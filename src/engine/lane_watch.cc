@@ -170,6 +170,7 @@ void Lane::abandon(Runner& runner, uint64_t cpuNs) {
     starts.push_back(std::move(work));
   }
   resident.inbox.clear();
+  resident.inboxBytes = 0;
   if (runner.invocation.value != 0) {
     endOne(runner.invocation);
     routes_.erase(runner.invocation.value);
@@ -197,6 +198,7 @@ void Lane::abandon(Runner& runner, uint64_t cpuNs) {
   setDeadline(resident, 0);
   const auto at = residents_.find(resident.number);
   if (at != residents_.end() && at->second.get() == &resident) {
+    sample(resident, 0);
     runner.orphan = std::move(at->second);  // the thread still stands in it
     residents_.erase(at);
   }

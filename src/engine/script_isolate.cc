@@ -91,13 +91,13 @@ ScriptIsolate::ScriptIsolate(Environment environment, uint32_t number, std::shar
   isolate->SetAllowWasmCodeGenerationCallback([](v8::Local<v8::Context>, v8::Local<v8::String>) { return false; });
   isolate->SetCaptureStackTraceForUncaughtExceptions(true, 10);
   js::ModuleGraph::installCallbacks(isolate);
-  heap_->buffers().onExceeded = [this] { killForMemory(); };
+  heap_->budget()->onExceeded = [this] { killForMemory(); };
   parkOnFatalErrors(isolate);
 }
 
 ScriptIsolate::~ScriptIsolate() {
   if (heap_->isolate() == nullptr) return;
-  heap_->buffers().onExceeded = nullptr;
+  heap_->budget()->onExceeded = nullptr;
   const v8::Locker locker(heap_->isolate());
   const v8::Isolate::Scope scope(heap_->isolate());
   rejections_.clear();
@@ -110,7 +110,7 @@ ScriptIsolate::~ScriptIsolate() {
 
 ScriptIsolate::Turn::Turn(ScriptIsolate& isolate)
     : isolate_(isolate), locker_(isolate.heap_->isolate()), scope_(isolate.heap_->isolate()),
-      handles_(isolate.heap_->isolate()) {
+      handles_(isolate.heap_->isolate()), wasm_(isolate.heap_->budget()) {
   if (!isolate_.context_.IsEmpty()) isolate_.context_.Get(isolate_.heap_->isolate())->Enter();
   isolate_.nowMs_ = wallMs();
   if (isolate_.kill_.load(std::memory_order_relaxed) != 0) isolate_.endLap();  // it came after its lap had ended
@@ -181,9 +181,19 @@ void ScriptIsolate::requestMemoryCheck() {
   heap_->isolate()->RequestInterrupt(
       [](v8::Isolate*, void* self) {
         auto& script = *static_cast<ScriptIsolate*>(self);
-        if (script.usedBytes() > script.heap_->limitBytes()) script.killForMemory();
+        if (script.isOverLimit()) script.killForMemory();
       },
       this);
+}
+
+// Garbage does not count, but is only looked for when the limit seems to have been passed.
+bool ScriptIsolate::isOverLimit() {
+  const size_t limit = heap_->limitBytes();
+  const size_t used = usedBytes();
+  if (used <= limit) return false;
+  if (used > limit + kHeapGrace) return true;
+  heap_->collectUnderPressure();
+  return usedBytes() > limit;
 }
 
 // ---- start ----
@@ -488,6 +498,7 @@ void ScriptIsolate::release(OutboundStream& stream) {
 void ScriptIsolate::emitEnd(Invocation& invocation, wire::Outcome outcome) {
   for (const uint32_t id : invocation.timers) timers_.erase(id);
   for (auto& [id, stream] : invocation.outbound) release(stream);
+  for (const auto& [id, stream] : invocation.inbound) arrivedBytes_ -= stream.queuedBytes;
   forgetSockets(invocation);
   wire::Done done;
   done.invocation = invocation.id;
@@ -709,7 +720,7 @@ void ScriptIsolate::cancelRead(Invocation& invocation, wire::StreamId id) {
   if (stream.cancelled) return;
   stream.cancelled = true;
   stream.queue.clear();
-  stream.queuedBytes = 0;
+  arrivedBytes_ -= std::exchange(stream.queuedBytes, 0);
   if (stream.wanted) {
     stream.wanted = false;
     --invocation.pending;
@@ -727,6 +738,7 @@ bool ScriptIsolate::deliverInbound(Invocation& invocation, wire::StreamId id) {
     const std::vector<uint8_t> bytes = std::move(stream.queue.front());
     stream.queue.pop_front();
     stream.queuedBytes -= bytes.size();
+    arrivedBytes_ -= bytes.size();
     stream.uncreditedBytes += static_cast<uint32_t>(bytes.size());
     if (stream.uncreditedBytes >= wire::Bounds::kStreamWindowBytes / 4 && !stream.ended && !stream.error) {
       environment_.effects.emit(invocation.id.loop(),
@@ -764,6 +776,7 @@ bool ScriptIsolate::on(const wire::BodyChunk& event) {
   touch(*invocation);
   stream.queue.emplace_back(event.bytes.begin(), event.bytes.end());
   stream.queuedBytes += event.bytes.size();
+  arrivedBytes_ += event.bytes.size();
   return deliverInbound(*invocation, event.stream);
 }
 
@@ -1047,9 +1060,10 @@ void ScriptIsolate::finish(uint32_t running, TurnClock& clock) {
     reportRejections();
     isolate->PerformMicrotaskCheckpoint();
   }
-  const uint64_t elapsedNs = clock.lapNs();
+  uint64_t elapsedNs = clock.lapNs();
   if (++turns_ % kMemoryCheckTurns == 0 || elapsedNs > kLongTurnNs) {
-    if (usedBytes() > heap_->limitBytes()) killForMemory();
+    if (isOverLimit()) killForMemory();
+    elapsedNs += clock.lapNs();
   }
   if (Invocation* invocation = find(running)) invocation->cpuNs += elapsedNs;
   const Kill kill = endLap();

@@ -19,6 +19,7 @@
 #include "engine/turn_clock.h"
 #include "engine/version.h"
 #include "js/heap.h"
+#include "js/wasm_memory.h"
 
 namespace weir::engine {
 
@@ -65,6 +66,7 @@ class ScriptIsolate {
     v8::Locker locker_;
     v8::Isolate::Scope scope_;
     v8::HandleScope handles_;
+    js::WasmMemoryScope wasm_;
   };
 
   // Loads the version: top-level scope (or its snapshot), handlers, bindings. True when it can take invocations.
@@ -109,11 +111,11 @@ class ScriptIsolate {
   // Watched invocations that ended since the last call.
   std::vector<wire::InvocationId> takeEnded() { return std::exchange(ended_, {}); }
   uint32_t timerSeq(uint32_t id) const;
-  size_t usedBytes() const { return heap_->usedBytes() + waitingBytes_; }
+  size_t usedBytes() const { return heap_->usedBytes() + waitingBytes_ + arrivedBytes_; }
 
   v8::Isolate* v8() const { return heap_->isolate(); }
   // All garbage goes. Inside a turn.
-  void collectGarbage() { heap_->isolate()->LowMemoryNotification(); }
+  void collectGarbage() { heap_->collectUnderPressure(); }
 
   // ---- any thread, while a turn runs ----
   // Laps of turns, one after the other; a kill is for one lap and is forgotten when that lap has ended.
@@ -220,6 +222,7 @@ class ScriptIsolate {
   size_t sendPieces(Invocation& invocation, wire::StreamId id, Socket& socket, wire::SocketMessageKind kind, wire::Bytes bytes,
                     size_t from, bool& whole);
   void pumpSocket(Invocation& invocation, wire::StreamId id, Socket& socket);
+  bool isOverLimit();
   void killForMemory() { requestKill(Kill::kMemory, lap()); }
   Kill endLap();
   void handleKill(Kill kill, uint32_t running);
@@ -251,6 +254,7 @@ class ScriptIsolate {
   std::vector<uint32_t> touched_;
   std::deque<LocalDelivery> local_;
   std::vector<Rejection> rejections_;
+  size_t arrivedBytes_ = 0;  // of all inbound streams, not yet read by the script
   size_t waitingBytes_ = 0;  // of all outbound streams and of sockets, held outside the JavaScript heap
   size_t partialBytes_ = 0;  // of these, unfinished messages
   size_t openSockets_ = 0;

@@ -73,8 +73,7 @@ class Heap::Delegate final : public node::IsolatePlatformDelegate {
 
 Heap::Heap(node::MultiIsolatePlatform& platform, const HeapOptions& options, Purpose purpose)
     : platform_(platform),
-      limitBytes_(options.limitBytes),
-      buffers_(std::make_shared<BufferAllocator>(options.limitBytes)),
+      budget_(std::make_shared<MemoryBudget>(options.limitBytes)),
       tasks_(std::make_shared<TaskQueue>()),
       delegate_(std::make_unique<Delegate>(tasks_)),
       isolate_(v8::Isolate::Allocate()) {
@@ -82,7 +81,7 @@ Heap::Heap(node::MultiIsolatePlatform& platform, const HeapOptions& options, Pur
   v8::Isolate::CreateParams params;
   params.snapshot_blob = options.blob;
   params.external_references = options.externalReferences;
-  params.array_buffer_allocator_shared = buffers_;
+  params.array_buffer_allocator_shared = std::make_shared<BufferAllocator>(budget_);
   params.constraints.set_max_old_generation_size_in_bytes(options.limitBytes);
   params.constraints.set_max_young_generation_size_in_bytes(3 * kSemiSpaceBytesMax);
   params.constraints.set_initial_young_generation_size_in_bytes(0);
@@ -93,23 +92,25 @@ Heap::Heap(node::MultiIsolatePlatform& platform, const HeapOptions& options, Pur
   }
   isolate_->SetMicrotasksPolicy(v8::MicrotasksPolicy::kExplicit);
   isolate_->SetAllowAtomicsWait(false);
-  buffers_->heapBytes = [this] {
-    v8::HeapStatistics statistics;
-    isolate_->GetHeapStatistics(&statistics);
-    return statistics.used_heap_size();
-  };
+  isolate_->AddGCEpilogueCallback(
+      [](v8::Isolate* isolate, v8::GCType, v8::GCCallbackFlags, void* budget) {
+        v8::HeapStatistics statistics;
+        isolate->GetHeapStatistics(&statistics);
+        static_cast<MemoryBudget*>(budget)->setHeap(statistics.used_heap_size());
+      },
+      budget_.get(), v8::kGCTypeMarkSweepCompact);
 }
 
 Heap::~Heap() {
   if (isolate_ == nullptr) return;
   tasks_->close();
-  buffers_->heapBytes = nullptr;
+  budget_->onExceeded = nullptr;
   platform_.DisposeIsolate(isolate_);
 }
 
 void Heap::endSnapshot() {
   tasks_->close();
-  buffers_->heapBytes = nullptr;
+  budget_->onExceeded = nullptr;
   creator_.reset();
   platform_.DisposeIsolate(isolate_);
   isolate_ = nullptr;
@@ -125,10 +126,17 @@ void Heap::runTasks() {
 
 bool Heap::hasTasks() const { return !tasks_->empty(); }
 
+void Heap::collectUnderPressure() {
+  isolate_->MemoryPressureNotification(v8::MemoryPressureLevel::kCritical);
+  isolate_->MemoryPressureNotification(v8::MemoryPressureLevel::kNone);
+}
+
 size_t Heap::usedBytes() const {
   v8::HeapStatistics statistics;
   isolate_->GetHeapStatistics(&statistics);
-  return statistics.used_heap_size() + statistics.external_memory() + statistics.malloced_memory();
+  // V8's external memory is that of buffers, those that can be resized included; Wasm's is not in it.
+  return statistics.used_heap_size() + statistics.malloced_memory() +
+         statistics.external_memory() + budget_->wasmBytes();
 }
 
 }  // namespace weir::js

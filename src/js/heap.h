@@ -31,7 +31,7 @@ class Heap {
   Heap& operator=(const Heap&) = delete;
 
   v8::Isolate* isolate() const { return isolate_; }
-  BufferAllocator& buffers() { return *buffers_; }
+  const std::shared_ptr<MemoryBudget>& budget() const { return budget_; }
   // Only for kSnapshot; the heap owns it. While it lives the isolate is entered on the making thread.
   v8::SnapshotCreator* snapshotCreator() { return creator_.get(); }
   // Ends the snapshot's isolate; nothing of the heap may be used afterwards but the destructor.
@@ -41,15 +41,17 @@ class Heap {
   void runTasks();
   bool hasTasks() const;
 
+  // All of the heap, once, and gives memory back. Needs the isolate locked and entered.
+  void collectUnderPressure();
+
   // Heap, buffers, Wasm memories and V8's own scratch memory, in bytes. Needs the isolate locked.
   size_t usedBytes() const;
-  size_t limitBytes() const { return limitBytes_; }
+  size_t limitBytes() const { return budget_->limitBytes(); }
 
  private:
   class Delegate;
   node::MultiIsolatePlatform& platform_;
-  const size_t limitBytes_;
-  std::shared_ptr<BufferAllocator> buffers_;
+  std::shared_ptr<MemoryBudget> budget_;
   std::shared_ptr<TaskQueue> tasks_;
   std::unique_ptr<Delegate> delegate_;
   v8::Isolate* isolate_;

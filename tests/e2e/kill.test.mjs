@@ -12,8 +12,7 @@ const cpu = { cpu_ms: 100 };
 const memory = { memory_mb: 32, cpu_ms: 60000 };
 
 /** A script that answers /ok with how often it was asked, and runs `body` for anything else. */
-const bad = (body, top = "") => `${top}
-let asked = 0;
+const bad = (body, top = "") => `${top} let asked = 0;
 export default { async fetch(request, env, ctx) {
   if (new URL(request.url).pathname === "/ok") return new Response("isolate asked " + ++asked);
   ${body};
@@ -22,20 +21,20 @@ export default { async fetch(request, env, ctx) {
 
 // A case that V8 stops must show where (stack); one that loses a thread to V8 need not.
 const cpuCases = {
-  loop: { body: `for (;;) {}`, stack: /at fetch \(index\.js:5/ },
-  "loop-around-loop": { body: `for (;;) { new Array(1000).fill(0); }`, stack: /index\.js:5/ },
-  finally: { body: `for (;;) { try { for (;;) {} } catch { console.log("caught"); } finally { console.log("finally"); } }`, stack: /index\.js:5/ },
-  regexp: { body: `/^(a+)+$/.test("a".repeat(40) + "b")`, stack: /index\.js:5/ },
-  microtasks: { body: `(function f() { Promise.resolve().then(f); })(); await new Promise(() => {})`, stack: /at f \(index\.js:5/ },
-  sort: { body: `const a = Array.from({ length: 1e5 }, (_, i) => i * 7919 % 100003); for (;;) a.sort((x, y) => x - y)`, stack: /index\.js:5/ },
-  "getter-headers": { body: `new Headers({ get a() { for (;;) {} } })`, stack: /at get a \(index\.js:5[^]*Headers/ },
-  "getter-clone": { body: `structuredClone({ get a() { for (;;) {} } })`, stack: /at get a \(index\.js:5[^]*structuredClone/ },
-  "getter-log": { body: `console.log({ get a() { for (;;) {} } })`, stack: /at get a \(index\.js:5/ },
+  loop: { body: `for (;;) {}`, stack: /at fetch \(index\.js:4/ },
+  "loop-around-loop": { body: `for (;;) { new Array(1000).fill(0); }`, stack: /index\.js:4/ },
+  finally: { body: `for (;;) { try { for (;;) {} } catch { console.log("caught"); } finally { console.log("finally"); } }`, stack: /index\.js:4/ },
+  regexp: { body: `/^(a+)+$/.test("a".repeat(40) + "b")`, stack: /index\.js:4/ },
+  microtasks: { body: `(function f() { Promise.resolve().then(f); })(); await new Promise(() => {})`, stack: /at f \(index\.js:4/ },
+  sort: { body: `const a = Array.from({ length: 1e5 }, (_, i) => i * 7919 % 100003); for (;;) a.sort((x, y) => x - y)`, stack: /index\.js:4/ },
+  "getter-headers": { body: `new Headers({ get a() { for (;;) {} } })`, stack: /at get a \(index\.js:4[^]*Headers/ },
+  "getter-clone": { body: `structuredClone({ get a() { for (;;) {} } })`, stack: /at get a \(index\.js:4[^]*structuredClone/ },
+  "getter-log": { body: `console.log({ get a() { for (;;) {} } })`, stack: /at get a \(index\.js:4/ },
   "getter-error": { body: `throw { get message() { for (;;) {} } }`, stack: null },
-  "tostring-response": { body: `new Response({ toString() { for (;;) {} } })`, stack: /at toString \(index\.js:5/ },
-  "tostring-url": { body: `new URL({ toString() { for (;;) {} } })`, stack: /at toString \(index\.js:5/ },
-  proxy: { body: `new Response("", { headers: new Proxy({}, { ownKeys() { for (;;) {} } }) })`, stack: /at ownKeys \(index\.js:5/ },
-  timer: { body: `await new Promise(() => setTimeout(() => { for (;;) {} }, 1))`, stack: /index\.js:5/ },
+  "tostring-response": { body: `new Response({ toString() { for (;;) {} } })`, stack: /at toString \(index\.js:4/ },
+  "tostring-url": { body: `new URL({ toString() { for (;;) {} } })`, stack: /at toString \(index\.js:4/ },
+  proxy: { body: `new Response("", { headers: new Proxy({}, { ownKeys() { for (;;) {} } }) })`, stack: /at ownKeys \(index\.js:4/ },
+  timer: { body: `await new Promise(() => setTimeout(() => { for (;;) {} }, 1))`, stack: /index\.js:4/ },
   logs: { body: `for (;;) console.log("x".repeat(1000))`, stack: null },  // they leave no room for what ended it
   // What V8 does not interrupt.
   "json-huge": { body: `let a = []; for (let i = 0; i < 40; i++) a = [a, a]; JSON.stringify(a)`, stack: null, outcomes: ["exceededCpu", "exceededMemory"] },
@@ -58,12 +57,30 @@ const memoryCases = {
   buffers: { body: `const a = []; for (;;) a.push(new Uint8Array(1 << 20).fill(1))` },
   "small-buffers": { body: `const a = []; for (;;) a.push(new Uint8Array(1000).fill(1))` },
   "caught-buffers": { body: `const a = []; for (;;) try { a.push(new ArrayBuffer(4 << 20)); } catch { console.log("caught"); }` },
-  json: { body: `let a = ["x".repeat(30)]; for (let i = 0; i < 21; i++) a = [a, a]; JSON.stringify(a)` },
+  json: { body: `let a = ["x".repeat(30)]; for (let i = 0; i < 16; i++) a = [a, a]; const kept = []; for (;;) kept.push(JSON.stringify(a))` },
   bigint: { body: `const a = []; for (let b = 3n;; b *= b) a.push(b, b + 1n)` },
   padding: { body: `const a = []; for (;;) a.push("x".padStart(1e6 + a.length).split(" ", 1e5))` },
   "timer-growth": { body: `await new Promise(() => setTimeout(() => { const a = []; for (;;) a.push({}); }, 1))` },
   writes: { body: `const s = new TransformStream(), w = s.writable.getWriter(); (async () => { for (;;) w.write(new Uint8Array(65536)); })(); return new Response(s.readable)` },
 };
+
+// (memory (export "mem") 1)  (func (export "grow") (param i32) (result i32) local.get 0  memory.grow)
+// (func (export "loop") (loop  i32.const 1  memory.grow  drop  br 0))
+const growing = Buffer.from("0061736d010000000109" + "0260017f017f600000" + "03030200010503010001" + "0715" +
+  "03036d656d020004" + "67726f77000004" + "6c6f6f700001" + "0a15" + "02" + "06002000" + "40000b" + "0c00034041014000" + "1a0c000b0b", "hex");
+// The same loop, run by the module's start function.
+const growingAtStart = Buffer.from("0061736d01000000" + "010401600000" + "03020100" + "0503010001" + "080100" + "0a0e" + "01" +
+  "0c00034041014000" + "1a0c000b0b", "hex");
+const importing = { top: `import wasm from "./m.wasm";`, files: { "m.wasm": growing } };
+Object.assign(memoryCases, {
+  "wasm-grow": { ...importing, body: `const i = new WebAssembly.Instance(wasm); for (;;) i.exports.mem.grow(4)` },
+  "wasm-grow-inside": { ...importing, body: `new WebAssembly.Instance(wasm).exports.loop()` },
+  "wasm-grow-at-start": { ...importing, files: { "m.wasm": growingAtStart }, body: `new WebAssembly.Instance(wasm)` },
+  "wasm-instances": { ...importing, body: `const a = []; for (;;) { const i = new WebAssembly.Instance(wasm); i.exports.grow(16); a.push(i); }` },
+  "wasm-memories": { body: `const a = []; for (;;) a.push(new WebAssembly.Memory({ initial: 16 }))` },
+  "wasm-many-small": { body: `const a = []; for (;;) a.push(new WebAssembly.Memory({ initial: 0 }))` },
+  "resizable-buffers": { body: `const a = []; for (;;) { const b = new ArrayBuffer(1, { maxByteLength: 1 << 20 }); b.resize(1 << 20); a.push(b); }` },
+});
 
 // What is the script's own exception, and no reason to stop it.
 const exceptionCases = {
@@ -71,6 +88,8 @@ const exceptionCases = {
   flat: { body: `const a = []; a.push(a); a.flat(Infinity)`, error: ["RangeError", "Maximum call stack size exceeded"] },
   "bigint-shift": { body: `1n << 8589934591n`, error: ["RangeError", "Maximum BigInt size exceeded"] },
   join: { body: `new Array(1e9).join("x")`, error: ["RangeError", "Invalid string length"] },
+  "wasm-huge": { ...importing, body: `const { mem, grow } = new WebAssembly.Instance(wasm).exports;
+    if (grow(4000) !== -1) return new Response("grew"); mem.grow(4000)`, error: ["RangeError", "WebAssembly.Memory.grow(): Unable to grow instance memory"] },
   "huge-buffer": { body: `new ArrayBuffer(1e12)`, error: ["RangeError", "Invalid array buffer length"] },
 };
 
@@ -136,7 +155,7 @@ async function isFresh(weir, script) {
 
 async function run(t, cases, limits, check, after = isFresh) {
   const scripts = { neighbour };
-  for (const [name, one] of Object.entries(cases)) scripts[name] = { code: bad(one.body), limits: one.limits ?? limits };
+  for (const [name, one] of Object.entries(cases)) scripts[name] = { code: bad(one.body, one.top), files: one.files, limits };
   const weir = await startWeir(scripts, { flags: ["--engines", "1"] });
   const beside = startNeighbour(weir);
   await beside.answers(1);
