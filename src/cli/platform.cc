@@ -115,6 +115,9 @@ base::Status Platform::openLoops() {
   if (auto status = readRanges("--outbound-allow", options_.outboundAllow, rules.allowed); !status.ok()) return status;
   if (auto status = readRanges("--outbound-deny", options_.outboundDeny, rules.denied); !status.ok()) return status;
   const auto outbound = std::make_shared<const edge::OutboundPolicy>(std::move(rules));
+  auto made = net::TlsClientContext::make({.trustSystemStore = true, .caFile = options_.caFile});
+  if (!made.ok()) return base::Error{"--ca-file " + options_.caFile + ": " + made.error().message};
+  const std::shared_ptr<const net::TlsClientContext> tls = std::move(made).value();
   edge::RaySource::Key key{};
   if (getrandom(key.data(), sizeof key, 0) != sizeof key) return base::Error{"the system has no randomness"};
   for (uint32_t i = 0; i < options_.loops; ++i) {
@@ -122,13 +125,14 @@ base::Status Platform::openLoops() {
     routes->workersDomain = options_.workersDomain;
     edge::EdgeLoop::Options loop{i, i == 0 ? *address : loops_[0]->address(), key, clock_, sinks_, supervisor_->engines(), routes, outbound, options_.errorDocsUrl,
                                  [this, i](const auto& link, const wire::Effect& effect) { onEngineEffect(i, link, effect); },
-                                 options_.http, options_.caFile, {}};
+                                 options_.http, tls, {}};
     loop.placement.queueMax = std::chrono::milliseconds(options_.replicaQueueMs);
     auto opened = edge::EdgeLoop::open(std::move(loop));
     if (!opened.ok()) return base::Error{"--edge " + options_.edge + ": " + opened.error().message + "; stop what uses the port, or choose another with --edge"};
     loops_.push_back(std::move(opened).value());
   }
   for (auto& loop : loops_) threads_.emplace_back([&loop = *loop] { loop.run(); });
+  threads_.emplace_back([tls] { tls->prepare(); });
   return base::Nothing{};
 }
 

@@ -32,10 +32,7 @@ EdgeLoop::EdgeLoop(Options options)
 
 base::Result<std::unique_ptr<EdgeLoop>> EdgeLoop::open(Options options) {
   auto self = std::unique_ptr<EdgeLoop>(new EdgeLoop(std::move(options)));
-  auto tls = net::TlsClientContext::make({.trustSystemStore = true, .caFile = self->options_.caFile});
-  if (!tls.ok()) return tls.error();
-  self->tls_ = std::move(tls).value();
-  self->client_ = std::make_unique<http::Client>(self->loop_, self->resolver_, self->tls_.get(), self->options_.http);
+  self->client_ = std::make_unique<http::Client>(self->loop_, self->resolver_, self->options_.tls.get(), self->options_.http);
   http::Server::Options server;
   server.address = self->options_.address;
   server.limits = self->options_.http;

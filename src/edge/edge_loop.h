@@ -45,7 +45,7 @@ class EdgeLoop final : private http::RequestHandler, private net::BatchHook, pri
     // Effects that are of no invocation: of a version or the engine. Called on this loop's thread.
     std::function<void(const std::shared_ptr<sandbox::EngineLink>&, const wire::Effect&)> onEngineEffect;
     http::HttpLimits http;  // of clients and of origins
-    std::string caFile;     // PEM, trusted beside the system's store; empty: none
+    std::shared_ptr<const net::TlsClientContext> tls;  // of subrequests, the same for every loop
     sandbox::PlacementLimits placement;
   };
 
@@ -117,7 +117,6 @@ class EdgeLoop final : private http::RequestHandler, private net::BatchHook, pri
   SocketHome sockets_{loop_};
   RaySource rays_;
   net::Resolver resolver_;
-  std::unique_ptr<net::TlsClientContext> tls_;
   std::unique_ptr<http::Client> client_;
   std::unique_ptr<http::Server> server_;
   std::vector<std::unique_ptr<EngineSeat>> seats_;  // every engine that may still speak

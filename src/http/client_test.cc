@@ -529,6 +529,16 @@ TEST_F(TlsTest, certificatesOfStrangersAreRefused) {
   EXPECT_EQ(requests, 0);
 }
 
+TEST_F(TlsTest, theSystemsStoreIsReadForTheFirstSession) {
+  ASSERT_EQ(setenv("SSL_CERT_FILE", certificate.certificateFile.c_str(), 1), 0);
+  trust({.trustSystemStore = true, .caFile = {}});
+  handle = [](Exchange& exchange) { ASSERT_TRUE(exchange.respond(200, {}, "trusted")); };
+  const auto got = run(secure());
+  unsetenv("SSL_CERT_FILE");
+  EXPECT_FALSE(got->error) << got->message;
+  EXPECT_EQ(requests, 1);
+}
+
 TEST_F(TlsTest, certificatesForOtherNamesAreRefused) {
   trust({.trustSystemStore = false, .caFile = certificate.certificateFile});
   auto other = secure();

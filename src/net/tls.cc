@@ -87,20 +87,28 @@ std::string takeTlsError() {
 }
 
 base::Result<std::unique_ptr<TlsClientContext>> TlsClientContext::make(const TlsClientOptions& options) {
-  std::unique_ptr<TlsClientContext> made(new TlsClientContext(SSL_CTX_new(TLS_client_method())));
+  std::unique_ptr<TlsClientContext> made(new TlsClientContext(SSL_CTX_new(TLS_client_method()), options.trustSystemStore));
   SSL_CTX* context = made->context_.get();
   if (!context) return base::Error{takeTlsError()};
   setCommonOptions(context);
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
   SSL_CTX_set_alpn_protos(context, kAlpn, sizeof kAlpn);
-  if (options.trustSystemStore && SSL_CTX_set_default_verify_paths(context) != 1)
-    return base::Error{"system certificate store: " + takeTlsError()};
   if (!options.caFile.empty() && SSL_CTX_load_verify_file(context, options.caFile.c_str()) != 1)
     return base::Error{"certificates in " + options.caFile + ": " + takeTlsError()};
   return made;
 }
 
+void TlsClientContext::prepare() const {
+  if (!trustSystemStore_) return;
+  std::call_once(prepared_, [this] {
+    // A store that is missing or torn trusts nobody: the handshake says so.
+    SSL_CTX_set_default_verify_paths(context_.get());
+    ERR_clear_error();
+  });
+}
+
 SslSession TlsClientContext::makeSession(int fd, const std::string& host) const {
+  prepare();
   SslSession session = makeSessionOn(context_.get(), fd);
   if (!session) return nullptr;
   SSL_set_connect_state(session.get());

@@ -6,6 +6,7 @@
 #include <openssl/ssl.h>
 
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "base/result.h"
@@ -23,17 +24,25 @@ struct TlsClientOptions {
   std::string caFile;  // PEM, trusted in addition; empty: none
 };
 
+// Threads: any, at the same time; one serves every loop.
 class TlsClientContext {
  public:
+  // The system's store is not read here: that takes some 40 ms, which a process that fetches nothing over TLS need not
+  // wait for.
   static base::Result<std::unique_ptr<TlsClientContext>> make(const TlsClientOptions& options);
+
+  // Reads the system's store now, once, so that the first session finds it read. From a thread with time.
+  void prepare() const;
 
   // A client session on a non-blocking socket that offers `host` as SNI (unless it is an IP address) and accepts only
   // a certificate for it. Null when OpenSSL refuses the name.
   SslSession makeSession(int fd, const std::string& host) const;
 
  private:
-  explicit TlsClientContext(SSL_CTX* context) : context_(context) {}
+  TlsClientContext(SSL_CTX* context, bool trustSystemStore) : context_(context), trustSystemStore_(trustSystemStore) {}
   std::unique_ptr<SSL_CTX, SslDeleter> context_;
+  const bool trustSystemStore_;
+  mutable std::once_flag prepared_;
 };
 
 class TlsServerContext {
