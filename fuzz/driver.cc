@@ -27,8 +27,10 @@
 #include <string>
 #include <string_view>
 
+// NOLINTBEGIN(bugprone-reserved-identifier): names that the linker and the sanitizers give
 extern "C" const char __executable_start;  // by the linker: where this program was loaded
 extern "C" void __sanitizer_cov_trace_pc();
+// NOLINTEND(bugprone-reserved-identifier)
 
 namespace {
 
@@ -214,7 +216,7 @@ Bytes readFile(const fs::path& path) {
 }  // namespace
 
 // Called by the code under test at the start of every block.
-extern "C" void __sanitizer_cov_trace_pc() {
+extern "C" void __sanitizer_cov_trace_pc() {  // NOLINT(bugprone-reserved-identifier)
   if (!tracing) return;
   const uintptr_t block =
       reinterpret_cast<uintptr_t>(__builtin_return_address(0)) - reinterpret_cast<uintptr_t>(&__executable_start);
@@ -225,8 +227,8 @@ extern "C" void __sanitizer_cov_trace_pc() {
 }
 
 // The sanitizers end the process as a failed CHECK does, so that one handler keeps the input.
-extern "C" const char* __asan_default_options() { return "abort_on_error=1"; }
-extern "C" const char* __ubsan_default_options() { return "abort_on_error=1:print_stacktrace=1"; }
+extern "C" const char* __asan_default_options() { return "abort_on_error=1"; }  // NOLINT(bugprone-reserved-identifier)
+extern "C" const char* __ubsan_default_options() { return "abort_on_error=1:print_stacktrace=1"; }  // NOLINT(bugprone-reserved-identifier)
 
 int main(int argc, char** argv) {
   uint64_t runs = 20'000;
