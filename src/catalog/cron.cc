@@ -6,6 +6,8 @@
 #include <optional>
 #include <string>
 
+#include "catalog/error.h"
+
 namespace weir::catalog {
 
 namespace {
@@ -55,7 +57,7 @@ std::optional<int> valueOf(std::string_view text, const Field& field) {
 }
 
 base::Error problem(const Field& field, std::string_view item) {
-  return {"cron: '" + std::string(item) + "' is no " + field.name + ": write * or values from " + std::to_string(field.min) +
+  return {"cron: '" + shown(item) + "' is no " + field.name + ": write * or values from " + std::to_string(field.min) +
           " to " + std::to_string(field.max) + ", as in 1,5-9,*/2"};
 }
 
@@ -127,7 +129,7 @@ base::Result<Cron> Cron::parse(std::string_view given) {
     rest.remove_prefix(end);
   }
   if (fields.size() != 5) {
-    return base::Error{"cron: '" + std::string(given.substr(0, 64)) +
+    return base::Error{"cron: '" + shown(given) +
                        "' has not five fields: write minute, hour, day of month, month and day of week, as in */5 * * * *"};
   }
   Cron cron;

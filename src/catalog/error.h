@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "base/result.h"
 
@@ -48,6 +49,15 @@ struct Error {
   Situation situation = Situation::kStoreFailed;
   std::string message;  // one line that says what to do
 };
+
+// A caller's text as it may stand in a message: at most 256 bytes, control characters as '?'.
+inline std::string shown(std::string_view text) {
+  std::string out(text.substr(0, 256));
+  for (char& c : out) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+  }
+  return out;
+}
 
 template <class T>
 using Result = base::Result<T, Error>;

@@ -11,7 +11,7 @@ namespace weir::catalog {
 namespace {
 
 Error bad(std::string_view text, std::string_view why) {
-  return {Situation::kBadZone, "origin " + std::string(text) + ": " + std::string(why)};
+  return {Situation::kBadZone, "origin " + shown(text) + ": " + std::string(why)};
 }
 
 }  // namespace
@@ -23,6 +23,10 @@ Result<Origin> parseOrigin(std::string_view text) {
   else if (!text.starts_with("http://")) return bad(whole, "write it as http://HOST:PORT or https://HOST:PORT");
   text.remove_prefix(origin.https ? 8 : 7);
   if (text.ends_with('/')) text.remove_suffix(1);
+  // A NUL above all: what reads C strings would take what is before it for the whole.
+  for (const char c : text) {
+    if (static_cast<unsigned char>(c) <= 0x20 || c == 0x7f) return bad(whole, "it holds a space or a control character");
+  }
   if (text.find_first_of("/?#") != std::string_view::npos) return bad(whole, "an origin has no path; requests keep their own");
   if (text.find('@') != std::string_view::npos) return bad(whole, "an origin has no user and password");
   std::string_view port;

@@ -10,7 +10,7 @@ namespace weir::catalog {
 namespace {
 
 Error bad(std::string_view text, const std::string& why) {
-  return {Situation::kBadRoute, "route pattern " + std::string(text) + ": " + why};
+  return {Situation::kBadRoute, "route pattern " + shown(text) + ": " + why};
 }
 
 }  // namespace

@@ -7,7 +7,7 @@
 
 namespace weir::catalog {
 
-// Whether normalizeTarget would change `target`.
+// True: normalizeTarget would not change `target`. False: it has to be asked. Quick.
 bool isNormalTarget(std::string_view target);
 
 // Writes the normal form of `target` (a path with or without a query) and returns it; it is never longer. Dot segments,
