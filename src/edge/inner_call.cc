@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "edge/inner_channel.h"
 
 namespace weir::edge {
 
@@ -172,6 +173,18 @@ class InnerCall::Answer final : public InnerExchange {
   std::optional<http::Upgraded> upgrade(std::string_view, const http::HeaderList&, net::StreamHandler&) override {
     return std::nullopt;
   }
+  std::unique_ptr<http::websocket::Channel> upgradeInner(const http::HeaderList& headers) override {
+    CHECK(open_);
+    CHECK(!call_.headReady_);
+    auto [mine, theirs] = InnerChannel::makePair(call_.loop_);
+    close();
+    call_.head_.status = 101;
+    call_.head_.headers = headers;
+    call_.headReady_ = true;
+    call_.channel_ = std::move(theirs);
+    call_.pump_.schedule();
+    return std::move(mine);
+  }
   void fail(std::string_view name, std::string_view message) override {
     CHECK(open_);
     CHECK(!call_.headReady_);
@@ -211,6 +224,7 @@ std::unique_ptr<InnerCall> InnerCall::start(net::Loop& loop, http::ClientRequest
 InnerCall::InnerCall(net::Loop& loop, http::ClientRequest request, const net::Address& client, Budgets budgets,
                      InnerCallEvents& events, Answerer answerer)
     : events_(events), held_(budgets.own, budgets.shared), answerer_(std::move(answerer)), completeBody_(request.bodyKind != http::RequestBody::kStreamed),
+      loop_(loop),
       pump_(loop, [this] { pump(); }) {
   std::optional<uint64_t> length;
   if (request.bodyKind == http::RequestBody::kComplete) length = request.body.size();
@@ -280,6 +294,11 @@ bool InnerCall::deliverResponse() {
     headTold_ = true;
     events_.onHead(head_);
     if (watch.dropped()) return false;
+  }
+  if (channel_) {
+    over_ = true;
+    events_.onChannel(std::move(channel_));
+    return !watch.dropped();
   }
   for (;;) {
     const std::string_view next = response_.deliverable();

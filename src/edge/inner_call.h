@@ -19,6 +19,7 @@
 #include "base/byte_budget.h"
 #include "http/client.h"
 #include "http/server.h"
+#include "http/websocket/channel.h"
 #include "net/drop_flag.h"
 #include "net/loop.h"
 
@@ -29,6 +30,8 @@ class InnerExchange : public http::Exchange {
  public:
   // Instead of a response: the answering script failed. The exchange is dead afterwards. Only before a response started.
   virtual void fail(std::string_view name, std::string_view message) = 0;
+  // Answers 101 and gives one end of a WebSocket; the caller gets the other. The exchange is dead afterwards.
+  virtual std::unique_ptr<http::websocket::Channel> upgradeInner(const http::HeaderList& headers) = 0;
 
  protected:
   ~InnerExchange() = default;
@@ -38,6 +41,8 @@ class InnerCallEvents : public http::CallEvents {
  public:
   // Last event: the answering script ended with an exception and without a response.
   virtual void onException(std::string_view name, std::string_view message) = 0;
+  // Last event, behind a head with status 101: the caller's end of the WebSocket.
+  virtual void onChannel(std::unique_ptr<http::websocket::Channel> channel) {}
 
  protected:
   ~InnerCallEvents() = default;
@@ -113,6 +118,8 @@ class InnerCall final : public http::ClientCall {
     std::string name, message;
   };
   std::optional<Exception> exception_;
+  std::unique_ptr<http::websocket::Channel> channel_;  // of the caller, after a 101
+  net::Loop& loop_;
   net::DropFlag dropFlag_;
   net::DeferredTask pump_;
 };

@@ -396,7 +396,7 @@ bool Invocation::respondWithSocket(const wire::Respond& effect) {
   http::HeaderList headers = headersOf(effect.head);
   headers.set("cf-ray", ray_.header());
   http::Exchange& exchange = *exchange_;
-  const auto refusal = sockets().openClient(exchange, headers, joined ? effect.pipeFrom : 0);
+  const auto refusal = sockets().openClient(exchange, inner_, headers, joined ? effect.pipeFrom : 0);
   exchange_ = nullptr;
   if (!refusal) return true;
   status_ = refusal->status;
@@ -405,11 +405,15 @@ bool Invocation::respondWithSocket(const wire::Respond& effect) {
   return true;
 }
 
-std::string Invocation::makeSocketKey() { return loop_.sockets_.makeKey(); }
+std::string Invocation::makeSocketKey() { return loop_.sockets_.full() ? std::string() : loop_.sockets_.makeKey(); }
 
 void Invocation::onSocket(uint32_t number, const std::optional<http::websocket::DeflateParameters>& deflate,
                           std::unique_ptr<net::Stream> stream, std::string received) {
   sockets().openUpstream(number, deflate, std::move(stream), std::move(received));
+}
+
+void Invocation::onSocket(uint32_t number, std::unique_ptr<http::websocket::Channel> channel) {
+  sockets().openUpstream(number, std::move(channel));
 }
 
 void Invocation::onSocketChanged() {

@@ -120,6 +120,7 @@ class Invocation final : private http::ExchangeEvents,
   std::string makeSocketKey() override;
   void onSocket(uint32_t number, const std::optional<http::websocket::DeflateParameters>& deflate,
                 std::unique_ptr<net::Stream> stream, std::string received) override;
+  void onSocket(uint32_t number, std::unique_ptr<http::websocket::Channel> channel) override;
   // SocketPumpOwner
   void onSocketChanged() override;
 

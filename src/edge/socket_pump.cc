@@ -20,24 +20,20 @@ bool mayClose(uint16_t code) {
 }  // namespace
 
 SocketPump::SocketPump(SocketHome& home, EngineVoice& voice, SocketPumpOwner& owner, wire::StreamId number,
-                       websocket::Role role, const std::optional<websocket::DeflateParameters>& deflate)
+                       std::unique_ptr<websocket::Channel> channel)
     : home_(home),
       voice_(voice),
       owner_(owner),
       number_(number),
-      connection_(std::make_unique<websocket::Connection>(home.environment(), role, deflate,
-                                                          static_cast<websocket::ConnectionEvents&>(*this))) {
+      channel_(std::move(channel)) {
+  channel_->setEvents(*this);
   home_.add(*this);
 }
 
 SocketPump::~SocketPump() {
   if (waitsForRoom_ && voice_.feed() != nullptr) voice_.feed()->forget(*this);
   if (other_ != nullptr) other_->other_ = nullptr;
-  if (connection_) home_.remove(*this);
-}
-
-void SocketPump::start(std::unique_ptr<net::Stream> stream, std::string received) {
-  connection_->start(std::move(stream), std::move(received));
+  if (channel_) home_.remove(*this);
 }
 
 void SocketPump::join(SocketPump& other) {
@@ -46,10 +42,10 @@ void SocketPump::join(SocketPump& other) {
   other_ = &other;
   other.other_ = this;
   // What either has read by now waits for a taker.
-  if (connection_) connection_->resume();
-  if (other.connection_) other.connection_->resume();
+  if (channel_) channel_->resume();
+  if (other.channel_) other.channel_->resume();
   // It may have closed, or ended, before the script joined it.
-  if (other.peerClosed_ && connection_) connection_->close(other.peerCode_, other.peerReason_);
+  if (other.peerClosed_ && channel_) channel_->close(other.peerCode_, other.peerReason_);
   else if (other.ended()) fail(websocket::kLost);
 }
 
@@ -71,7 +67,7 @@ bool SocketPump::onClose(const wire::SocketClose& effect) {
   switch (effect.end) {
     case wire::SocketEnd::kClosed:
       if (!mayClose(effect.code)) return false;
-      if (connection_) connection_->close(effect.code, effect.reason);
+      if (channel_) channel_->close(effect.code, effect.reason);
       if (over()) owner_.onSocketChanged();
       return true;
     case wire::SocketEnd::kLost:
@@ -87,22 +83,22 @@ bool SocketPump::onClose(const wire::SocketClose& effect) {
 bool SocketPump::onCredit(uint32_t bytes) {
   if (joined_ || credit_ + bytes > kCreditMax) return false;
   credit_ += bytes;
-  if (connection_) connection_->resume();
+  if (channel_) channel_->resume();
   return true;
 }
 
 void SocketPump::giveCredit(bool all) {
-  if (!connection_ || !engineListens_ || engineClosed_ || owed_ == 0) return;
-  if (connection_->pendingBytes() > home_.environment().limits.lowWaterBytes) return;
+  if (!channel_ || !engineListens_ || engineClosed_ || owed_ == 0) return;
+  if (channel_->pendingBytes() > home_.environment().limits.lowWaterBytes) return;
   if (!all && owed_ < wire::Bounds::kSocketWindowBytes / 4) return;
   window_ += owed_;
   voice_.say(wire::SocketCredit{voice_.id(), number_, std::exchange(owed_, 0)});
 }
 
 void SocketPump::send(websocket::MessageKind kind, std::span<const std::byte> bytes, bool last) {
-  if (!connection_) return;
+  if (!channel_) return;
   sentBytes_ += bytes.size();
-  connection_->send(kind, bytes, last);
+  channel_->send(kind, bytes, last);
 }
 
 // ---- to the engine, or across ----
@@ -110,7 +106,7 @@ void SocketPump::send(websocket::MessageKind kind, std::span<const std::byte> by
 bool SocketPump::wantsPieces() {
   if (joined_) {
     return other_ == nullptr || other_->ended() ||
-           other_->connection_->pendingBytes() <= home_.environment().limits.lowWaterBytes;
+           other_->channel_->pendingBytes() <= home_.environment().limits.lowWaterBytes;
   }
   if (!engineListens_) return true;  // and forgets them
   if (credit_ <= 0) return false;
@@ -122,7 +118,7 @@ bool SocketPump::wantsPieces() {
 
 void SocketPump::onRoom() {
   waitsForRoom_ = false;
-  if (connection_) connection_->resume();
+  if (channel_) channel_->resume();
 }
 
 void SocketPump::onPiece(websocket::MessageKind kind, std::span<const std::byte> bytes, bool last) {
@@ -146,7 +142,7 @@ void SocketPump::onClose(uint16_t code, std::string_view reason) {
   peerCode_ = code;
   peerReason_ = reason;
   if (joined_) {
-    if (other_ != nullptr && other_->connection_) other_->connection_->close(code, reason);
+    if (other_ != nullptr && other_->channel_) other_->channel_->close(code, reason);
   } else if (engineListens_) {
     wire::SocketClose close;
     close.invocation = voice_.id();
@@ -160,7 +156,7 @@ void SocketPump::onClose(uint16_t code, std::string_view reason) {
 
 void SocketPump::onDrained() {
   if (joined_) {
-    if (other_ != nullptr && other_->connection_) other_->connection_->resume();
+    if (other_ != nullptr && other_->channel_) other_->channel_->resume();
   } else {
     giveCredit(true);
   }
@@ -168,7 +164,7 @@ void SocketPump::onDrained() {
 
 void SocketPump::onEnd(const websocket::End& end) {
   lost_ = !end.clean && !failed_;
-  home_.environment().loop.dispose(std::move(connection_));  // a frame of it is below
+  home_.environment().loop.dispose(std::move(channel_));  // a frame of it is below
   home_.remove(*this);
   if (other_ != nullptr) {
     SocketPump* const other = std::exchange(other_, nullptr);
@@ -197,15 +193,15 @@ void SocketPump::tellLost(wire::SocketEnd end, std::string_view reason) {
 void SocketPump::fail(uint16_t code) {
   failed_ = true;
   tellLost(wire::SocketEnd::kLost, "");
-  if (connection_) connection_->fail(code, "");
+  if (channel_) channel_->fail(code, "");
 }
 
 void SocketPump::goAway() {
   failed_ = true;
   tellLost(wire::SocketEnd::kLost, "");
-  if (!connection_) return;
-  connection_->close(websocket::kGoingAway, "");
-  connection_->resume();  // what was held for the engine is dropped, or its close frame would never be seen
+  if (!channel_) return;
+  channel_->close(websocket::kGoingAway, "");
+  channel_->resume();  // what was held for the engine is dropped, or its close frame would never be seen
 }
 
 void SocketPump::endEngine(uint16_t code) {
@@ -214,10 +210,10 @@ void SocketPump::endEngine(uint16_t code) {
   if (std::exchange(waitsForRoom_, false) && voice_.feed() != nullptr) voice_.feed()->forget(*this);
   if (joined_ || over()) return;
   failed_ = true;
-  if (connection_->closeSent()) {
-    connection_->resume();  // it waits for the peer's close frame, and takes nothing else
+  if (channel_->closeSent()) {
+    channel_->resume();  // it waits for the peer's close frame, and takes nothing else
   } else {
-    connection_->fail(code, "");
+    channel_->fail(code, "");
   }
 }
 

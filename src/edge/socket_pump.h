@@ -1,4 +1,4 @@
-// SocketPump: one WebSocket of an invocation: its connection on one side, the engine or another connection on the other.
+// SocketPump: one WebSocket of an invocation: its channel to the peer on one side, the engine or another pump on the other.
 //
 // Towards the engine it keeps the windows of the wire (wire/message.h). Joined with another pump it hands messages on as
 // they come, and each side is read only as fast as the other takes.
@@ -27,18 +27,15 @@ class SocketPumpOwner {
   ~SocketPumpOwner() = default;
 };
 
-class SocketPump final : private http::websocket::ConnectionEvents, private RoomWaiter {
+class SocketPump final : private http::websocket::ChannelEvents, private RoomWaiter {
  public:
-  // Everything is borrowed and outlives it.
+  // Everything but the channel is borrowed and outlives it.
   SocketPump(SocketHome& home, EngineVoice& voice, SocketPumpOwner& owner, wire::StreamId number,
-             http::websocket::Role role, const std::optional<http::websocket::DeflateParameters>& deflate);
+             std::unique_ptr<http::websocket::Channel> channel);
   ~SocketPump();
 
   SocketPump(const SocketPump&) = delete;
   SocketPump& operator=(const SocketPump&) = delete;
-
-  net::StreamHandler& handler() { return *connection_; }
-  void start(std::unique_ptr<net::Stream> stream, std::string received);
 
   // From now on the two speak to each other and not to the engine. Nothing has come of either yet.
   void join(SocketPump& other);
@@ -49,23 +46,23 @@ class SocketPump final : private http::websocket::ConnectionEvents, private Room
   [[nodiscard]] bool onClose(const wire::SocketClose& effect);
   [[nodiscard]] bool onCredit(uint32_t bytes);
 
-  // Gives the connection up; the peer is told `code`, kLost: sees a reset. The engine is told of a loss.
+  // Gives the channel up; the peer is told `code`, kLost: sees a reset. The engine is told of a loss.
   void fail(uint16_t code);
   // The platform goes down: the peer is told so, and the engine of a loss.
   void goAway();
   // The engine has said its last word of the invocation: what is not joined and not over is failed with `code`.
   void endEngine(uint16_t code);
 
-  // Both close frames have passed, or the connection has ended.
-  bool over() const { return ended() || (peerClosed_ && connection_->closeSent()); }
-  bool ended() const { return connection_ == nullptr; }
+  // Both close frames have passed, or the channel has ended.
+  bool over() const { return ended() || (peerClosed_ && channel_->closeSent()); }
+  bool ended() const { return channel_ == nullptr; }
   // It ended without the peer's close frame, and not by our doing.
   bool lost() const { return lost_; }
   // Content of messages sent to the peer.
   uint64_t sentBytes() const { return sentBytes_; }
 
  private:
-  // ConnectionEvents
+  // ChannelEvents
   bool wantsPieces() override;
   void onPiece(http::websocket::MessageKind kind, std::span<const std::byte> bytes, bool last) override;
   void onClose(uint16_t code, std::string_view reason) override;
@@ -82,7 +79,7 @@ class SocketPump final : private http::websocket::ConnectionEvents, private Room
   EngineVoice& voice_;
   SocketPumpOwner& owner_;
   const wire::StreamId number_;
-  std::unique_ptr<http::websocket::Connection> connection_;  // null once it has ended
+  std::unique_ptr<http::websocket::Channel> channel_;  // null once it has ended
   bool joined_ = false;
   SocketPump* other_ = nullptr;  // while joined and not ended
   bool engineListens_ = true;    // to this socket

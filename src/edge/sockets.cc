@@ -6,24 +6,31 @@ namespace weir::edge {
 
 namespace websocket = http::websocket;
 
-std::optional<http::Refusal> Sockets::openClient(http::Exchange& exchange, http::HeaderList headers, wire::StreamId pipeFrom) {
-  const auto ask = websocket::readAsk(exchange.head());
-  if (!ask.ok()) return refuse(ask.error(), pipeFrom);
+SocketPump& Sockets::add(wire::StreamId number, std::unique_ptr<websocket::Channel> channel) {
+  auto& pump = all_[number];
+  pump = std::make_unique<SocketPump>(home_, voice_, owner_, number, std::move(channel));
+  return *pump;
+}
+
+std::optional<http::Refusal> Sockets::openClient(http::Exchange& exchange, InnerExchange* inner, http::HeaderList headers,
+                                                 wire::StreamId pipeFrom) {
   if (home_.full()) return refuse({503, "no more WebSockets can be opened"}, pipeFrom);
-  SocketPump* const joined = pipeFrom > 0 ? find(pipeFrom) : nullptr;
-  websocket::setAnswer(*ask, headers);
-  std::optional<websocket::DeflateParameters> deflate;
-  if (ask->deflate) deflate = ask->deflate->parameters;
-  auto& pump = all_[0];
-  pump = std::make_unique<SocketPump>(home_, voice_, owner_, 0, websocket::Role::kServer, deflate);
-  auto upgraded = exchange.upgrade(websocket::kProtocol, headers, pump->handler());
-  if (!upgraded) {
-    all_.erase(0);
-    return refuse({400, "the connection cannot be upgraded"}, pipeFrom);
+  if (inner != nullptr) {
+    client_ = &add(0, inner->upgradeInner(headers));
+  } else {
+    const auto ask = websocket::readAsk(exchange.head());
+    if (!ask.ok()) return refuse(ask.error(), pipeFrom);
+    websocket::setAnswer(*ask, headers);
+    std::optional<websocket::DeflateParameters> deflate;
+    if (ask->deflate) deflate = ask->deflate->parameters;
+    auto made = std::make_unique<websocket::Connection>(home_.environment(), websocket::Role::kServer, deflate);
+    websocket::Connection& connection = *made;
+    auto upgraded = exchange.upgrade(websocket::kProtocol, headers, connection);
+    if (!upgraded) return refuse({400, "the connection cannot be upgraded"}, pipeFrom);
+    client_ = &add(0, std::move(made));
+    connection.start(std::move(upgraded->stream), std::move(upgraded->received));
   }
-  client_ = pump.get();
-  client_->start(std::move(upgraded->stream), std::move(upgraded->received));
-  if (joined != nullptr) client_->join(*joined);
+  if (SocketPump* const joined = pipeFrom > 0 ? find(pipeFrom) : nullptr) client_->join(*joined);
   return std::nullopt;
 }
 
@@ -42,9 +49,14 @@ std::optional<http::Refusal> Sockets::refuse(const http::Refusal& refusal, wire:
 
 void Sockets::openUpstream(wire::StreamId number, const std::optional<websocket::DeflateParameters>& deflate,
                            std::unique_ptr<net::Stream> stream, std::string received) {
-  auto& pump = all_[number];
-  pump = std::make_unique<SocketPump>(home_, voice_, owner_, number, websocket::Role::kClient, deflate);
-  pump->start(std::move(stream), std::move(received));
+  auto made = std::make_unique<websocket::Connection>(home_.environment(), websocket::Role::kClient, deflate);
+  websocket::Connection& connection = *made;
+  add(number, std::move(made));
+  connection.start(std::move(stream), std::move(received));
+}
+
+void Sockets::openUpstream(wire::StreamId number, std::unique_ptr<websocket::Channel> channel) {
+  add(number, std::move(channel));
 }
 
 SocketPump* Sockets::find(wire::StreamId number) {

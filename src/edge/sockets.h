@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 
+#include "edge/inner_call.h"
 #include "edge/socket_pump.h"
 #include "http/server.h"
 #include "http/websocket/handshake.h"
@@ -19,10 +20,14 @@ class Sockets {
 
   // Answers the exchange with 101 and `headers`, and takes its connection: for the script, or joined with socket
   // `pipeFrom` > 0. A refusal (400, 426 or 503) leaves the exchange open; the engine has been told of a loss.
-  std::optional<http::Refusal> openClient(http::Exchange& exchange, http::HeaderList headers, wire::StreamId pipeFrom);
+  // `inner`: the same exchange when the client is a script, else null.
+  std::optional<http::Refusal> openClient(http::Exchange& exchange, InnerExchange* inner, http::HeaderList headers,
+                                          wire::StreamId pipeFrom);
   // The connection of a subrequest that was answered with 101.
   void openUpstream(wire::StreamId number, const std::optional<http::websocket::DeflateParameters>& deflate,
                     std::unique_ptr<net::Stream> stream, std::string received);
+  // The same of a subrequest that another script answered.
+  void openUpstream(wire::StreamId number, std::unique_ptr<http::websocket::Channel> channel);
 
   // Null: there never was one of that number.
   SocketPump* find(wire::StreamId number);
@@ -38,6 +43,7 @@ class Sockets {
   bool ended() const;
 
  private:
+  SocketPump& add(wire::StreamId number, std::unique_ptr<http::websocket::Channel> channel);
   std::optional<http::Refusal> refuse(const http::Refusal& refusal, wire::StreamId pipeFrom);
 
   SocketHome& home_;

@@ -44,9 +44,8 @@ Subrequest::Subrequest(const Context& context, const wire::Subrequest& effect)
       uploadOver_ = false;
       break;
   }
-  if (effect.bodyKind != wire::BodyKind::kNone || request_.method != "GET" || !http::websocket::namesWebSocket(request_.headers)) return;
-  offer_ = http::websocket::setOffer(context.sockets.makeSocketKey(), request_.headers);
-  request_.upgrade = http::websocket::kProtocol;
+  asksForSocket_ = effect.bodyKind == wire::BodyKind::kNone && request_.method == "GET" &&
+                   http::websocket::namesWebSocket(request_.headers);
 }
 
 // ---- the request ----
@@ -73,6 +72,15 @@ bool Subrequest::open() {
     if (const uint16_t refusal = context_.outbound.refusesHost(url_->host)) {
       respondInstead(403, refusal);
       return false;
+    }
+    if (asksForSocket_ && !offer_) {
+      const std::string key = context_.sockets.makeSocketKey();
+      if (key.empty()) {
+        fail(wire::SubrequestFailure::kOther, "Too many WebSockets are open.");
+        return false;
+      }
+      offer_ = http::websocket::setOffer(key, request_.headers);
+      request_.upgrade = http::websocket::kProtocol;
     }
     request_.policy = &context_.outbound;
     call_ = context_.client.start(request_, *this);
@@ -123,7 +131,7 @@ void Subrequest::onHead(const http::ResponseHead& head) {
     const auto location = head.headers.find("location");
     if (location && followRedirect(head, *location)) return;
   }
-  if (head.status == 101) {
+  if (head.status == 101 && offer_) {
     auto agreed = http::websocket::readAgreement(head, *offer_);
     if (!agreed.ok()) return fail(wire::SubrequestFailure::kOther, agreed.error().message);
     deflate_ = *agreed;
@@ -151,6 +159,11 @@ void Subrequest::onHead(const http::ResponseHead& head) {
 void Subrequest::onUpgraded(std::unique_ptr<net::Stream> stream, std::string received) {
   call_.reset();
   context_.sockets.onSocket(number_, deflate_, std::move(stream), std::move(received));
+}
+
+void Subrequest::onChannel(std::unique_ptr<http::websocket::Channel> channel) {
+  call_.reset();
+  context_.sockets.onSocket(number_, std::move(channel));
 }
 
 void Subrequest::settleHead() {

@@ -61,6 +61,7 @@ class SocketTaker {
   virtual std::string makeSocketKey() = 0;
   virtual void onSocket(uint32_t number, const std::optional<http::websocket::DeflateParameters>& deflate,
                         std::unique_ptr<net::Stream> stream, std::string received) = 0;
+  virtual void onSocket(uint32_t number, std::unique_ptr<http::websocket::Channel> channel) = 0;
 
  protected:
   ~SocketTaker() = default;
@@ -137,6 +138,7 @@ class Subrequest final : private InnerCallEvents, private BodySource, private Bo
   void onException(std::string_view name, std::string_view message) override;
   void onDrained() override;
   void onUpgraded(std::unique_ptr<net::Stream> stream, std::string received) override;
+  void onChannel(std::unique_ptr<http::websocket::Channel> channel) override;
   // BodySource, of the response
   void readBody(uint64_t bytes) override;
   void stopBody() override;
@@ -152,7 +154,8 @@ class Subrequest final : private InnerCallEvents, private BodySource, private Bo
   const wire::Redirect redirect_;
   const uint32_t service_;  // 0: the network
   http::ClientRequest request_;
-  std::optional<http::websocket::Offer> offer_;  // it asks for a WebSocket
+  bool asksForSocket_ = false;
+  std::optional<http::websocket::Offer> offer_;  // made when the request is sent over the network
   std::optional<http::websocket::DeflateParameters> deflate_;  // what was agreed then
   std::optional<http::Url> url_;
   std::string givenUrl_;

@@ -110,6 +110,17 @@ const scripts = {
     one.close();
     try { new WebSocket("ws://127.0.0.1:" + port); } catch (error) { return new Response(error.message); }
     return new Response("no error");`), limits: { subrequests: 1 } },
+  routes: { code: `export default { fetch(request, env) { return env.BACK.fetch(request); } }`, services: { BACK: "echo" } },
+  speaks: { code: `export default { async fetch(request, env) {
+    const { status, webSocket } = await env.BACK.fetch("http://back/", { headers: { upgrade: "websocket" } });
+    webSocket.accept();
+    const seen = [status];
+    const closed = new Promise((resolve) => webSocket.addEventListener("close", ({ code, reason }) => resolve(seen.push(code, reason))));
+    webSocket.addEventListener("message", ({ data }) => { seen.push(data); if (seen.length === 4) webSocket.close(4001, "enough"); });
+    for (const word of ["one", "two", "three"]) webSocket.send(word);
+    await closed;
+    return Response.json(seen);
+  } }`, services: { BACK: "echo" } },
   leaves: { code: handler(`const port = new URL(request.url).searchParams.get("port");
     const { webSocket } = await fetch("http://127.0.0.1:" + port, { headers: { upgrade: "websocket" } });
     return new Response("never accepted");`) },
@@ -591,6 +602,33 @@ test("WebSockets", async (t) => {
     const response = await weir.request("counts", `/?port=${up.port}`);
     assert.equal(response.text, "Too many subrequests by single Worker invocation.");
     up.close();
+  });
+
+  await t.test("a socket through a service binding, passed on and spoken to", async () => {
+    const client = await opened(weir, "routes");
+    const large = randomBytes(4 << 20);
+    client.send("hello");
+    client.send(large);
+    for (let i = 0; i < 1000; i++) client.send(`${i}`);
+    await client.until((heard) => heard.length === 1002);
+    assert.equal(client.heard[0], "hello");
+    assert.ok(client.heard[1].equals(large));
+    assert.equal(client.heard[1001], "999");
+    client.close(4002, "through two");
+    assert.deepEqual(await client.closed, [4002, "through two"]);
+    const back = await next("echo");
+    assert.deepEqual(back.logs[0].message, ["close", 4002, "through two", true, 2]);
+    assert.equal(back.outcome, "ok");
+    assert.equal((await next("routes")).outcome, "ok");
+
+    const lost = await opened(weir, "routes");
+    lost.terminate();
+    assert.deepEqual((await next("echo")).logs[0].message.slice(0, 2), ["close", 1006]);
+    assert.equal((await next("routes")).outcome, "responseStreamDisconnected");
+
+    assert.deepEqual(JSON.parse((await weir.request("speaks")).text), [101, "one", "two", "three", 4001, "enough"]);
+    assert.equal((await next("echo")).outcome, "ok");
+    assert.equal((await next("speaks")).outcome, "ok");
   });
 
   await t.test("a socket that nobody accepts goes with its invocation", async () => {

@@ -18,11 +18,9 @@ std::span<const std::byte> asBytes(std::string_view text) {
 
 }  // namespace
 
-Connection::Connection(Environment& environment, Role role, const std::optional<DeflateParameters>& deflate,
-                       ConnectionEvents& events)
+Connection::Connection(Environment& environment, Role role, const std::optional<DeflateParameters>& deflate)
     : environment_(environment),
       role_(role),
-      events_(&events),
       decoder_(role, environment.limits, deflate),
       encoder_(role, deflate, &environment.masks),
       flush_(environment.loop, [this] { flush(); }),
@@ -41,6 +39,7 @@ Connection::~Connection() {
 }
 
 void Connection::start(std::unique_ptr<net::Stream> stream, std::string received) {
+  CHECK(events_ != nullptr);
   stream_ = std::move(stream);
   stream_->setHandler(*this);
   heardAt_ = pieceAt_ = sentMarkAt_ = environment_.loop.now();

@@ -1,10 +1,7 @@
-// One WebSocket over a stream that a handshake has handed over: messages in and out in pieces, pings answered, both
-// halves of the closing handshake, and the waits bounded.
+// A channel over a stream that a handshake has handed over: messages in and out in pieces, pings answered, both halves of
+// the closing handshake, and the waits bounded.
 //
 // Its life: made → `start` → pieces both ways → a close frame each way, or a failure, or a loss → `onEnd`, the last event.
-//
-// Back-pressure: in, the owner says with `wantsPieces` whether it takes more, and calls `resume` when that changes to yes;
-// the stream is not read meanwhile. Out, `pendingBytes` and `onDrained`.
 //
 // Threads: everything here belongs to the loop's thread.
 #pragma once
@@ -16,35 +13,14 @@
 #include <string_view>
 #include <vector>
 
+#include "http/websocket/channel.h"
 #include "http/websocket/frame_decoder.h"
 #include "http/websocket/frame_encoder.h"
 #include "net/stream.h"
 
 namespace weir::http::websocket {
 
-// How a connection ended.
-struct End {
-  bool clean = false;       // the peer had sent its close frame
-  bool broken = false;      // the peer broke the protocol; `reason` says how
-  const char* reason = "";  // of an end that is not clean; static
-};
-
-// Never from within a call to the connection. The connection may be dropped by `net::Loop::dispose` from within any.
-class ConnectionEvents {
- public:
-  virtual bool wantsPieces() = 0;
-  virtual void onPiece(MessageKind kind, std::span<const std::byte> bytes, bool last) = 0;
-  // The peer's close frame; no piece comes after it. kNoStatus when it has no code.
-  virtual void onClose(uint16_t code, std::string_view reason) = 0;
-  // `pendingBytes()` has come down to Limits::lowWaterBytes after having been above it.
-  virtual void onDrained() {}
-  virtual void onEnd(const End& end) = 0;
-
- protected:
-  ~ConnectionEvents() = default;
-};
-
-class Connection final : public net::StreamHandler, private MessageSink {
+class Connection final : public Channel, public net::StreamHandler, private MessageSink {
  public:
   // What the connections of a loop share; outlives them.
   struct Environment {
@@ -57,28 +33,20 @@ class Connection final : public net::StreamHandler, private MessageSink {
         : loop(ownLoop), limits(ownLimits), masks(ownMasks), readBuffer(ownLimits.readBytesMax) {}
   };
 
-  // `events` is borrowed until `onEnd`.
-  Connection(Environment& environment, Role role, const std::optional<DeflateParameters>& deflate,
-             ConnectionEvents& events);
-  ~Connection();
+  Connection(Environment& environment, Role role, const std::optional<DeflateParameters>& deflate);
+  ~Connection() override;
 
   // Takes the stream, whose handler must be this already or be set here, and what was read behind the handshake.
   void start(std::unique_ptr<net::Stream> stream, std::string received);
 
-  // The next piece of a message out. Dropped once we have closed or the peer is lost.
-  void send(MessageKind kind, std::span<const std::byte> bytes, bool last);
-  // Our close frame; nothing is sent after it, the rest of a half sent message included.
-  void close(uint16_t code, std::string_view reason);
-  // Ends the connection for a fault that is not the peer's closing: a close frame with this code, then the end, without
-  // waiting for the peer's frame. kLost: a reset, as if we had vanished. `onEnd` follows.
-  void fail(uint16_t code, std::string_view reason);
-
-  // The owner takes pieces again.
-  void resume();
-
-  size_t pendingBytes() const { return out_.size() + (stream_ ? stream_->pendingBytes() : 0); }
-  bool closeSent() const { return closeSent_; }
-  bool ended() const { return phase_ == Phase::kEnded; }
+  // Channel
+  void setEvents(ChannelEvents& events) override { events_ = &events; }
+  void send(MessageKind kind, std::span<const std::byte> bytes, bool last) override;
+  void close(uint16_t code, std::string_view reason) override;
+  void fail(uint16_t code, std::string_view reason) override;  // kLost is a reset
+  void resume() override;
+  size_t pendingBytes() const override { return out_.size() + (stream_ ? stream_->pendingBytes() : 0); }
+  bool closeSent() const override { return closeSent_; }
 
  private:
   enum class Phase : uint8_t {
@@ -113,7 +81,7 @@ class Connection final : public net::StreamHandler, private MessageSink {
 
   Environment& environment_;
   const Role role_;
-  ConnectionEvents* events_;
+  ChannelEvents* events_ = nullptr;
   FrameDecoder decoder_;
   FrameEncoder encoder_;
   std::unique_ptr<net::Stream> stream_;

@@ -22,7 +22,7 @@ class FakeClock final : public base::Clock {
   base::Instant at{};
 };
 
-class Owner final : public ConnectionEvents {
+class Owner final : public ChannelEvents {
  public:
   bool wantsPieces() override { return wants; }
   void onPiece(MessageKind kind, std::span<const std::byte> bytes, bool last) override {
@@ -89,16 +89,19 @@ class ConnectionTest : public testing::Test, private net::AcceptHandler {
     raw.stream = net::Stream::connect(loop, listener->address(), raw, {});
     raw.stream->setReading(true);
     until([&] { return accepted && raw.stream->connected(); });
-    server.connection = std::make_unique<Connection>(*environment, Role::kServer, std::nullopt, server);
+    server.connection = std::make_unique<Connection>(*environment, Role::kServer, std::nullopt);
+    server.connection->setEvents(server);
     server.connection->start(net::Stream::accept(loop, std::move(accepted), *server.connection, {}), std::move(received));
   }
   // Two connections that speak to each other.
   void openPair(const std::optional<DeflateParameters>& deflate) {
     environment = std::make_unique<Connection::Environment>(loop, Limits{}, masks);
-    client.connection = std::make_unique<Connection>(*environment, Role::kClient, deflate, client);
+    client.connection = std::make_unique<Connection>(*environment, Role::kClient, deflate);
+    client.connection->setEvents(client);
     auto stream = net::Stream::connect(loop, listener->address(), *client.connection, {});
     until([&] { return accepted && stream->connected(); });
-    server.connection = std::make_unique<Connection>(*environment, Role::kServer, deflate, server);
+    server.connection = std::make_unique<Connection>(*environment, Role::kServer, deflate);
+    server.connection->setEvents(server);
     server.connection->start(net::Stream::accept(loop, std::move(accepted), *server.connection, {}), {});
     client.connection->start(std::move(stream), {});
   }
