@@ -158,9 +158,53 @@ class Engine {
       const uint8_t some[] = {'s', 'o', 'm', 'e'};
       emit(wire::BodyChunk{id, 0, some});
       writeRaw(id.loop(), {255});
+    } else if (path.starts_with("/socket/")) {
+      onSocket(id, path.substr(8));
     } else {
       respond(id, "engine " + std::to_string(name_));
       finish(id);
+    }
+  }
+
+  // Answers with a WebSocket, unless it is said otherwise, and then does what nobody may do with one.
+  void onSocket(wire::InvocationId id, std::string_view what) {
+    wire::Respond open;
+    open.invocation = id;
+    open.status = 101;
+    open.bodyKind = wire::BodyKind::kStream;
+    wire::SocketPiece piece;
+    piece.invocation = id;
+    piece.last = true;
+    wire::SocketClose close;
+    close.invocation = id;
+    if (what == "unopened") return emit(piece);
+    if (what == "pipe-nothing") {
+      open.bodyKind = wire::BodyKind::kPipe;
+      open.pipeFrom = 3;
+      return emit(open);
+    }
+    if (what == "no-kind") {
+      open.bodyKind = wire::BodyKind::kNone;
+      return emit(open);
+    }
+    emit(open);
+    if (what == "another") {
+      piece.socket = 7;
+      emit(piece);
+    } else if (what == "code") {
+      close.code = 1006;
+      emit(close);
+    } else if (what == "end") {
+      close.end = wire::SocketEnd::kBroken;
+      emit(close);
+    } else if (what == "behind-the-close") {
+      close.code = 1000;
+      emit(close);
+      emit(piece);
+    } else if (what == "much-credit") {
+      for (int i = 0; i < 3; ++i) emit(wire::SocketCredit{id, 0, ~uint32_t{0} / 2});
+    } else if (what == "twice") {
+      emit(open);
     }
   }
 

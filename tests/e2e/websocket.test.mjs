@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import dns from "node:dns";
 import { once } from "node:events";
-import { readFileSync, readdirSync } from "node:fs";
 import { connect } from "node:net";
 import { test } from "node:test";
 import { WebSocket as Client, WebSocketServer } from "ws";
+import { enginesOf, peakMb } from "./processes.mjs";
 import { startWeir } from "./weir.mjs";
 
 const accept = `const [client, server] = Object.values(new WebSocketPair()); server.accept();`;
@@ -185,24 +185,6 @@ async function upstream(options = {}) {
     socket.on("error", () => {});
   });
   return { server, port: server.address().port, close: () => { for (const one of server.clients) one.terminate(); server.close(); } };
-}
-
-/** Engines of a weir, by their parents in /proc. */
-function enginesOf(pid) {
-  const parents = new Map();
-  for (const entry of readdirSync("/proc")) {
-    if (!/^\d+$/.test(entry)) continue;
-    try {
-      const stat = readFileSync(`/proc/${entry}/stat`, "utf8");
-      parents.set(Number(entry), Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]));
-    } catch { /* it has gone */ }
-  }
-  const isBelow = (one) => { for (let at = parents.get(one); at > 1; at = parents.get(at)) if (at === pid) return true; return false; };
-  return [...parents.keys()].filter(isBelow);
-}
-
-function peakMb(pid) {
-  return Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))[1]) / 1024;
 }
 
 test("WebSockets", async (t) => {
