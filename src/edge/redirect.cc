@@ -7,13 +7,13 @@ bool isRedirect(uint16_t status) {
 }
 
 std::optional<Redirected> redirect(http::ClientRequest& request, const http::Url& from, uint16_t status,
-                                   std::string_view location, RedirectRefusal& refusal) {
+                                   std::string_view location, bool replayable, RedirectRefusal& refusal) {
   const auto target = from.resolve(location);
   if (!target) {
     refusal = RedirectRefusal::kBadLocation;
     return std::nullopt;
   }
-  Redirected result{*target, false};
+  Redirected result{*target, false, false};
   const bool becomesGet = ((status == 301 || status == 302) && request.method == "POST") ||
                           (status == 303 && request.method != "GET" && request.method != "HEAD");
   if (becomesGet) {
@@ -26,8 +26,11 @@ std::optional<Redirected> redirect(http::ClientRequest& request, const http::Url
       request.headers.remove(name);
     }
   } else if (request.bodyKind == http::RequestBody::kStreamed) {
-    refusal = RedirectRefusal::kBodyIsStream;
-    return std::nullopt;
+    if (!replayable) {
+      refusal = RedirectRefusal::kBodyIsStream;
+      return std::nullopt;
+    }
+    result.bodyAgain = true;
   }
   if (!from.sameOrigin(*target)) {
     // Authorization is the standard's; a cookie or proxy credential set by hand is no less the first origin's.

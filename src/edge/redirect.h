@@ -21,11 +21,13 @@ enum class RedirectRefusal {
 struct Redirected {
   http::Url url;
   bool bodyDropped = false;  // the request goes on without its body
+  bool bodyAgain = false;    // a streamed body has to come once more
 };
 
 // Changes `request` for the hop from `from` to what `location` says: method, body, and headers that must not reach
-// another origin. Unchanged when refused. `refusal` is set exactly when the answer is nullopt.
+// another origin. Unchanged when refused. `refusal` is set exactly when the answer is nullopt. `replayable`: a streamed
+// body can be had once more.
 std::optional<Redirected> redirect(http::ClientRequest& request, const http::Url& from, uint16_t status,
-                                   std::string_view location, RedirectRefusal& refusal);
+                                   std::string_view location, bool replayable, RedirectRefusal& refusal);
 
 }  // namespace weir::edge

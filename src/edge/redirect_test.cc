@@ -35,7 +35,7 @@ TEST(Redirect, rewritesMethodsAsBrowsersDo) {
     const bool bodyless = std::string_view(method) == "GET" || std::string_view(method) == "HEAD";
     auto request = requestOf(method, bodyless ? http::RequestBody::kNone : http::RequestBody::kComplete);
     RedirectRefusal refusal{};
-    const auto redirected = redirect(request, kFrom, status, "/c", refusal);
+    const auto redirected = redirect(request, kFrom, status, "/c", false, refusal);
     ASSERT_TRUE(redirected) << status << method;
     EXPECT_EQ(request.method, becomes) << status << method;
     const bool rewritten = std::string_view(method) != becomes;
@@ -56,7 +56,7 @@ TEST(Redirect, credentialsStayWithTheirOrigin) {
   for (const char* location : {"http://b/", "https://a/b", "http://a:8080/b", "//b"}) {
     auto request = requestOf("GET", http::RequestBody::kNone);
     RedirectRefusal refusal{};
-    ASSERT_TRUE(redirect(request, kFrom, 302, location, refusal)) << location;
+    ASSERT_TRUE(redirect(request, kFrom, 302, location, false, refusal)) << location;
     EXPECT_FALSE(request.headers.find("authorization")) << location;
     EXPECT_FALSE(request.headers.find("cookie")) << location;
     EXPECT_TRUE(request.headers.find("x-kept")) << location;
@@ -68,19 +68,30 @@ TEST(Redirect, credentialsStayWithTheirOrigin) {
 TEST(Redirect, aStreamIsNotSentTwice) {
   auto request = requestOf("POST", http::RequestBody::kStreamed);
   RedirectRefusal refusal{};
-  EXPECT_FALSE(redirect(request, kFrom, 307, "/c", refusal));
+  EXPECT_FALSE(redirect(request, kFrom, 307, "/c", false, refusal));
   EXPECT_EQ(refusal, RedirectRefusal::kBodyIsStream);
   EXPECT_EQ(request.method, "POST");
-  const auto rewritten = redirect(request, kFrom, 303, "/c", refusal);
+  const auto rewritten = redirect(request, kFrom, 303, "/c", false, refusal);
   ASSERT_TRUE(rewritten);
   EXPECT_TRUE(rewritten->bodyDropped);
   EXPECT_EQ(request.bodyKind, http::RequestBody::kNone);
 }
 
+TEST(Redirect, unlessItCanBeHadOnceMore) {
+  auto request = requestOf("POST", http::RequestBody::kStreamed);
+  RedirectRefusal refusal{};
+  const auto again = redirect(request, kFrom, 308, "/c", true, refusal);
+  ASSERT_TRUE(again);
+  EXPECT_TRUE(again->bodyAgain);
+  EXPECT_FALSE(again->bodyDropped);
+  EXPECT_EQ(request.method, "POST");
+  EXPECT_TRUE(request.headers.find("content-type"));
+}
+
 TEST(Redirect, refusesLocationsThatAreNotHttp) {
   auto request = requestOf("GET", http::RequestBody::kNone);
   RedirectRefusal refusal = RedirectRefusal::kBodyIsStream;
-  EXPECT_FALSE(redirect(request, kFrom, 302, "ftp://a/", refusal));
+  EXPECT_FALSE(redirect(request, kFrom, 302, "ftp://a/", false, refusal));
   EXPECT_EQ(refusal, RedirectRefusal::kBadLocation);
 }
 

@@ -21,7 +21,8 @@ Subrequest::Subrequest(const Context& context, const wire::Subrequest& effect)
       service_(effect.service),
       url_(http::Url::parse(effect.url)),
       givenUrl_(effect.url),
-      body_(*this, context.voice, effect.subrequest) {
+      body_(*this, context.voice, effect.subrequest),
+      replayable_(effect.replayable && effect.bodyKind == wire::BodyKind::kStream) {
   request_.method = effect.method;
   request_.headers = headersOf(effect.head);
   request_.headers.remove("host");
@@ -105,7 +106,7 @@ bool Subrequest::followRedirect(const http::ResponseHead& head, std::string_view
     fail(wire::SubrequestFailure::kTooManyRedirects, "Too many redirects.");
   } else {
     RedirectRefusal refusal{};
-    const auto next = redirect(request_, *url_, head.status, location, refusal);
+    const auto next = redirect(request_, *url_, head.status, location, replayable_, refusal);
     if (!next || next->url.href().size() > wire::Bounds::kUrlBytesMax) {
       fail(wire::SubrequestFailure::kRedirectRefused,
            next || refusal == RedirectRefusal::kBadLocation
@@ -120,10 +121,18 @@ bool Subrequest::followRedirect(const http::ResponseHead& head, std::string_view
       url_ = next->url;
       call_.reset();
       if (next->bodyDropped) endUpload();
+      if (next->bodyAgain) return replay(), true;
       (void)open();
     }
   }
   return true;
+}
+
+// The next hop begins when the engine has begun to send the body anew: until then what comes is of the first time.
+void Subrequest::replay() {
+  replaying_ = true;
+  uploadOver_ = false;
+  context_.voice.say(wire::ReplayBody{context_.voice.id(), number_});
 }
 
 void Subrequest::onHead(const http::ResponseHead& head) {
@@ -280,6 +289,7 @@ bool Subrequest::uploadFrom(InboundBody& source) {
 }
 
 bool Subrequest::onUploadChunk(std::span<const std::byte> bytes) {
+  if (replaying_) return uploadKind_ == wire::BodyKind::kStream && !engineEndedUpload_ && window_.take(bytes.size());
   if (uploadKind_ != wire::BodyKind::kStream || engineEndedUpload_ || !window_.take(bytes.size())) return false;
   if (uploadOver_ || !takeBody(bytes)) return true;
   giveUploadCredit(false);
@@ -288,11 +298,17 @@ bool Subrequest::onUploadChunk(std::span<const std::byte> bytes) {
 
 bool Subrequest::onUploadEnd() {
   if (uploadKind_ != wire::BodyKind::kStream || std::exchange(engineEndedUpload_, true)) return false;
-  if (!uploadOver_) endBody();
+  if (!uploadOver_ && !replaying_) endBody();
   return true;
 }
 
 bool Subrequest::onUploadAbort() {
+  if (std::exchange(replaying_, false)) {
+    window_ = {};
+    engineEndedUpload_ = false;
+    if (!headTold_ && !uploadOver_) (void)open();
+    return true;
+  }
   if (uploadKind_ != wire::BodyKind::kStream || std::exchange(engineEndedUpload_, true)) return false;
   if (!uploadOver_) breakBody(kLost);
   return true;

@@ -126,6 +126,7 @@ class Subrequest final : private InnerCallEvents, private BodySource, private Bo
   void fail(wire::SubrequestFailure failure, std::string_view message, std::string_view name = {});
   void respondInstead(uint16_t status, int code);
   void settleHead();
+  void replay();
   void endUpload();
   void giveUploadCredit(bool all);
   bool followRedirect(const http::ResponseHead& head, std::string_view location);
@@ -171,6 +172,8 @@ class Subrequest final : private InnerCallEvents, private BodySource, private Bo
   bool hasBody_ = false;
   bool uploadOver_ = true;        // nothing of the request body is taken any more
   bool engineEndedUpload_ = false;
+  bool replayable_;
+  bool replaying_ = false;  // the engine was asked for the body anew, and has not begun
 };
 
 }  // namespace weir::edge

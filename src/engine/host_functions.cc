@@ -205,6 +205,7 @@ void fetch(Arguments info) {
   if (large) {
     request.bodyKind = wire::BodyKind::kStream;
     request.bodyLength = body.size();
+    request.replayable = request.redirect == wire::Redirect::kFollow;
   } else if (request.bodyKind == wire::BodyKind::kInline) {
     request.body = body;
     request.bodyLength = body.size();
@@ -214,10 +215,7 @@ void fetch(Arguments info) {
   invocation->awaitedHeads.insert(request.subrequest);
   ++invocation->pending;
   script.touch(*invocation);
-  if (large) {
-    script.write(*invocation, request.subrequest, body);
-    script.writeEnd(*invocation, request.subrequest);
-  }
+  if (large) script.writeWhole(*invocation, request.subrequest, body, request.replayable);
   info.GetReturnValue().Set(request.subrequest);
 }
 

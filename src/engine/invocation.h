@@ -35,6 +35,7 @@ struct OutboundStream {
   std::vector<uint8_t> waiting;  // the part of the last write that found no credit
   size_t waitingAt = 0;
   bool scriptWaits = false;      // one pending event
+  bool replayable = false;       // `waiting` keeps what was sent: the body may be wanted once more
   bool endQueued = false;
   bool ended = false;
   bool cancelled = false;

@@ -490,9 +490,10 @@ void ScriptIsolate::condemn(Kill kill) {
 }
 
 void ScriptIsolate::release(OutboundStream& stream) {
-  waitingBytes_ -= stream.waiting.size() - stream.waitingAt;
+  waitingBytes_ -= stream.waiting.size() - (stream.replayable ? 0 : stream.waitingAt);
   stream.waiting = {};
   stream.waitingAt = 0;
+  stream.replayable = false;
 }
 
 void ScriptIsolate::emitEnd(Invocation& invocation, wire::Outcome outcome) {
@@ -610,11 +611,13 @@ void ScriptIsolate::pump(Invocation& invocation, wire::StreamId id, OutboundStre
     environment_.effects.emitChunk(invocation.id, id, {stream.waiting.data() + stream.waitingAt, size});
     stream.waitingAt += size;
     stream.credit -= static_cast<int64_t>(size);
-    waitingBytes_ -= size;
+    if (!stream.replayable) waitingBytes_ -= size;
   }
   if (stream.waitingAt < stream.waiting.size()) return;
-  stream.waiting = {};
-  stream.waitingAt = 0;
+  if (!stream.replayable) {
+    stream.waiting = {};
+    stream.waitingAt = 0;
+  }
   if (stream.endQueued && !stream.ended) {
     stream.ended = true;
     environment_.effects.emit(invocation.id.loop(), wire::BodyEnd{invocation.id, id});
@@ -651,6 +654,44 @@ void ScriptIsolate::writeEnd(Invocation& invocation, wire::StreamId id) {
   if (stream.ended || stream.endQueued || stream.cancelled) return;
   stream.endQueued = true;
   pump(invocation, id, stream);
+}
+
+void ScriptIsolate::writeWhole(Invocation& invocation, wire::StreamId id, wire::Bytes bytes, bool replayable) {
+  OutboundStream& stream = invocation.outbound[id];
+  touch(invocation);
+  stream.waiting.assign(bytes.begin(), bytes.end());
+  waitingBytes_ += bytes.size();
+  stream.replayable = replayable;
+  stream.endQueued = true;
+  pump(invocation, id, stream);
+  if (waitingBytes_ > heap_->limitBytes()) killForMemory();
+}
+
+// The head has come, or never will: the body is not wanted once more.
+void ScriptIsolate::endReplay(Invocation& invocation, wire::StreamId id) {
+  const auto at = invocation.outbound.find(id);
+  if (at == invocation.outbound.end() || !at->second.replayable) return;
+  OutboundStream& stream = at->second;
+  stream.replayable = false;
+  waitingBytes_ -= stream.waitingAt;
+  if (stream.waitingAt < stream.waiting.size()) return;
+  stream.waiting = {};
+  stream.waitingAt = 0;
+}
+
+bool ScriptIsolate::on(const wire::ReplayBody& event) {
+  Invocation* invocation = byId(event.invocation);
+  if (invocation == nullptr) return false;
+  const auto at = invocation->outbound.find(event.stream);
+  if (at == invocation->outbound.end() || !at->second.replayable || at->second.cancelled) return false;
+  OutboundStream& stream = at->second;
+  touch(*invocation);
+  environment_.effects.emit(invocation->id.loop(), wire::BodyAbort{invocation->id, event.stream, ""});
+  stream.waitingAt = 0;
+  stream.credit = wire::Bounds::kStreamWindowBytes;
+  stream.ended = false;
+  pump(*invocation, event.stream, stream);
+  return true;
 }
 
 void ScriptIsolate::writeAbort(Invocation& invocation, wire::StreamId id, std::string_view reason) {
@@ -884,6 +925,7 @@ bool ScriptIsolate::on(const wire::ExpireInvocation& event) {
 bool ScriptIsolate::on(const wire::SubresponseHead& event) {
   Invocation* invocation = byId(event.invocation);
   if (invocation == nullptr || invocation->awaitedHeads.erase(event.subrequest) == 0) return false;
+  endReplay(*invocation, event.subrequest);
   if (event.nowMs > nowMs_) nowMs_ = event.nowMs;
   --invocation->pending;
   touch(*invocation);
@@ -905,6 +947,7 @@ bool ScriptIsolate::on(const wire::SubresponseHead& event) {
 bool ScriptIsolate::on(const wire::SubrequestFailed& event) {
   Invocation* invocation = byId(event.invocation);
   if (invocation == nullptr || invocation->awaitedHeads.erase(event.subrequest) == 0) return false;
+  endReplay(*invocation, event.subrequest);
   if (event.nowMs > nowMs_) nowMs_ = event.nowMs;
   --invocation->pending;
   touch(*invocation);

@@ -142,6 +142,8 @@ class ScriptIsolate {
   void recordException(Invocation& invocation, std::string_view name, std::string_view message, std::string_view stack);
   int64_t write(Invocation& invocation, wire::StreamId stream, wire::Bytes bytes);
   void writeEnd(Invocation& invocation, wire::StreamId stream);
+  // The whole request body of a subrequest whose bytes are at hand; `replayable`: until its head comes it can be sent anew.
+  void writeWhole(Invocation& invocation, wire::StreamId stream, wire::Bytes bytes, bool replayable);
   void writeAbort(Invocation& invocation, wire::StreamId stream, std::string_view reason);
   void read(Invocation& invocation, wire::StreamId stream);
   void cancelRead(Invocation& invocation, wire::StreamId stream);
@@ -192,6 +194,7 @@ class ScriptIsolate {
   bool on(const wire::BodyAbort& event);
   bool on(const wire::BodyCredit& event);
   bool on(const wire::BodyCancel& event);
+  bool on(const wire::ReplayBody& event);
   bool on(const wire::SocketPiece& event);
   bool on(const wire::SocketClose& event);
   bool on(const wire::SocketCredit& event);
@@ -201,6 +204,7 @@ class ScriptIsolate {
   Invocation& add(wire::InvocationId id);
   void finishIfDrained(Invocation& invocation);
   void release(OutboundStream& stream);
+  void endReplay(Invocation& invocation, wire::StreamId stream);
   void schedule(uint32_t id, Timer& timer);
   Invocation* byId(wire::InvocationId id);
   void emitEnd(Invocation& invocation, wire::Outcome outcome);

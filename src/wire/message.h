@@ -369,6 +369,18 @@ struct SocketCredit {
   }
 };
 
+// A redirect wants the request body of a replayable subrequest once more. The engine answers BodyAbort of that stream,
+// which ends the first sending, and sends it again from the start with a whole window.
+struct ReplayBody {
+  InvocationId invocation;
+  StreamId stream = 0;
+  template <class F, class S>
+  static void fields(F& f, S& s) {
+    f.number(s.invocation.value);
+    f.number(s.stream);
+  }
+};
+
 // ---- effects -----------------------------------------------------------------------------------------------------
 
 // Status 101 opens socket 0: kStream for one that the script holds, kPipe for one that the platform joins with socket
@@ -405,6 +417,7 @@ struct Subrequest {
   StreamId pipeFrom = 0;
   uint64_t bodyLength = kLengthUnknown;
   uint32_t service = 0;  // 0: the network. n: the version's n-th service binding
+  bool replayable = false;  // kStream: the engine keeps the body and sends it anew when asked (ReplayBody)
   std::string_view method;
   std::string_view url;
   HeadBlock head;
@@ -414,6 +427,7 @@ struct Subrequest {
     f.number(s.invocation.value);
     f.number(s.subrequest);
     f.number(s.service);
+    f.flag(s.replayable);
     f.enumeration(s.redirect, Redirect::kError);
     f.enumeration(s.bodyKind, BodyKind::kPipe);
     f.number(s.pipeFrom);
@@ -567,7 +581,7 @@ struct EngineLoad {
 
 using Event = std::variant<LoadVersion, DropVersion, CheckVersion, StartFetch, StartScheduled, CancelInvocation,
                            SubresponseHead, SubrequestFailed, BodyChunk, BodyEnd, BodyAbort, BodyCredit, BodyCancel,
-                           Shutdown, ExpireInvocation, Ping, SocketPiece, SocketClose, SocketCredit>;
+                           Shutdown, ExpireInvocation, Ping, SocketPiece, SocketClose, SocketCredit, ReplayBody>;
 
 using Effect = std::variant<Respond, Subrequest, CancelSubrequest, LogLine, ExceptionThrown, Done,
                             IsolateStarted, VersionFailed, VersionChecked, IsolateEnded, EngineLoad, BodyChunk,
