@@ -1,0 +1,135 @@
+// Many bad scripts at random beside a good one, for a while: every good request succeeds, every request leaves one trace, and
+// afterwards weir holds no more descriptors and hardly more memory than before. WEIR_SOAK_SECONDS makes it longer,
+// WEIR_SOAK_SEED repeats a run.
+import assert from "node:assert/strict";
+import { readFileSync, readdirSync, readlinkSync } from "node:fs";
+import http from "node:http";
+import { test } from "node:test";
+import { setTimeout as wait } from "node:timers/promises";
+import { startWeir } from "./weir.mjs";
+
+const seconds = Number(process.env.WEIR_SOAK_SECONDS ?? 6);
+const seed = Number(process.env.WEIR_SOAK_SEED ?? Date.now() % 2 ** 31);
+const kBadClients = 3;
+const kGoodClients = 2;
+
+let state = seed;
+const random = (below) => {
+  state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff;
+  return (state >>> 8) % below;
+};
+
+const limits = { cpu_ms: 50, memory_mb: 32 };
+const bodies = {
+  fine: `return new Response("fine")`,
+  throws: `throw new Error("thrown")`,
+  hangs: `await new Promise(() => {})`,
+  spins: `for (;;) {}`,
+  fills: `for (;;) new Array(1000).fill(0)`,
+  grows: `const a = []; for (;;) a.push({}, "x" + a.length)`,
+  buffers: `const a = []; for (;;) a.push(new Uint8Array(1 << 16).fill(1))`,
+  floods: `(function f() { Promise.resolve().then(f); })(); await scheduler.wait(100000)`,
+  timers: `for (let i = 0; i < 1000; i++) setTimeout(() => {}, 1e6); return new Response("armed")`,
+  late: `ctx.waitUntil(scheduler.wait(2).then(() => { for (;;) {} })); return new Response("sent")`,
+  streams: `return new Response(new ReadableStream({ async pull(c) { await scheduler.wait(1); c.enqueue(new Uint8Array(5000)); } }))`,
+  stringify: `let a = []; for (let i = 0; i < 40; i++) a = [a, a]; JSON.stringify(a)`,
+  stuck: `Array.prototype.indexOf.call({ length: 2 ** 53 - 1 }, 1)`,
+  recurses: `(function f() { f(); })()`,
+  logs: `for (let i = 0; i < 2000; i++) console.log("x".repeat(500)); return new Response("logged")`,
+  self: `if (new URL(request.url).pathname === "/inner") return new Response("inner"); return fetch(new URL("/inner", request.url))`,
+};
+const rare = new Set(["stuck"]);  // costs an engine each time
+
+// By kind. Sockets apart: connections from a script to its own host are kept for the next.
+function descriptors(pid) {
+  const count = { other: 0, sockets: 0 };
+  for (const name of readdirSync(`/proc/${pid}/fd`)) {
+    let target = "";
+    try {
+      target = readlinkSync(`/proc/${pid}/fd/${name}`);
+    } catch {}  // closed meanwhile
+    if (target) count[target.startsWith("socket:") ? "sockets" : "other"]++;
+  }
+  return count;
+}
+const residentMb = (pid) => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))[1]) / 1024;
+
+test(`soak, ${seconds} s, seed ${seed}`, async () => {
+  const scripts = { good: { code: `let n = 0; export default { async fetch(request) { n++; await scheduler.wait(random(3)); return Response.json({ q: new URL(request.url).search, ok: n > 0 }); } };
+    function random(below) { return Math.floor(Math.random() * below); }` } };
+  for (const [name, body] of Object.entries(bodies)) {
+    scripts[name] = { code: `export default { async fetch(request, env, ctx) { ${body}; } };`, limits };
+  }
+  const weir = await startWeir(scripts, { flags: ["--engines", "1", "--quarantine-parks", "0"] });
+  const agent = new http.Agent({ keepAlive: true, maxSockets: kBadClients + kGoodClients });
+  const sent = {};
+  const wrong = [];
+  let stopped = false;
+
+  /** Resolves with the answer, or with what went wrong; a response that does not end is given up after a few chunks. */
+  const ask = (script, path) => new Promise((found) => {
+    sent[script] = (sent[script] ?? 0) + 1;
+    const request = http.get({ port: weir.port, host: "127.0.0.1", agent, path,
+      headers: { host: `${script}.local.workers.localhost:${weir.port}` } }, (response) => {
+      let text = "", chunks = 0;
+      response.on("data", (part) => {
+        text += part;
+        if (script === "streams" && ++chunks > 3) request.destroy();
+      });
+      response.on("end", () => found({ status: response.statusCode, text }));
+      response.on("close", () => found({ cut: true }));
+      response.on("error", () => {});
+    });
+    request.setTimeout(30_000, () => request.destroy(new Error("no answer")));
+    request.on("error", (error) => found({ error }));
+  });
+  const good = async (id) => {
+    for (let i = 0; !stopped; i++) {
+      const q = `?${id}-${i}`;
+      const answer = await ask("good", `/${q}`);
+      if (answer.status !== 200 || answer.text !== JSON.stringify({ q, ok: true })) wrong.push(`${q}: ${JSON.stringify(answer)} ${answer.error}`);
+    }
+  };
+  const names = Object.keys(bodies);
+  const bad = async () => {
+    while (!stopped) {
+      const name = names[random(names.length)];
+      if (rare.has(name) && random(4) !== 0) continue;
+      const answer = await ask(name, "/");
+      if (answer.error && answer.error.message === "no answer") wrong.push(`${name}: ${answer.error}`);
+    }
+  };
+
+  // The start: everything was loaded once.
+  for (const name of names) if (!rare.has(name)) await ask(name, "/");
+  await ask("good", "/?warm");
+  const before = { descriptors: descriptors(weir.pid), mb: residentMb(weir.pid) };
+  const clients = [];
+  for (let i = 0; i < kGoodClients; i++) clients.push(good(i));
+  for (let i = 0; i < kBadClients; i++) clients.push(bad());
+  await wait(seconds * 1000);
+  stopped = true;
+  await Promise.all(clients);
+  agent.destroy();
+  assert.deepEqual(wrong, []);
+
+  // Engines that were replaced and connections that were cut are let go within moments.
+  const settled = AbortSignal.timeout(20_000);
+  for (;;) {
+    const now = descriptors(weir.pid);
+    if (now.other <= before.descriptors.other && now.sockets <= before.descriptors.sockets + 2 * kBadClients) break;
+    assert.ok(!settled.aborted, `descriptors: before ${JSON.stringify(before.descriptors)}, after ${JSON.stringify(now)}`);
+    await wait(50);
+  }
+  const mb = residentMb(weir.pid);
+  assert.ok(mb < before.mb + 50, `weir had ${before.mb} MB, now ${mb}`);
+  const { exit, traces } = await weir.stop();
+  assert.deepEqual(exit, { code: 0, signal: null });
+  for (const [name, count] of Object.entries(sent)) {
+    const more = name === "self" ? 2 : 1;  // a request inside the request
+    assert.equal(traces.filter((trace) => trace.scriptName === name).length, count * more, `${name}: requests and traces`);
+  }
+  assert.ok(traces.filter((trace) => trace.scriptName === "good").every((trace) => trace.outcome === "ok"));
+  console.log(`soak: ${traces.length} invocations, ${sent.good} of them good, ${Object.keys(sent).length} scripts`);
+  assert.ok(sent.good > 50);
+});
