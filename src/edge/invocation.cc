@@ -469,7 +469,7 @@ bool Invocation::on(const wire::ExceptionThrown& effect) {
 }
 
 bool Invocation::on(const wire::Done& effect) {
-  if (done_) return false;
+  if (done_) return true;  // an engine that abandons a turn ends all that the turn may have ended already
   settle(effect.outcome, effect.cpuUs);
   return true;
 }

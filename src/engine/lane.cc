@@ -244,11 +244,22 @@ void Lane::refuse(wire::InvocationId id, wire::Outcome outcome) {
   effects_.emit(id.loop(), done);
 }
 
+void Lane::refuse(wire::InvocationId id, const FailedStart& failed) {
+  wire::ExceptionThrown thrown;
+  thrown.invocation = id;
+  thrown.timestampMs = static_cast<double>(readClock(CLOCK_REALTIME) / 1'000'000u);
+  thrown.name = "Error";
+  thrown.message = failed.message;
+  effects_.emit(id.loop(), thrown);
+  refuse(id, failed.outcome);
+}
+
 void Lane::startInvocation(Runner& me, Lock& lock, wire::InvocationId id, wire::VersionId versionId,
                            HeldEvent held) {
   const auto at = versions_.find(versionId.value);
   if (at == versions_.end() || id.loop() >= effects_.count()) return refuse(id, wire::Outcome::kInternalError);
   VersionEntry& entry = at->second;
+  if (!startsAgain(entry)) return refuse(id, entry.failed);
   if (entry.current == nullptr && !hasRoom()) return refuse(id, wire::Outcome::kLoadShed);
   Resident& resident = currentOf(entry);
   if (resident.inbox.size() >= LaneLimits::kInboxMax || resident.inboxBytes >= LaneLimits::kInboxBytesMax) {
@@ -256,6 +267,12 @@ void Lane::startInvocation(Runner& me, Lock& lock, wire::InvocationId id, wire::
   }
   if (resident.busy) routes_[id.value] = resident.number;
   give(me, lock, resident, std::move(held));
+}
+
+// A version that cannot start is not tried for every request: that may cost its whole start-up time, or a thread.
+bool Lane::startsAgain(const VersionEntry& entry) {
+  return entry.current != nullptr || entry.failed.atNs == 0 ||
+         monotonicNs() >= entry.failed.atNs + LaneLimits::kStartAgainAfterNs;
 }
 
 Lane::Resident& Lane::currentOf(VersionEntry& entry) {
@@ -287,6 +304,10 @@ void Lane::startElsewhere(std::vector<Work> starts, wire::VersionId version) {
     const auto at = versions_.find(version.value);
     if (at == versions_.end()) {
       refuse(id, wire::Outcome::kInternalError);
+      continue;
+    }
+    if (!startsAgain(at->second)) {
+      refuse(id, at->second.failed);
       continue;
     }
     Resident& target = currentOf(at->second);
@@ -469,22 +490,20 @@ void Lane::runTurn(Runner& me, Lock& lock, Resident& resident, Work work) {
     failed.line = failure.line;
     failed.column = failure.column;
     effects_.emit(0, failed);
+    FailedStart last{monotonicNs(),
+                     failure.failure == wire::StartFailure::kCpu      ? wire::Outcome::kExceededCpu
+                     : failure.failure == wire::StartFailure::kMemory ? wire::Outcome::kExceededMemory
+                                                                      : wire::Outcome::kException,
+                     std::string(failed.message)};
     const auto refuseStart = [&](wire::InvocationId id) {
-      wire::ExceptionThrown thrown;
-      thrown.invocation = id;
-      thrown.name = "Error";
-      thrown.message = failed.message;
-      effects_.emit(id.loop(), thrown);
-      refuse(id, failure.failure == wire::StartFailure::kCpu      ? wire::Outcome::kExceededCpu
-                 : failure.failure == wire::StartFailure::kMemory ? wire::Outcome::kExceededMemory
-                                                                  : wire::Outcome::kException);
+      if (id.value == 0) return;
+      refuse(id, last);
       routes_.erase(id.value);
     };
-    if (starting.value != 0) refuseStart(starting);
-    for (const Work& waiting : resident.inbox) {
-      const auto next = startedBy(waiting);
-      if (next.value != 0) refuseStart(next);
-    }
+    refuseStart(starting);
+    for (const Work& waiting : resident.inbox) refuseStart(startedBy(waiting));
+    const auto entry = versions_.find(resident.version->id().value);
+    if (entry != versions_.end()) entry->second.failed = std::move(last);
     resident.inbox.clear();
     resident.inboxBytes = 0;
     retire(resident, wire::IsolateEnd::kDropped);

@@ -32,7 +32,7 @@ struct LaneLimits {
   static constexpr uint64_t kPromoteAnywayNs = 5'000'000;   // would not run sooner elsewhere, and has until here
   static constexpr uint64_t kDeprioritiseNs = 10'000'000;   // a detached turn that lasts longer yields to others
   static constexpr uint64_t kForceAfterNs = 5'000'000;      // CPU after the kill request until plain termination
-  static constexpr uint64_t kAbandonCpuAfterNs = 150'000'000;     // … until others stop waiting for the turn; a kill for
+  static constexpr uint64_t kAbandonCpuAfterNs = 300'000'000;     // … until others stop waiting for the turn; a kill for
   static constexpr uint64_t kAbandonMemoryAfterNs = 1'000'000'000;  // memory has to get through collections of a full heap
   static constexpr uint64_t kParkAfterNs = 300'000'000;     // CPU after that until the thread is parked
   static constexpr uint64_t kParkAgainAfterNs = 2'000'000;  // … after it was let on
@@ -43,6 +43,7 @@ struct LaneLimits {
   static constexpr size_t kBufferBytesMax = 16u << 10;      // larger ones are given back at once
   static constexpr size_t kInboxMax = 4096;                 // events that wait for one busy isolate: no invocation is added
   static constexpr size_t kInboxBytesMax = 16u << 20;       // … above either
+  static constexpr uint64_t kStartAgainAfterNs = 1'000'000'000;  // after one that failed
   static constexpr size_t kWarmIsolates = 2;
   static constexpr size_t kResidentsMax = 4096;
   static constexpr size_t kOverBudgetPercent = 150;         // what runs may hold so much; above it no isolate is added
@@ -126,9 +127,15 @@ class Lane {
     std::atomic<uint64_t> running{0};  // the invocation on whose account it runs
   };
 
+  struct FailedStart {
+    uint64_t atNs = 0;  // 0: none has failed
+    wire::Outcome outcome = wire::Outcome::kException;
+    std::string message;
+  };
   struct VersionEntry {
     std::shared_ptr<const Version> version;
     Resident* current = nullptr;
+    FailedStart failed;  // the last one; for a while it speaks for the next
   };
 
   using Lock = std::unique_lock<std::mutex>;
@@ -164,6 +171,8 @@ class Lane {
   void bury(Resident& resident);
   void evict();
   void refuse(wire::InvocationId id, wire::Outcome outcome);
+  void refuse(wire::InvocationId id, const FailedStart& failed);
+  static bool startsAgain(const VersionEntry& entry);
 
   void keep();  // the keeper thread: makes isolates ahead, disposes of dead ones
 

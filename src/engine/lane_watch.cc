@@ -183,15 +183,16 @@ void Lane::abandon(Runner& runner, uint64_t cpuNs) {
     endOne({at->first});
     at = routes_.erase(at);
   }
+  const auto entry = versions_.find(version.value);
+  if (entry != versions_.end() && entry->second.current == &resident) entry->second.current = nullptr;
   if (runner.startsUp) {
     wire::VersionFailed failed;
     failed.version = version;
     failed.failure = cpu ? wire::StartFailure::kCpu : wire::StartFailure::kMemory;
     failed.message = message;
     effects_.emit(0, failed);
+    if (entry != versions_.end()) entry->second.failed = {readClock(CLOCK_MONOTONIC), outcome, std::string(message)};
   }
-  const auto entry = versions_.find(version.value);
-  if (entry != versions_.end() && entry->second.current == &resident) entry->second.current = nullptr;
   if (!resident.retired && runner.spot.parked.load() == ParkReason::kNone) {
     effects_.emit(0, wire::IsolateEnded{version, cpu ? wire::IsolateEnd::kCpu : wire::IsolateEnd::kMemory});
   }

@@ -219,3 +219,38 @@ test("exceptions: what no limit has to stop", async (t) => {
     assert.deepEqual([exceptions[0].name, exceptions[0].message], one.error, name);
   }
 });
+
+test("start-up: what its top-level scope does is the script's own", async (t) => {
+  const handler = `export default { fetch() { return new Response("came back"); } };`;
+  const cases = {
+    spins: { code: `for (;;) {}\n${handler}`, outcome: "exceededCpu", message: /^Script startup exceeded CPU time limit\.\n {2}at index\.js:1/ },
+    grows: { code: `const a = []; for (;;) a.push({});\n${handler}`, outcome: "exceededMemory", message: /^Script startup exceeded memory limits\./ },
+    stuck: { code: `Array.prototype.indexOf.call({ length: 2 ** 53 - 1 }, 1);\n${handler}`, outcome: "exceededCpu", message: /^Script startup exceeded CPU time limit\./ },
+  };
+  const scripts = { neighbour };
+  for (const [name, { code }] of Object.entries(cases)) scripts[name] = { code, limits: { memory_mb: 32, startup_cpu_ms: 200 } };
+  const weir = await startWeir(scripts, { flags: ["--engines", "1"] });
+  const beside = startNeighbour(weir);
+  await beside.answers(1);
+  for (const name of Object.keys(cases)) {
+    await t.test(name, async () => {
+      for (const response of await Promise.all(Array.from({ length: 4 }, () => weir.request(name)))) {
+        assert.equal(response.status, 503, response.text);
+        assert.match(response.text, /1102/);
+      }
+      await beside.answers(2);
+      assert.deepEqual(beside.state.wrong, [], "the neighbour lost something");
+    });
+  }
+  await beside.stop();
+  const { exit, traces } = await weir.stop();
+  assert.deepEqual(exit, { code: 0, signal: null });
+  for (const [name, { outcome, message }] of Object.entries(cases)) {
+    const own = traces.filter((trace) => trace.scriptName === name);
+    assert.equal(own.length, 4, name);
+    for (const trace of own) {
+      assert.equal(trace.outcome, outcome, name);
+      assert.match(trace.exceptions.at(-1).message, message);
+    }
+  }
+});
