@@ -40,14 +40,11 @@ void* mapShared(int descriptor, size_t bytes) {
   return memory;
 }
 
-int writeSnapshot(node::MultiIsolatePlatform& platform, const std::string& bundlePath, const std::string& outPath) {
-  std::ifstream in(bundlePath, std::ios::binary);
-  const std::string bundle((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
-  if (bundle.empty()) giveUp("cannot read the bundle of the web API");
+int writeSnapshot(node::MultiIsolatePlatform& platform, const std::string& outPath) {
   std::string error;
-  const std::vector<char> bytes = makeBaseSnapshot(platform, bundle + "\nreturn weirWeb.install;", error);
+  const std::vector<char> bytes = makeBaseSnapshot(platform, error);
   if (bytes.empty()) {
-    std::fprintf(stderr, "weir-engine: the web API's bundle failed: %s\n", error.c_str());
+    std::fprintf(stderr, "weir-engine: the web API's JavaScript failed: %s\n", error.c_str());
     return 1;
   }
   std::ofstream out(outPath, std::ios::binary | std::ios::trunc);
@@ -100,8 +97,8 @@ void mainFunction(const v8::FunctionCallbackInfo<v8::Value>& info) {
     }
   }
   auto* platform = node::GetMultiIsolatePlatform(node::GetCurrentEnvironment(context));
-  if (arguments.size() == 3 && arguments[0] == "snapshot") {
-    _exit(writeSnapshot(*platform, arguments[1], arguments[2]));
+  if (arguments.size() == 2 && arguments[0] == "snapshot") {
+    _exit(writeSnapshot(*platform, arguments[1]));
   }
   if (arguments.size() == 3 && arguments[0] == "serve") {
     const int loops = std::atoi(arguments[1].c_str());

@@ -4,6 +4,7 @@
 
 #include "engine/host_functions.h"
 #include "engine/socket_functions.h"
+#include "engine/web_source.h"
 #include "js/exception.h"
 #include "js/heap.h"
 #include "js/modules.h"
@@ -41,13 +42,14 @@ const std::vector<intptr_t>& externalReferences() {
     for (const auto& native : socketFunctions()) list.push_back(reinterpret_cast<intptr_t>(native.callback));
     for (const auto& native : web::natives()) list.push_back(reinterpret_cast<intptr_t>(native.callback));
     for (const intptr_t reference : js::ModuleGraph::externalReferences()) list.push_back(reference);
+    list.push_back(reinterpret_cast<intptr_t>(&webSource()));
     list.push_back(0);
     return list;
   }();
   return references;
 }
 
-std::vector<char> makeBaseSnapshot(node::MultiIsolatePlatform& platform, std::string_view bundle, std::string& error) {
+std::vector<char> makeBaseSnapshot(node::MultiIsolatePlatform& platform, std::string& error) {
   js::HeapOptions options;
   options.externalReferences = externalReferences().data();
   options.limitBytes = kBuildHeapBytes;
@@ -60,9 +62,7 @@ std::vector<char> makeBaseSnapshot(node::MultiIsolatePlatform& platform, std::st
     const auto context = v8::Context::New(isolate);
     const v8::Context::Scope scope(context);
     v8::TryCatch caught(isolate);
-    const auto code = v8::String::NewFromUtf8(isolate, bundle.data(), v8::NewStringType::kNormal,
-                                              static_cast<int>(bundle.size()))
-                          .ToLocalChecked();
+    const auto code = v8::String::NewExternalOneByte(isolate, &webSource()).ToLocalChecked();
     v8::ScriptOrigin origin(v8::String::NewFromUtf8Literal(isolate, "weir:web"));
     v8::ScriptCompiler::Source source(code, origin);
     v8::Local<v8::Function> wrapped;

@@ -4,7 +4,7 @@
 #include <node.h>
 #include <v8.h>
 
-#include <string_view>
+#include <string>
 #include <vector>
 
 namespace weir::engine {
@@ -12,9 +12,9 @@ namespace weir::engine {
 // Addresses a snapshot refers to by position; null-terminated, the same in every process of one build.
 const std::vector<intptr_t>& externalReferences();
 
-// Runs the web API's bundle in a new context and writes the heap. `bundle` is a function body that returns
-// `install` of web/host.d.ts. Empty on failure, with the reason in `error`.
-std::vector<char> makeBaseSnapshot(node::MultiIsolatePlatform& platform, std::string_view bundle, std::string& error);
+// Runs the web API's JavaScript (web_source.h) in a new context and writes the heap. Empty on failure, with the reason in
+// `error`.
+std::vector<char> makeBaseSnapshot(node::MultiIsolatePlatform& platform, std::string& error);
 
 // Positions of AddData in a snapshot's default context.
 inline constexpr size_t kDispatchData = 0;   // Dispatch
