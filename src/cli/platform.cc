@@ -8,6 +8,8 @@
 #include <fstream>
 #include <iterator>
 
+#include "control/engine_metrics.h"
+
 namespace weir::cli {
 
 namespace {
@@ -54,7 +56,8 @@ base::Result<std::unique_ptr<Platform>> Platform::start(const Settings& settings
   const uint32_t cores = std::max(1u, std::thread::hardware_concurrency());
   if (options.engines == 0) options.engines = cores;
   if (options.loops == 0) options.loops = std::min(cores, 16u);
-  for (const auto step : {&Platform::openData, &Platform::startEngines, &Platform::openLoops}) {
+  self->startedMs_ = clock.wallMs();
+  for (const auto step : {&Platform::openData, &Platform::startEngines, &Platform::openControl, &Platform::openLoops}) {
     if (auto status = (*self.*step)(); !status.ok()) return status.error();
   }
   self->sweepTimer_.arm(clock.now() + kSweepEvery);
@@ -136,7 +139,36 @@ base::Status Platform::openLoops() {
   return base::Nothing{};
 }
 
+base::Status Platform::openControl() {
+  if (options_.control.empty()) return base::Nothing{};
+  const auto address = net::Address::parse(options_.control);
+  if (!address.ok()) return base::Error{"--control " + options_.control + ": " + address.error().message};
+  control::ControlServer::Options options{*address, options_.controlAnyAddress, clock_, {}, {}};
+  options.health = [this] {
+    const control::Health now = health();
+    const uint16_t status = control::statusOf(now) == control::HealthStatus::kUnavailable ? 503 : 200;
+    return control::ControlServer::Answer{status, "application/json", control::toJson(now)};
+  };
+  options.metrics = [this] {
+    std::string text;
+    metrics_->renderPrometheus(text);
+    control::renderEngines(text, supervisor_->status());
+    control::renderTraces(text, traces_->figures());
+    return control::ControlServer::Answer{200, "text/plain; version=0.0.4; charset=utf-8", std::move(text)};
+  };
+  auto started = control::ControlServer::start(std::move(options));
+  if (!started.ok()) return base::Error{"--control " + options_.control + ": " + started.error().message};
+  control_ = std::move(started).value();
+  return base::Nothing{};
+}
+
+control::Health Platform::health() const {
+  return {WEIR_VERSION, startedMs_, clock_.wallMs(), draining_.load(), supervisor_->status()};
+}
+
 Platform::~Platform() {
+  control_.reset();  // it asks the others
+  for (auto& loop : loops_) loop->stop();
   for (auto& thread : threads_) {
     if (thread.joinable()) thread.join();
   }
@@ -160,7 +192,9 @@ void Platform::onEngineEffect(uint32_t loop, const std::shared_ptr<sandbox::Engi
     fact.version = version->id;
     (facts_.get()->*method)(loop, fact);
   };
-  if (const auto* started = std::get_if<wire::IsolateStarted>(&effect)) {
+  if (const auto* load = std::get_if<wire::EngineLoad>(&effect)) {
+    link->setLoad(*load);
+  } else if (const auto* started = std::get_if<wire::IsolateStarted>(&effect)) {
     observe::IsolateStarted fact;
     fact.engine = link->index();
     fact.source = started->source;
@@ -252,6 +286,7 @@ void Platform::run(int stopDescriptor) {
   };
   size_t running = loops_.size();
   Stop stop(loop_, stopDescriptor, [&] {
+    draining_ = true;
     for (auto& loop : loops_) {
       loop->drain(std::chrono::milliseconds(options_.drainMs), [&] {
         loop_.post([&] {

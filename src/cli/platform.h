@@ -4,6 +4,7 @@
 // of its own.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -13,6 +14,8 @@
 #include "cli/config.h"
 #include "cli/operator_log.h"
 #include "cli/settings.h"
+#include "control/control_server.h"
+#include "control/health.h"
 #include "edge/edge_loop.h"
 #include "logs/metrics.h"
 #include "logs/trace_writer.h"
@@ -29,6 +32,9 @@ class Platform final : private sandbox::EngineUsers {
   ~Platform();
 
   std::string address() const;
+  // Of the control server; empty: there is none.
+  std::string controlAddress() const { return control_ ? control_->address().format() : std::string(); }
+  control::Health health() const;
   std::vector<sandbox::EngineStatus> engines() const { return supervisor_->status(); }
   // The main thread's, which `run` runs.
   net::Loop& loop() { return loop_; }
@@ -44,6 +50,7 @@ class Platform final : private sandbox::EngineUsers {
   base::Status openData();
   base::Status startEngines();
   base::Status openLoops();
+  base::Status openControl();
   void useEngine(uint32_t slot, std::shared_ptr<sandbox::EngineLink> link) override;
   void loseEngine(std::shared_ptr<sandbox::EngineLink> link) override;
   void onEngineEffect(uint32_t loop, const std::shared_ptr<sandbox::EngineLink>& link, const wire::Effect& effect);
@@ -63,6 +70,9 @@ class Platform final : private sandbox::EngineUsers {
   std::unique_ptr<sandbox::Supervisor> supervisor_;
   std::vector<std::unique_ptr<edge::EdgeLoop>> loops_;
   std::vector<std::thread> threads_;
+  std::unique_ptr<control::ControlServer> control_;
+  double startedMs_ = 0;
+  std::atomic<bool> draining_{false};
   net::Timer sweepTimer_;  // of versions that nobody holds
   uint64_t nextVersion_ = 1;
 };

@@ -18,6 +18,9 @@ int serve(const CommandLine& line, const Settings& defaults, const base::Clock& 
 
   const std::string edge = platform.address();
   std::printf("weir %s on http://%s\n", WEIR_VERSION, edge.c_str());
+  if (const std::string control = platform.controlAddress(); !control.empty()) {
+    std::printf("  control: http://%s/health and /metrics\n", control.c_str());
+  }
   std::printf("  confinement: %s\n", platform.engines()[0].confinements.summary().c_str());
   for (const auto& script : config->scripts) {
     std::printf("  http://%s.local.%s%s/\n", script.name.c_str(), settings.workersDomain.c_str(), edge.substr(edge.rfind(':')).c_str());

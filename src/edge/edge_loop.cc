@@ -264,7 +264,30 @@ void EdgeLoop::respondWithPage(http::Exchange& exchange, uint16_t code, const Ra
   http::HeaderList headers;
   for (const auto& header : page.headers) headers.add(header.name, header.value);
   headers.set("cf-ray", ray.header());
+  pageCode_ = code;
   if (!exchange.respond(page.status, headers, page.body)) exchange.abort();
+  pageCode_ = 0;
+}
+
+void EdgeLoop::onConnectionOpened() {
+  for (auto* sink : options_.sinks) sink->connectionOpened(options_.index, {});
+}
+
+void EdgeLoop::onConnectionClosed(uint64_t requests) {
+  for (auto* sink : options_.sinks) sink->connectionClosed(options_.index, {requests});
+}
+
+void EdgeLoop::onAnswered(const http::Answered& answered) {
+  observe::RequestFinished fact;
+  fact.host = answered.head.authority;
+  fact.method = answered.head.method;
+  fact.path = answered.head.target;
+  fact.status = answered.status;
+  fact.errorCode = pageCode_;
+  fact.requestBytes = answered.requestBytes;
+  fact.responseBytes = answered.responseBytes;
+  fact.wallUs = static_cast<uint64_t>(answered.wall.count() / 1000);
+  for (auto* sink : options_.sinks) sink->requestFinished(options_.index, fact);
 }
 
 Invocation* EdgeLoop::find(wire::InvocationId id, const EngineSeat& seat) {

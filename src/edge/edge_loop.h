@@ -67,6 +67,8 @@ class EdgeLoop final : private http::RequestHandler, private net::BatchHook, pri
   // Stops accepting, finishes what runs, waitUntil() included, for at most `bound`, then ends `run` and says so on its
   // thread. What is left at the bound is cancelled and has its trace.
   void drain(std::chrono::milliseconds bound, std::function<void()> onEnd);
+  // Any thread. Ends `run` at once.
+  void stop() { loop_.stop(); }
 
  private:
   static constexpr size_t kCallBytesMax = 512u << 20;
@@ -75,6 +77,9 @@ class EdgeLoop final : private http::RequestHandler, private net::BatchHook, pri
   explicit EdgeLoop(Options options);
   void onRequest(http::Exchange& exchange) override;
   void describeRefusal(const http::Refusal& refusal, http::HeaderList& headers, std::string& body) override;
+  void onConnectionOpened() override;
+  void onConnectionClosed(uint64_t requests) override;
+  void onAnswered(const http::Answered& answered) override;
   void onBatchEnd() override;
   bool beforeSleep() override;
   void afterWake() override;
@@ -140,6 +145,7 @@ class EdgeLoop final : private http::RequestHandler, private net::BatchHook, pri
   std::deque<Held> held_;  // in order of time
   size_t heldBytes_ = 0;
   net::Timer holdTimer_;
+  uint16_t pageCode_ = 0;  // of the page that is being sent
   uint32_t generation_ = 1;
   uint32_t inFlight_ = 0;
 };

@@ -46,11 +46,13 @@ void Server::onAccept(net::Fd socket, const net::Address& peer) {
     idle_.front()->close();
   }
   new ServerConnection(*this, std::move(socket), peer);  // enters itself into `idle_`, which owns it
+  handler_.onConnectionOpened();
 }
 
 void Server::forget(ServerConnection& connection) {
   connection.list_->erase(connection.place_);
   connection.list_ = nullptr;
+  handler_.onConnectionClosed(connection.requests_);
   // Frames below may still be in the connection.
   loop_.dispose(std::unique_ptr<ServerConnection>(&connection));
   if (onEmpty_ && connectionCount() == 0) {

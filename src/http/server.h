@@ -106,12 +106,28 @@ class Exchange {
   ~Exchange() = default;
 };
 
+// One request's end.
+struct Answered {
+  const RequestHead& head;  // of a refused request: as far as it was understood
+  const net::Address& remoteAddress;
+  uint16_t status = 0;         // 0: there was none
+  uint64_t requestBytes = 0;   // of the body, as far as it was taken
+  uint64_t responseBytes = 0;  // of the body
+  std::chrono::nanoseconds wall{};  // head complete to response complete, or cut
+};
+
 class RequestHandler {
  public:
   virtual void onRequest(Exchange& exchange) = 0;
 
   // A request was refused before there was an exchange: the page that says so. Default: one line of text.
   virtual void describeRefusal(const Refusal& refusal, HeaderList& headers, std::string& body);
+
+  // For whoever counts; none may touch the server. A connection that is handed over (`upgrade`) closes for the server then.
+  virtual void onConnectionOpened() {}
+  virtual void onConnectionClosed(uint64_t requests) {}
+  // A request has its answer, or never will. Within the call that ended the response, if one did.
+  virtual void onAnswered(const Answered& answered) {}
 
  protected:
   ~RequestHandler() = default;

@@ -64,6 +64,7 @@ void ServerConnection::close() {
   unscheduleFlush();
   ExchangeEvents* const events = std::exchange(events_, nullptr);
   const bool wasOpen = std::exchange(open_, false);
+  if (wasOpen) tally(status_);
   server_.forget(*this);
   if (wasOpen && events) events->onGone();
 }
@@ -72,7 +73,7 @@ void ServerConnection::drain() {
   if (!stream_ || !idle()) return;
   onReadable();
   if (!stream_ || !idle() || lingering_) return;
-  if (fresh_) {
+  if (requests_ == 0) {
     timer_.arm(server_.loop_.now() + server_.limits_.lingerTimeout);
   } else {
     beginLinger();
@@ -207,6 +208,7 @@ void ServerConnection::onBody(std::span<const std::byte> bytes) {
     return;
   }
   granted_ -= bytes.size();
+  takenBytes_ += bytes.size();
   bodyMarkAt_ = server_.loop_.now();
   continueDue_ = false;
   if (events_) events_->onBody(bytes);
@@ -223,10 +225,12 @@ void ServerConnection::dispatch(std::span<const std::byte> behindHead) {
   timer_.disarm();
   waiting_ = Waiting::kNothing;
   open_ = true;
-  fresh_ = false;
+  ++requests_;
   events_ = nullptr;
   responseStarted_ = bodyless_ = closeAfter_ = bodyAsked_ = endDue_ = false;
-  granted_ = skippedBytes_ = 0;
+  granted_ = skippedBytes_ = takenBytes_ = writtenBytes_ = 0;
+  status_ = 0;
+  dispatchedAt_ = server_.loop_.now();
   bodyBytesMax_ = server_.limits_.bodyBytesMax;
   continueDue_ = head.expectsContinue && !requestEnded_;
   hasCompleteBody_ = requestEnded_ || (head.framing == Framing::kLength && behindHead.size() >= head.contentLength);
@@ -251,6 +255,10 @@ void ServerConnection::refuse(const Refusal& refusal) {
                                 .upgrade = {},
                                 .date = server_.date()};
   if (appendResponseHead(server_.out_, refusal.status, headers, framing)) send(server_.out_, body);
+  takenBytes_ = 0;
+  writtenBytes_ = body.size();
+  dispatchedAt_ = server_.loop_.now();
+  tally(refusal.status);
   beginLinger();
 }
 
@@ -315,6 +323,7 @@ std::optional<std::span<const std::byte>> ServerConnection::takeCompleteBody() {
   if (!hasCompleteBody_ || completeBody_.size() > bodyBytesMax_) return std::nullopt;
   bodyMode_ = BodyMode::kSkipped;
   continueDue_ = false;
+  takenBytes_ = completeBody_.size();
   return completeBody_;
 }
 
@@ -400,6 +409,8 @@ bool ServerConnection::respond(uint16_t status, const HeaderList& headers, std::
     send(out, body);
     if (out.capacity() > 4 * kJoinedBytesMax) std::string().swap(out);
   }
+  status_ = status;
+  writtenBytes_ = body.size();
   endResponse();
   return true;
 }
@@ -433,6 +444,7 @@ bool ServerConnection::startResponse(uint16_t status, const HeaderList& headers,
   }
   scheduleFlush();
   responseStarted_ = true;
+  status_ = status;
   bodyless_ = bodiless || toHead;
   responseFraming_ = framing.framing;
   responseRemaining_ = contentLength.value_or(0);
@@ -451,6 +463,7 @@ WriteOutcome ServerConnection::write(std::span<const std::byte> bytes) {
     }
     responseRemaining_ -= bytes.size();
   }
+  writtenBytes_ += bytes.size();
   const bool chunked = responseFraming_ == Framing::kChunked;
   if (chunked) appendChunkSize(corked_, bytes.size());
   if (corked_.size() + bytes.size() <= kJoinedBytesMax) {
@@ -497,9 +510,14 @@ void ServerConnection::flushCorked() {
   if (!processing_ && open_) settle();
 }
 
+void ServerConnection::tally(uint16_t status) {
+  server_.handler_.onAnswered({decoder_.head(), remote_, status, takenBytes_, writtenBytes_, server_.loop_.now() - dispatchedAt_});
+}
+
 void ServerConnection::endResponse() {
   open_ = false;
   events_ = nullptr;
+  tally(status_);
   bodyMode_ = BodyMode::kSkipped;
   if (processing_) return;
   // The answer to what was just sent may be readable before `resume_` runs, and must not find a stream that does not
@@ -540,6 +558,7 @@ std::optional<Upgraded> ServerConnection::upgrade(std::string_view protocol, con
   unscheduleFlush();
   open_ = false;
   events_ = nullptr;
+  tally(101);
   server_.forget(*this);
   return upgraded;
 }

@@ -66,6 +66,7 @@ class ServerConnection final : public Exchange, private RequestSink, private net
   void refuse(const Refusal& refusal);
   void refuseBody(const Refusal& refusal);
   void endResponse();
+  void tally(uint16_t status);
   void settle();
   void beginLinger();
   void scheduleFlush();
@@ -98,7 +99,7 @@ class ServerConnection final : public Exchange, private RequestSink, private net
   ExchangeEvents* events_ = nullptr;
   std::span<const std::byte> completeBody_;  // within onRequest
   std::span<const std::byte> behindHead_;    // likewise
-  bool fresh_ = true;             // no request has come yet
+  uint64_t requests_ = 0;         // handed over, this one included
   bool open_ = false;             // handed to the handler and not dead
   bool requestEnded_ = true;      // the decoder has seen its end
   bool dispatching_ = false;
@@ -117,6 +118,10 @@ class ServerConnection final : public Exchange, private RequestSink, private net
   BodyMode bodyMode_ = BodyMode::kGranted;
   Framing responseFraming_ = Framing::kNone;
   uint64_t responseRemaining_ = 0;
+  uint16_t status_ = 0;            // of the response that was begun
+  uint64_t takenBytes_ = 0;        // of the request body, by the handler
+  uint64_t writtenBytes_ = 0;      // of the response body
+  base::Instant dispatchedAt_{};
   uint64_t bodyBytesMax_ = 0;
   uint64_t granted_ = 0;
   uint64_t skippedBytes_ = 0;

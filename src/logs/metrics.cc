@@ -126,7 +126,7 @@ void Metrics::renderPrometheus(std::string& out) const {
     sample(out, "weir_http_requests_total", "class", kClassNames[c],
            sum([&](const Lane& lane) -> const Counter& { return lane.requests[c]; }));
   }
-  renderHistogram(out, "weir_http_request_seconds", "First byte of a client request to last byte of the response.",
+  renderHistogram(out, "weir_http_request_seconds", "Head of a client request complete to its response complete or cut.",
                   [](const Lane& lane) -> const Histogram& { return lane.requestWall; });
   head(out, "weir_error_pages_total", "counter", "Pages of the platform's own, by error code.");
   for (size_t i = 0; i < kCodesPlatform + kCodesOrigin; ++i) {

@@ -59,16 +59,14 @@ struct InvocationFinished {
 
 // A client's request was answered, by a script, an origin or the platform itself.
 struct RequestFinished {
-  std::string_view ray;
   std::string_view host;
   std::string_view method;
   std::string_view path;
-  std::string_view clientIp;
   uint16_t status = 0;     // 0: the client left before there was one
   uint16_t errorCode = 0;  // of the page the platform answered with, 0: none
   uint64_t requestBytes = 0;   // body only
   uint64_t responseBytes = 0;  // body only
-  uint64_t wallUs = 0;         // first byte of the request to last byte of the response
+  uint64_t wallUs = 0;         // the request's head complete to the response complete, or cut
 };
 
 struct ConnectionOpened {};

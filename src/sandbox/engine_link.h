@@ -102,6 +102,16 @@ class EngineLink {
   // No loop reads from here.
   bool forgotten() const;
 
+  // What the engine last said of itself. Any thread.
+  void setLoad(const wire::EngineLoad& load) {
+    const std::lock_guard lock(mutex_);
+    load_ = load;
+  }
+  wire::EngineLoad load() {
+    const std::lock_guard lock(mutex_);
+    return load_;
+  }
+
   // How far the engine has come with its events: ring positions in bytes. Nullopt: it broke the ring.
   struct Progress {
     uint64_t written = 0;
@@ -142,6 +152,7 @@ class EngineLink {
   wire::Descriptor eventWake_;
   std::vector<uint8_t> scratch_;
   std::atomic<uint64_t> writtenUpTo_{0};
+  wire::EngineLoad load_;
   std::set<uint64_t> loaded_;
   uint64_t nextBlob_ = 1;
   bool dirty_ = false;

@@ -264,7 +264,7 @@ void Supervisor::drop(const std::vector<wire::VersionId>& versions) {
 void Supervisor::threadLost(std::shared_ptr<EngineLink> link, std::string script) {
   loop_.post([this, link = std::move(link), script = std::move(script)] {
     const auto now = loop_.clock().now();
-    if (quarantine_.parked(script, now)) {
+    if (!script.empty() && quarantine_.parked(script, now)) {
       const uint32_t slot = quarantine_.homeOf(script)->slot.load();
       slots_[slot].retryAt = now;
       options_.sink.scriptConfined(observe::kNoLoop, {script, slot});
@@ -361,6 +361,10 @@ void Supervisor::publish() {
       status.startedMs = engine->readyMs;
       status.processBytes = engine->processBytes;
       status.inFlight = engine->link->inFlight();
+      const auto load = engine->link->load();
+      status.isolates = load.isolates;
+      status.isolateBytes = load.heapBytes;
+      status.parkedThreads = load.parkedThreads;
       status.v8Version = engine->link->v8Version();
       status.confinements = engine->link->confinements();
     }

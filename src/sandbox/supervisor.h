@@ -54,8 +54,11 @@ struct EngineStatus {
   bool serving = false;
   int pid = 0;
   double startedMs = 0;  // since 1970, when it was ready
-  uint64_t processBytes = 0;
+  uint64_t processBytes = 0;    // private memory
   uint32_t inFlight = 0;
+  uint32_t isolates = 0;        // this and the next two as the engine says
+  uint64_t isolateBytes = 0;
+  uint32_t parkedThreads = 0;
   uint32_t draining = 0;      // earlier engines of the slot that finish their work
   uint32_t starts = 0;        // engines the slot has had ready
   uint32_t failedStarts = 0;  // in a row

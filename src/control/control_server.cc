@@ -1,0 +1,76 @@
+#include "control/control_server.h"
+
+#include <algorithm>
+
+namespace weir::control {
+
+namespace {
+
+http::HttpLimits limits() {
+  http::HttpLimits limits;
+  limits.headBytesMax = 16 * 1024;
+  limits.headerCountMax = 64;
+  limits.urlBytesMax = 2 * 1024;
+  limits.bodyBytesMax = 0;
+  limits.connectionsMax = 64;
+  limits.headTimeout = std::chrono::seconds(5);
+  return limits;
+}
+
+ControlServer::Answer text(uint16_t status, std::string line) { return {status, "text/plain; charset=utf-8", line + "\n"}; }
+
+}  // namespace
+
+bool ControlServer::isLocalName(std::string_view authority) {
+  const auto parts = net::parseHostPort(authority);
+  if (!parts) return false;
+  std::string host = parts->host;
+  std::transform(host.begin(), host.end(), host.begin(), [](unsigned char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : static_cast<char>(c); });
+  if (host.ends_with('.')) host.pop_back();
+  return host == "localhost" || host.ends_with(".localhost") || net::Address::fromIp(host, 0).has_value();
+}
+
+base::Result<std::unique_ptr<ControlServer>> ControlServer::start(Options options) {
+  if (!options.anyAddress && options.address.scope() != net::AddressScope::kLoopback) {
+    return base::Error{"others can reach " + options.address.format() + "; name a loopback address, or allow it with --control-any-address"};
+  }
+  auto self = std::unique_ptr<ControlServer>(new ControlServer(std::move(options)));
+  http::Server::Options server;
+  server.address = self->options_.address;
+  server.limits = limits();
+  auto opened = http::Server::open(self->loop_, server, *self);
+  if (!opened.ok()) return opened.error();
+  self->server_ = std::move(opened).value();
+  self->address_ = self->server_->address();
+  self->thread_ = std::thread([loop = &self->loop_] { loop->run(); });
+  return self;
+}
+
+ControlServer::~ControlServer() {
+  if (!thread_.joinable()) return;
+  loop_.stop();
+  thread_.join();
+}
+
+void ControlServer::onRequest(http::Exchange& exchange) {
+  const Answer answer = this->answer(exchange.head());
+  http::HeaderList headers;
+  headers.add("content-type", answer.type);
+  headers.add("cache-control", "no-store");
+  headers.add("x-content-type-options", "nosniff");
+  if (answer.status == 405) headers.add("allow", "GET, HEAD");
+  if (!exchange.respond(answer.status, headers, answer.body)) exchange.abort();
+}
+
+ControlServer::Answer ControlServer::answer(const http::RequestHead& head) const {
+  if (!options_.anyAddress && !isLocalName(head.authority)) {
+    return text(403, "this address is asked by its IP address or as localhost, not as " + head.authority);
+  }
+  const std::string_view path = std::string_view(head.target).substr(0, head.target.find('?'));
+  const bool health = path == "/health";
+  if (!health && path != "/metrics") return text(404, "there are /health and /metrics");
+  if (head.method != "GET" && head.method != "HEAD") return text(405, "it can be read, with GET");
+  return health ? options_.health() : options_.metrics();
+}
+
+}  // namespace weir::control
