@@ -57,17 +57,30 @@ base::Result<std::unique_ptr<Platform>> Platform::start(const Settings& settings
   if (options.engines == 0) options.engines = cores;
   if (options.loops == 0) options.loops = std::min(cores, 16u);
   self->startedMs_ = clock.wallMs();
-  for (const auto step : {&Platform::openData, &Platform::startEngines, &Platform::openControl, &Platform::openLoops}) {
+  for (const auto step : {&Platform::checkAddress, &Platform::openData, &Platform::startEngines, &Platform::openControl, &Platform::openLoops}) {
     if (auto status = (*self.*step)(); !status.ok()) return status.error();
   }
   self->sweepTimer_.arm(clock.now() + kSweepEvery);
   return self;
 }
 
+base::Status Platform::checkAddress() {
+  const auto address = net::Address::parse(options_.edge);
+  if (!address.ok()) return base::Error{"--edge " + options_.edge + ": " + address.error().message};
+  // Loops share the port among themselves, and would with another weir.
+  if (const auto unused = net::checkUnused(*address); !unused.ok()) return edgeProblem(unused.error());
+  edge_ = *address;
+  return base::Nothing{};
+}
+
+base::Error Platform::edgeProblem(const base::Error& error) const {
+  return {"--edge " + options_.edge + ": " + error.message + "; stop what uses the port, or choose another with --edge"};
+}
+
 base::Status Platform::openData() {
-  std::error_code error;
-  std::filesystem::create_directories(options_.data, error);
-  if (error) return base::Error{"--data " + options_.data + ": " + error.message() + "; name a directory that can be written"};
+  auto data = DataDirectory::open(options_.data);
+  if (!data.ok()) return data.error();
+  data_ = std::make_unique<DataDirectory>(std::move(data).value());
   logs::TraceWriterOptions options;
   options.directory = options_.data;
   options.lanes = options_.loops;
@@ -126,12 +139,12 @@ base::Status Platform::openLoops() {
   for (uint32_t i = 0; i < options_.loops; ++i) {
     auto routes = std::make_shared<edge::Routes>();
     routes->workersDomain = options_.workersDomain;
-    edge::EdgeLoop::Options loop{i, i == 0 ? *address : loops_[0]->address(), key, clock_, sinks_, supervisor_->engines(), routes, outbound, options_.errorDocsUrl,
+    edge::EdgeLoop::Options loop{i, i == 0 ? edge_ : loops_[0]->address(), key, clock_, sinks_, supervisor_->engines(), routes, outbound, options_.errorDocsUrl,
                                  [this, i](const auto& link, const wire::Effect& effect) { onEngineEffect(i, link, effect); },
                                  options_.http, tls, {}};
     loop.placement.queueMax = std::chrono::milliseconds(options_.replicaQueueMs);
     auto opened = edge::EdgeLoop::open(std::move(loop));
-    if (!opened.ok()) return base::Error{"--edge " + options_.edge + ": " + opened.error().message + "; stop what uses the port, or choose another with --edge"};
+    if (!opened.ok()) return edgeProblem(opened.error());
     loops_.push_back(std::move(opened).value());
   }
   for (auto& loop : loops_) threads_.emplace_back([&loop = *loop] { loop.run(); });

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "cli/config.h"
+#include "cli/data_directory.h"
 #include "cli/operator_log.h"
 #include "cli/settings.h"
 #include "control/control_server.h"
@@ -19,6 +20,7 @@
 #include "edge/edge_loop.h"
 #include "logs/metrics.h"
 #include "logs/trace_writer.h"
+#include "net/socket.h"
 #include "sandbox/supervisor.h"
 #include "sandbox/version_table.h"
 
@@ -47,6 +49,8 @@ class Platform final : private sandbox::EngineUsers {
 
  private:
   Platform(const Settings& settings, const base::Clock& clock, const std::vector<observe::Sink*>& sinks);
+  base::Status checkAddress();
+  base::Error edgeProblem(const base::Error& error) const;
   base::Status openData();
   base::Status startEngines();
   base::Status openLoops();
@@ -60,6 +64,8 @@ class Platform final : private sandbox::EngineUsers {
   net::Loop loop_;
   OperatorLog log_;
   std::vector<observe::Sink*> extraSinks_;
+  net::Address edge_;
+  std::unique_ptr<DataDirectory> data_;
   std::unique_ptr<logs::Metrics> metrics_;
   std::unique_ptr<logs::TraceWriter> traces_;
   std::vector<observe::Sink*> sinks_;  // of invocations

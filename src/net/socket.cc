@@ -39,6 +39,16 @@ base::Result<Fd> listenTcp(const Address& address, int backlog) {
   return fd;
 }
 
+base::Status checkUnused(const Address& address) {
+  if (address.port() == 0) return base::Nothing{};
+  Fd fd = makeTcpSocket(address);
+  if (!fd) return errorOf("socket for", address, errno);
+  enable(fd.get(), SOL_SOCKET, SO_REUSEADDR);  // what only lingers from before is no hindrance
+  if (address.isIpv6()) enable(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY);
+  if (bind(fd.get(), address.raw(), address.rawSize()) != 0) return errorOf("bind to", address, errno);
+  return base::Nothing{};
+}
+
 base::Result<Fd> startConnect(const Address& address) {
   Fd fd = makeTcpSocket(address);
   if (!fd) return errorOf("socket for", address, errno);

@@ -34,6 +34,10 @@ class Fd {
 // A listening socket with SO_REUSEADDR and SO_REUSEPORT; an IPv6 one takes IPv6 only. The error names the address.
 base::Result<Fd> listenTcp(const Address& address, int backlog);
 
+// Whether nobody listens on this address yet, not even one that would share it (SO_REUSEPORT). An address with port 0
+// always can be had.
+base::Status checkUnused(const Address& address);
+
 // Starts a connect; the socket is writable when it is done. The error says which call failed.
 base::Result<Fd> startConnect(const Address& address);
 
