@@ -130,7 +130,7 @@ std::vector<std::vector<uint8_t>> weir::fuzz::seeds() {
   addSeed<Event>(out, 0, StartFetch{.invocation = invocation, .version = {12}, .nowMs = 1.7e12, .bodyKind = BodyKind::kInline,
                                     .bodyLength = 5, .method = "POST", .url = "http://a.example/x?y=1", .head = {kHead},
                                     .cf = "{}", .entrypoint = "Named", .body = content});
-  addSeed<Event>(out, 0, LoadVersion{.version = {7}, .bundleBlob = 1, .snapshotBlob = 2, .codeCacheBlob = 300});
+  addSeed<Event>(out, 0, LoadVersion{.version = {7}, .bundleBlob = 1, .source = StartSource::kSnapshot, .imageBlob = 2, .imageHash = 300, .hashMark = 5});
   addSeed<Event>(out, 0, SubresponseHead{.invocation = invocation, .subrequest = 2, .nowMs = 5, .status = 200,
                                          .bodyKind = BodyKind::kStream, .bodyLength = 70'000, .statusText = "OK",
                                          .url = "http://b.example/", .head = {kHead}, .body = {}});
@@ -150,6 +150,10 @@ std::vector<std::vector<uint8_t>> weir::fuzz::seeds() {
   addSeed<Effect>(out, 1, SocketCredit{.invocation = invocation, .socket = 1, .bytes = 65'536});
   addSeed<Notice>(out, 2, EngineReady{.v8Version = "14.6", .confinements = content});
   addSeed<Notice>(out, 2, BlobSent{.blob = 4});
+  addSeed<Notice>(out, 2, CheckVersion{});
+  addSeed<Notice>(out, 2, VersionFailed{.version = {0}, .message = "no", .file = "index.js", .line = 3, .column = 9});
+  addSeed<Notice>(out, 2, VersionChecked{.startupUs = 900, .handlers = "fetch,scheduled"});
+  addSeed<Notice>(out, 2, ImageMade{.source = StartSource::kCodeCache, .hashMark = 5, .reason = "V8 cannot"});
   Bundle bundle;
   bundle.scriptName = "hello";
   bundle.compatibilityDate = "2026-01-01";

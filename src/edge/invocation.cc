@@ -94,6 +94,7 @@ void Invocation::startScheduled(const Ray& ray, std::string_view cron, double sc
 // Gives the event that starts it to an engine, or keeps it until there is one.
 template <class Event>
 void Invocation::handOver(const Event& event) {
+  if (version_->refusal) return refuse(*version_->refusal);
   const auto seating = loop_.seatFor(*version_);
   if (seating.seat == nullptr) {
     wire::encode<wire::Event>(event, held_);
@@ -139,6 +140,16 @@ bool Invocation::startElsewhere(uint64_t readUpTo) {
   leaveSeat();
   voice_.silence();
   return true;
+}
+
+// The version failed its check: the page and the trace say so.
+void Invocation::refuse(const sandbox::StartRefusal& refusal) {
+  exceptions_.push_back({startedMs_, "Error", refusal.message, {}});
+  switch (refusal.failure) {
+    case wire::StartFailure::kCpu: return settle(wire::Outcome::kExceededCpu, 0);
+    case wire::StartFailure::kMemory: return settle(wire::Outcome::kExceededMemory, 0);
+    default: return settle(wire::Outcome::kException, 0);
+  }
 }
 
 bool Invocation::resume() {

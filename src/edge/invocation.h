@@ -144,6 +144,7 @@ class Invocation final : private http::ExchangeEvents,
   Subrequests& subrequests();
   // The inbound body an effect names. `known` is false when there never was one of that number.
   InboundBody* bodyOf(wire::StreamId stream, bool& known);
+  void refuse(const sandbox::StartRefusal& refusal);
   void settle(wire::Outcome outcome, uint64_t cpuUs);
   void conclude();
   void release();

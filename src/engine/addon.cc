@@ -1,5 +1,6 @@
 // The addon's entry: what the host executable loads. `main(arguments)` is either
 //   snapshot BUNDLE.js OUT.bin     write the base snapshot (build time; nothing is confined)
+//   check                          become an engine that checks one version and ends (version_checker.h)
 //   serve LOOPS MEMORY_BUDGET_MB   become an engine on the descriptors of wire/engine_descriptors.h; never returns
 #include <fcntl.h>
 #include <node.h>
@@ -19,7 +20,9 @@
 #include "engine/lane.h"
 #include "engine/lockdown.h"
 #include "engine/park.h"
+#include "engine/version_checker.h"
 #include "js/exception.h"
+#include "js/heap.h"
 #include "js/wasm_memory.h"
 #include "wire/confinement.h"
 #include "wire/engine_descriptors.h"
@@ -52,15 +55,40 @@ int writeSnapshot(node::MultiIsolatePlatform& platform, const std::string& outPa
   return out.good() ? 0 : 1;
 }
 
-[[noreturn]] void serve(node::MultiIsolatePlatform& platform, int loops, size_t memoryBudgetBytes) {
+v8::StartupData mapBaseSnapshot() {
   auto base = wire::mapSealedBlob(wire::kBaseSnapshotDescriptor, size_t{64} << 20);
   if (!base.ok()) giveUp(base.error().message.c_str());
-  static wire::BlobMapping baseMapping = std::move(base).value();
-  const v8::StartupData blob{reinterpret_cast<const char*>(baseMapping.bytes().data()),
-                             static_cast<int>(baseMapping.bytes().size())};
+  static wire::BlobMapping mapping = std::move(base).value();
+  const v8::StartupData blob{reinterpret_cast<const char*>(mapping.bytes().data()),
+                             static_cast<int>(mapping.bytes().size())};
   if (!blob.IsValid()) giveUp("the start-up snapshot was made by another V8; build weir again");
+  return blob;
+}
 
-  Lane::Setup setup{platform, blob, nullptr, wire::kEventWakeDescriptor,
+// Locks down, and says so: from here on tenant code may come.
+void becomeReady(wire::ControlSocket& control, const std::vector<int>& keep) {
+  const wire::Confinements confinements = lockDown({.keep = keep});
+  std::vector<uint8_t> ready;
+  const auto report = confinements.encode();
+  wire::EngineReady message;
+  message.v8Version = v8::V8::GetVersion();
+  message.confinements = {reinterpret_cast<const uint8_t*>(report.data()), report.size()};
+  wire::encode<wire::Notice>(message, ready);
+  const auto sent = control.send({reinterpret_cast<const std::byte*>(ready.data()), ready.size()});
+  if (!sent.ok()) giveUp(sent.error().message.c_str());
+}
+
+[[noreturn]] void check(node::MultiIsolatePlatform& platform, uint32_t hashMark) {
+  const v8::StartupData base = mapBaseSnapshot();
+  wire::ControlSocket control{wire::Descriptor(wire::kControlDescriptor)};
+  becomeReady(control, {});
+  static VersionChecker checker(platform, base, hashMark, std::move(control));
+  checker.run();
+}
+
+[[noreturn]] void serve(node::MultiIsolatePlatform& platform, uint32_t hashMark, int loops, size_t memoryBudgetBytes) {
+  const v8::StartupData blob = mapBaseSnapshot();
+  Lane::Setup setup{platform, blob, hashMark, nullptr, wire::kEventWakeDescriptor,
                     wire::ControlSocket(wire::Descriptor(wire::kControlDescriptor)), {}, memoryBudgetBytes};
   setup.eventRing = mapShared(wire::kEventRingDescriptor, wire::ringMemoryBytes(wire::Bounds::kEventRingBytes));
   for (int loop = 0; loop < loops; ++loop) {
@@ -73,15 +101,7 @@ int writeSnapshot(node::MultiIsolatePlatform& platform, const std::string& outPa
 
   std::vector<int> keep{wire::kEventWakeDescriptor};
   for (int loop = 0; loop < loops; ++loop) keep.push_back(wire::effectWakeDescriptor(loop));
-  const wire::Confinements confinements = lockDown({.keep = keep});
-  std::vector<uint8_t> ready;
-  const auto report = confinements.encode();
-  wire::EngineReady message;
-  message.v8Version = v8::V8::GetVersion();
-  message.confinements = {reinterpret_cast<const uint8_t*>(report.data()), report.size()};
-  wire::encode<wire::Notice>(message, ready);
-  const auto sent = setup.control.send({reinterpret_cast<const std::byte*>(ready.data()), ready.size()});
-  if (!sent.ok()) giveUp(sent.error().message.c_str());
+  becomeReady(setup.control, keep);
   static Lane lane(std::move(setup));
   lane.run();
 }
@@ -104,9 +124,10 @@ void mainFunction(const v8::FunctionCallbackInfo<v8::Value>& info) {
     const int loops = std::atoi(arguments[1].c_str());
     const long budgetMb = std::atol(arguments[2].c_str());
     if (loops < 1 || loops > 24 || budgetMb < 1) giveUp("bad arguments");
-    serve(*platform, loops, static_cast<size_t>(budgetMb) << 20);
+    serve(*platform, js::hashMark(isolate), loops, static_cast<size_t>(budgetMb) << 20);
   }
-  giveUp("this addon is started by weir, with `snapshot` or `serve`");
+  if (arguments.size() == 1 && arguments[0] == "check") check(*platform, js::hashMark(isolate));
+  giveUp("this addon is started by weir, with `snapshot`, `check` or `serve`");
 }
 
 }  // namespace

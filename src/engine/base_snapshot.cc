@@ -62,6 +62,12 @@ std::vector<char> makeBaseSnapshot(node::MultiIsolatePlatform& platform, std::st
     const auto context = v8::Context::New(isolate);
     const v8::Context::Scope scope(context);
     v8::TryCatch caught(isolate);
+    // V8 adds it to a context when the snapshot is read back (web/core/late_builtins.js); the bundle wants to know it.
+    const auto name = v8::String::NewFromUtf8Literal(isolate, "SharedArrayBuffer");
+    const auto constructor = v8::SharedArrayBuffer::New(isolate, 1)
+                                 ->Get(context, v8::String::NewFromUtf8Literal(isolate, "constructor"))
+                                 .ToLocalChecked();
+    context->Global()->Set(context, name, constructor).Check();
     const auto code = v8::String::NewExternalOneByte(isolate, &webSource()).ToLocalChecked();
     v8::ScriptOrigin origin(v8::String::NewFromUtf8Literal(isolate, "weir:web"));
     v8::ScriptCompiler::Source source(code, origin);
@@ -77,6 +83,7 @@ std::vector<char> makeBaseSnapshot(node::MultiIsolatePlatform& platform, std::st
           dispatch->IsObject()) {
         isolate->PerformMicrotaskCheckpoint();
         context->AllowCodeGenerationFromStrings(false);
+        context->Global()->Delete(context, name).Check();
         creator->AddData(context, dispatch);
         creator->SetDefaultContext(context);
         ok = true;
@@ -94,6 +101,11 @@ std::vector<char> makeBaseSnapshot(node::MultiIsolatePlatform& platform, std::st
   }
   const v8::StartupData blob = creator->CreateBlob(v8::SnapshotCreator::FunctionCodeHandling::kKeep);
   std::vector<char> bytes;
+  if (ok && !blob.CanBeRehashed()) {
+    // Its tables would keep the hash seed of this process, and nothing would be found in them by another.
+    error = "the base heap holds a Map, Set or module that is not empty, which V8 cannot hash anew";
+    ok = false;
+  }
   if (ok) bytes.assign(blob.data, blob.data + blob.raw_size);
   delete[] blob.data;
   heap.endSnapshot();

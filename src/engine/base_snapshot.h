@@ -17,8 +17,7 @@ const std::vector<intptr_t>& externalReferences();
 std::vector<char> makeBaseSnapshot(node::MultiIsolatePlatform& platform, std::string& error);
 
 // Positions of AddData in a snapshot's default context.
-inline constexpr size_t kDispatchData = 0;   // Dispatch
-inline constexpr size_t kNamespaceData = 1;  // the main module's namespace or undefined; versions only
-inline constexpr size_t kModulesData = 2;    // ModuleGraph::evaluated; versions only
+inline constexpr size_t kDispatchData = 0;  // Dispatch
+inline constexpr size_t kModulesData = 1;   // ModuleGraph::save; versions only
 
 }  // namespace weir::engine

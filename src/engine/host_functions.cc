@@ -261,6 +261,16 @@ void log(Arguments info) {
   script.effects().emit(invocation->id.loop(), line);
 }
 
+void binding(Arguments info) {
+  v8::Isolate* isolate = info.GetIsolate();
+  info.GetReturnValue().Set(ScriptIsolate::of(isolate)->readBinding(info[0]));
+}
+
+void giveUpHeap(Arguments info) {
+  v8::Isolate* isolate = info.GetIsolate();
+  ScriptIsolate::of(isolate)->giveUpHeap(js::toUtf8(isolate, info[0], wire::Bounds::kNameBytesMax));
+}
+
 }  // namespace
 
 std::span<const js::Native> hostFunctions() {
@@ -284,6 +294,8 @@ std::span<const js::Native> hostFunctions() {
       js::Native{"setTimer", setTimer},
       js::Native{"clearTimer", clearTimer},
       js::Native{"log", log},
+      js::Native{"binding", binding},
+      js::Native{"giveUpHeap", giveUpHeap},
   };
   return kFunctions;
 }

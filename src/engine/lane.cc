@@ -160,8 +160,6 @@ void Lane::onEvent(Runner& me, Lock& lock, wire::Bytes record) {
           if (at == versions_.end()) return;
           if (at->second.current != nullptr) retire(*at->second.current, wire::IsolateEnd::kDropped);
           versions_.erase(at);
-        } else if constexpr (std::is_same_v<Message, wire::CheckVersion>) {
-          checkVersion(me, lock, message);
         } else if constexpr (std::is_same_v<Message, wire::Shutdown>) {
           shuttingDown_ = true;
         } else if constexpr (std::is_same_v<Message, wire::Ping>) {
@@ -209,8 +207,7 @@ void Lane::reportLoad() {
   effects_.emit(0, load);
 }
 
-wire::BlobMapping Lane::takeBlob(uint64_t number, size_t bytesMax) {
-  if (number == 0) return {};
+wire::Descriptor Lane::takeBlob(uint64_t number) {
   while (!blobs_.contains(number)) {
     auto received = setup_.control.receive(wire::ControlSocket::Wait::kYes);
     if (!received.ok() || received->peerGone || !received->message) _exit(5);
@@ -221,20 +218,22 @@ wire::BlobMapping Lane::takeBlob(uint64_t number, size_t bytesMax) {
     if (sent == nullptr || message.descriptors.size() != 1) _exit(5);
     blobs_[sent->blob] = std::move(message.descriptors[0]);
   }
-  auto mapping = wire::mapSealedBlob(blobs_[number].get(), bytesMax);
+  wire::Descriptor blob = std::move(blobs_[number]);
   blobs_.erase(number);
-  if (!mapping.ok()) _exit(5);
-  return std::move(mapping).value();
+  return blob;
 }
 
 void Lane::loadVersion(const wire::LoadVersion& event) {
-  auto bundle = takeBlob(event.bundleBlob, wire::BundleBounds::kBundleBytesMax);
-  auto snapshot = takeBlob(event.snapshotBlob, size_t{512} << 20);
-  auto codeCache = takeBlob(event.codeCacheBlob, size_t{512} << 20);
-  auto version = Version::make(event.version, std::move(bundle), std::move(snapshot), std::move(codeCache));
+  auto bundle = wire::mapSealedBlob(takeBlob(event.bundleBlob).get(), wire::BundleBounds::kBundleBytesMax);
+  if (!bundle.ok()) _exit(5);
+  StartImage image;
+  if (event.imageBlob != 0) {
+    auto mapped = wire::mapFile(takeBlob(event.imageBlob).get(), wire::Bounds::kImageBytesMax);
+    if (mapped.ok() && event.hashMark == setup_.hashMark) image = {event.source, std::move(mapped).value(), event.imageHash};
+  }
+  auto version = Version::make(event.version, std::move(bundle).value(), std::move(image));
   if (!version) _exit(5);
-  VersionEntry& entry = versions_[event.version.value];
-  entry.version = std::move(version);
+  versions_[event.version.value].version = std::move(version);
 }
 
 void Lane::refuse(wire::InvocationId id, wire::Outcome outcome) {
@@ -367,13 +366,29 @@ bool Lane::startIsolate(Runner& me, Resident& resident, ScriptIsolate::Failure& 
         js::Heap::Purpose::kRun);
   }
   setIsolate(me, resident.isolate.get());
-  const ScriptIsolate::Turn turn(*resident.isolate);
-  if (!resident.isolate->start(failure)) return false;
+  bool ok = false;
+  {
+    const ScriptIsolate::Turn turn(*resident.isolate);
+    ok = resident.isolate->start(failure);
+    if (ok) resident.bytes = resident.isolate->usedBytes();
+  }
+  if (!ok) {
+    if (resident.isolate->source() != wire::StartSource::kSnapshot) return false;
+    // Not seen yet; but if a heap that was read back in its check cannot be read here, the source still can.
+    resident.version->distrustImage();
+    {
+      const Lock lock(mutex_);  // the watchdog may be looking at it
+      setIsolate(me, nullptr);
+    }
+    resident.isolate.reset();
+    return startIsolate(me, resident, failure);
+  }
   wire::IsolateStarted started;
   started.version = resident.version->id();
   started.source = resident.isolate->source();
   started.startupUs = me.clock.lapNs() / 1000;
   effects_.emit(0, started);
+  resident.version->releaseImage();
   return true;
 }
 
@@ -535,83 +550,6 @@ void Lane::afterTurn(Runner& me, Lock& lock, Resident& resident) {
       if (::write(setup_.eventDescriptor, &one, sizeof one) < 0) _exit(3);
     }
   }
-}
-
-// ---- checks: a version's top-level scope, run once, and its heap written ----
-
-void Lane::checkVersion(Runner& me, Lock& lock, const wire::CheckVersion& event) {
-  const auto at = versions_.find(event.version.value);
-  if (at == versions_.end()) return;
-  const auto version = at->second.version;
-  Resident resident;  // only so that the watchdog sees a turn
-  resident.version = version;
-  resident.busy = true;
-  me.resident = &resident;
-  me.invocation = {};
-  me.startsUp = true;
-  me.limitNs = uint64_t{version->bundle().limits.startupCpuMs} * 1'000'000u;
-  me.running.store(0, std::memory_order_relaxed);
-  me.clock.begin();
-  lastTurnNs_ = me.clock.startedNs();
-  if (watchdogSleeps_) watchdogWake_.notify_one();
-  lock.unlock();
-
-  ScriptIsolate isolate({setup_.platform, setup_.base, effects_}, 0, version, js::Heap::Purpose::kSnapshot);
-  setIsolate(me, &isolate);
-  ScriptIsolate::Failure failure;
-  wire::VersionChecked checked;
-  checked.version = version->id();
-  std::map<std::string, std::vector<uint8_t>> caches;
-  bool ok = false;
-  me.clock.lapNs();
-  {
-    const ScriptIsolate::Turn turn(isolate);
-    ok = isolate.start(failure);
-    checked.startupUs = me.clock.lapNs() / 1000;
-    if (ok) caches = isolate.codeCaches();
-  }
-  lock.lock();
-  setIsolate(me, nullptr);
-  lock.unlock();
-  std::string handlers = isolate.handlers();
-  std::string reason;
-  std::vector<char> heap;
-  if (ok) heap = isolate.writeHeap(reason);
-  const auto send = [&](const char* name, const void* data, size_t size) -> uint64_t {
-    auto blob = wire::makeSealedBlob(name, {static_cast<const std::byte*>(data), size});
-    if (!blob.ok()) return 0;
-    std::vector<uint8_t> notice;
-    const uint64_t number = nextBlob_++;
-    wire::encode<wire::Notice>(wire::BlobSent{number}, notice);
-    const int descriptor = blob->get();
-    const auto sent = setup_.control.send({reinterpret_cast<const std::byte*>(notice.data()), notice.size()}, {&descriptor, 1});
-    return sent.ok() && *sent == wire::ControlSocket::Sent::kYes ? number : 0;
-  };
-  if (ok && !heap.empty()) checked.snapshotBlob = send("snapshot", heap.data(), heap.size());
-  if (ok && heap.empty()) {
-    const auto bytes = encodeCodeCaches(caches);
-    if (!bytes.empty()) checked.codeCacheBlob = send("code-cache", bytes.data(), bytes.size());
-  }
-
-  lock.lock();
-  me.clock.end();
-  if (me.lost) return;
-  me.resident = nullptr;
-  if (ok) {
-    checked.handlers = handlers;
-    checked.reason = reason;
-    effects_.emit(0, checked);
-  } else {
-    wire::VersionFailed failed;
-    failed.version = version->id();
-    failed.failure = failure.failure;
-    failed.message = std::string_view(failure.message).substr(0, wire::Bounds::kTextBytesMax);
-    failed.file = std::string_view(failure.file).substr(0, wire::Bounds::kTextBytesMax);
-    failed.line = failure.line;
-    failed.column = failure.column;
-    effects_.emit(0, failed);
-  }
-  if (leader_ != &me) effects_.flush();
 }
 
 // ---- residents ----

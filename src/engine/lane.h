@@ -56,6 +56,7 @@ class Lane {
   struct Setup {
     node::MultiIsolatePlatform& platform;
     v8::StartupData base;
+    uint32_t hashMark;  // js/heap.h
     void* eventRing;
     int eventDescriptor;
     wire::ControlSocket control;
@@ -148,8 +149,7 @@ class Lane {
   void onEvent(Runner& me, Lock& lock, wire::Bytes bytes);
   void reportLoad();
   void loadVersion(const wire::LoadVersion& event);
-  void checkVersion(Runner& me, Lock& lock, const wire::CheckVersion& event);
-  wire::BlobMapping takeBlob(uint64_t number, size_t bytesMax);
+  wire::Descriptor takeBlob(uint64_t number);
   void startInvocation(Runner& me, Lock& lock, wire::InvocationId id, wire::VersionId version, HeldEvent held);
   std::vector<uint8_t> takeBuffer();
   void giveBuffer(std::vector<uint8_t> buffer);

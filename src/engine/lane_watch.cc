@@ -146,6 +146,7 @@ void Lane::abandon(Runner& runner, uint64_t cpuNs) {
       runner.startsUp ? (cpu ? "Script startup exceeded CPU time limit." : "Script startup exceeded memory limits.")
                       : (cpu ? "Worker exceeded CPU time limit." : "Worker exceeded memory limit.");
   const auto version = resident.version->id();
+  if (runner.startsUp) resident.version->distrustImage();  // V8 may have given up on the heap it read
   runner.lost = true;  // nothing it emits counts from here on
   runner.lostCpuNs = runner.clock.cpuNs();
   const auto endOne = [&](wire::InvocationId id) {

@@ -27,10 +27,6 @@ constexpr uint32_t kMemoryCheckTurns = 16;
 constexpr uint64_t kLongTurnNs = 1'000'000;
 constexpr size_t kDueMin = 64;
 
-constexpr const char* kFunctionNames[] = {"fetch",      "scheduled", "timer",  "response",       "responseError",
-                                          "chunk",      "chunkEnd",  "chunkError", "credit",     "writeCancelled",
-                                          "cancel",     "ended",     "unhandledRejection", "socketMessage", "socketClosed"};
-
 double wallMs() {
   timespec now{};
   clock_gettime(CLOCK_REALTIME, &now);
@@ -47,27 +43,6 @@ std::string_view cut(std::string_view text, size_t max) {
   if (text.size() <= max) return text;
   while (max > 0 && (static_cast<uint8_t>(text[max]) & 0xc0) == 0x80) --max;
   return text.substr(0, max);
-}
-
-// "    at f (a.js:1:2)" per line becomes "  at a.js:1:2 in f": how an upload error shows frames.
-std::string uploadFrames(std::string_view stack) {
-  std::string result;
-  while (!stack.empty()) {
-    const size_t end = stack.find('\n');
-    std::string_view line = stack.substr(0, end);
-    stack = end == std::string_view::npos ? std::string_view{} : stack.substr(end + 1);
-    const size_t at = line.find("at ");
-    if (at == std::string_view::npos) continue;
-    line.remove_prefix(at + 3);
-    const size_t open = line.rfind(" (");
-    if (open != std::string_view::npos && line.ends_with(')')) {
-      const auto place = line.substr(open + 2, line.size() - open - 3);
-      result += "\n  at " + std::string(place) + " in " + std::string(line.substr(0, open));
-    } else {
-      result += "\n  at " + std::string(line);
-    }
-  }
-  return result;
 }
 
 }  // namespace
@@ -103,7 +78,6 @@ ScriptIsolate::~ScriptIsolate() {
   rejections_.clear();
   for (auto& function : functions_) function.Reset();
   dispatch_.Reset();
-  namespace_.Reset();
   modules_.reset();
   context_.Reset();
 }
@@ -194,199 +168,6 @@ bool ScriptIsolate::isOverLimit() {
   if (used > limit + kHeapGrace) return true;
   heap_->collectUnderPressure();
   return usedBytes() > limit;
-}
-
-// ---- start ----
-
-bool ScriptIsolate::failureOf(v8::Local<v8::Context> context, v8::TryCatch& caught, Failure& failure) {
-  v8::Isolate* isolate = heap_->isolate();
-  const Kill kill = endLap();
-  if (kill != Kill::kNone || caught.HasTerminated()) {
-    isolate->CancelTerminateExecution();
-    failure.failure = kill == Kill::kMemory ? wire::StartFailure::kMemory : wire::StartFailure::kCpu;
-    failure.message = kill == Kill::kMemory ? "Script startup exceeded memory limits."
-                                            : "Script startup exceeded CPU time limit.";
-    failure.message += uploadFrames(std::exchange(killStack_, {}));
-    return false;
-  }
-  const auto text = js::describe(isolate, context, caught.Exception(), caught.Message());
-  failure.failure = wire::StartFailure::kException;
-  failure.message = "Uncaught " + text.name + ": " + text.message;
-  const std::string frames = uploadFrames(text.stack);
-  if (!frames.empty()) {
-    failure.message += frames;
-  } else if (!text.file.empty()) {
-    failure.message += "\n  at " + text.file + ":" + std::to_string(text.line) + ":" + std::to_string(text.column);
-  }
-  failure.file = text.file;
-  failure.line = text.line;
-  failure.column = text.column;
-  return false;
-}
-
-bool ScriptIsolate::bindDispatch(v8::Local<v8::Context> context, v8::Local<v8::Object> dispatch) {
-  v8::Isolate* isolate = heap_->isolate();
-  dispatch_.Reset(isolate, dispatch);
-  for (int i = 0; i < kFunctionCount; ++i) {
-    v8::Local<v8::Value> value;
-    if (!dispatch->Get(context, v8::String::NewFromUtf8(isolate, kFunctionNames[i]).ToLocalChecked()).ToLocal(&value) ||
-        !value->IsFunction()) {
-      return false;
-    }
-    functions_[i].Reset(isolate, value.As<v8::Function>());
-  }
-  return true;
-}
-
-bool ScriptIsolate::callStart(v8::Local<v8::Context> context, v8::Local<v8::Object> dispatch,
-                              v8::Local<v8::Value> space, Failure& failure) {
-  v8::Isolate* isolate = heap_->isolate();
-  v8::TryCatch caught(isolate);
-  // The heap of a check is written to disk, so it never sees the values of the bindings.
-  const std::string_view env = purpose_ == js::Heap::Purpose::kSnapshot ? "{}" : version_->bundle().env;
-  v8::Local<v8::Value> values = v8::Object::New(isolate);
-  if (!env.empty()) {
-    v8::Local<v8::String> json;
-    if (!v8::String::NewFromUtf8(isolate, env.data(), v8::NewStringType::kNormal, static_cast<int>(env.size()))
-             .ToLocal(&json) ||
-        !v8::JSON::Parse(context, json).ToLocal(&values)) {
-      return failureOf(context, caught, failure);
-    }
-  }
-  v8::Local<v8::Value> handlers = v8::Undefined(isolate);
-  if (space->IsObject() &&
-      !space.As<v8::Object>()->Get(context, v8::String::NewFromUtf8Literal(isolate, "default")).ToLocal(&handlers)) {
-    return failureOf(context, caught, failure);
-  }
-  v8::Local<v8::Value> start;
-  v8::Local<v8::Value> names;
-  const auto& services = version_->bundle().services;
-  const auto serviceNames = v8::Array::New(isolate);
-  if (purpose_ != js::Heap::Purpose::kSnapshot) {
-    for (uint32_t i = 0; i < services.size(); ++i) {
-      if (serviceNames->Set(context, i, utf8(services[i])).IsNothing()) return failureOf(context, caught, failure);
-    }
-  }
-  v8::Local<v8::Value> arguments[] = {handlers, space, values, serviceNames};
-  if (!dispatch->Get(context, v8::String::NewFromUtf8Literal(isolate, "start")).ToLocal(&start) ||
-      !start->IsFunction() ||
-      !start.As<v8::Function>()->Call(context, v8::Undefined(isolate), 4, arguments).ToLocal(&names)) {
-    return failureOf(context, caught, failure);
-  }
-  handlers_.clear();
-  if (names->IsArray()) {
-    const auto list = names.As<v8::Array>();
-    for (uint32_t i = 0; i < std::min<uint32_t>(list->Length(), wire::Bounds::kHandlersMax); ++i) {
-      v8::Local<v8::Value> name;
-      if (!list->Get(context, i).ToLocal(&name)) break;
-      if (!handlers_.empty()) handlers_ += ',';
-      handlers_ += js::toUtf8(isolate, name, wire::Bounds::kNameBytesMax);
-    }
-  }
-  if (handlers_.empty()) {
-    failure.failure = wire::StartFailure::kNoHandlers;
-    failure.message = "No event handlers were registered. This script does nothing.";
-    return false;
-  }
-  return true;
-}
-
-bool ScriptIsolate::startFromSource(v8::Local<v8::Context> context, v8::Local<v8::Object> dispatch, Failure& failure) {
-  v8::Isolate* isolate = heap_->isolate();
-  const auto compile = purpose_ == js::Heap::Purpose::kSnapshot ? js::ModuleGraph::Compile::kEagerly
-                                                                : js::ModuleGraph::Compile::kLazily;
-  modules_ = std::make_unique<js::ModuleGraph>(isolate, version_->sources(), compile);
-  v8::Local<v8::Value> space = v8::Undefined(isolate);
-  {
-    v8::TryCatch caught(isolate);
-    if (version_->bundle().syntax == wire::Syntax::kServiceWorker) {
-      v8::Local<v8::Value> ignored;
-      if (!modules_->runScript(context).ToLocal(&ignored)) return failureOf(context, caught, failure);
-    } else {
-      v8::Local<v8::Object> object;
-      if (!modules_->run(context).ToLocal(&object)) return failureOf(context, caught, failure);
-      space = object;
-    }
-  }
-  namespace_.Reset(isolate, space);
-  return callStart(context, dispatch, space, failure);
-}
-
-bool ScriptIsolate::start(Failure& failure) {
-  v8::Isolate* isolate = heap_->isolate();
-  nowMs_ = 0;
-  const auto context = v8::Context::New(isolate);
-  context_.Reset(isolate, context);
-  context->Enter();
-  context->AllowCodeGenerationFromStrings(false);
-  v8::Local<v8::Object> dispatch;
-  if (!context->GetDataFromSnapshotOnce<v8::Object>(kDispatchData).ToLocal(&dispatch) ||
-      !bindDispatch(context, dispatch)) {
-    failure.failure = wire::StartFailure::kMalformed;
-    failure.message = "The start-up snapshot does not hold the web API of this engine.";
-    return false;
-  }
-  bool ok = false;
-  if (fromSnapshot_) {
-    source_ = wire::StartSource::kSnapshot;
-    v8::Local<v8::Value> space;
-    v8::Local<v8::Array> modules;
-    if (!context->GetDataFromSnapshotOnce<v8::Value>(kNamespaceData).ToLocal(&space) ||
-        !context->GetDataFromSnapshotOnce<v8::Array>(kModulesData).ToLocal(&modules)) {
-      failure.failure = wire::StartFailure::kMalformed;
-      failure.message = "The version's snapshot does not hold its modules.";
-      return false;
-    }
-    modules_ = std::make_unique<js::ModuleGraph>(isolate, version_->sources(), js::ModuleGraph::Compile::kLazily);
-    modules_->restore(context, modules);
-    namespace_.Reset(isolate, space);
-    ok = callStart(context, dispatch, space, failure);
-  } else {
-    source_ = version_->hasCodeCache() ? wire::StartSource::kCodeCache : wire::StartSource::kCompiled;
-    ok = startFromSource(context, dispatch, failure);
-  }
-  rejections_.clear();
-  return ok;
-}
-
-std::map<std::string, std::vector<uint8_t>> ScriptIsolate::codeCaches() {
-  if (!modules_ || version_->bundle().syntax == wire::Syntax::kServiceWorker) return {};
-  return modules_->codeCaches();
-}
-
-std::vector<char> ScriptIsolate::writeHeap(std::string& reason) {
-  CHECK(purpose_ == js::Heap::Purpose::kSnapshot);
-  v8::Isolate* isolate = heap_->isolate();
-  v8::SnapshotCreator* creator = heap_->snapshotCreator();
-  const bool hasWasm = modules_ && modules_->hasWasm();
-  {
-    const v8::HandleScope handles(isolate);
-    const auto context = context_.Get(isolate);
-    creator->AddData(context, dispatch_.Get(isolate));
-    creator->AddData(context, namespace_.Get(isolate));
-    creator->AddData(context, modules_->evaluated(context));
-    rejections_.clear();
-    for (auto& function : functions_) function.Reset();
-    dispatch_.Reset();
-    namespace_.Reset();
-    modules_.reset();
-    creator->SetDefaultContext(context);
-    context->Exit();
-  }
-  context_.Reset();
-  std::vector<char> bytes;
-  if (hasWasm) {
-    reason = "a WebAssembly module cannot be written to a heap snapshot";
-  }
-  const v8::StartupData blob = hasWasm ? v8::StartupData{nullptr, 0}
-                                       : creator->CreateBlob(v8::SnapshotCreator::FunctionCodeHandling::kKeep);
-  if (blob.data != nullptr) {
-    bytes.assign(blob.data, blob.data + blob.raw_size);
-    delete[] blob.data;
-  } else if (reason.empty()) {
-    reason = "V8 could not write the heap";
-  }
-  return bytes;
 }
 
 // ---- small makers ----

@@ -8,8 +8,10 @@
 
 #include <atomic>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -69,13 +71,26 @@ class ScriptIsolate {
     js::WasmMemoryScope wasm_;
   };
 
-  // Loads the version: top-level scope (or its snapshot), handlers, bindings. True when it can take invocations.
+  // What V8 calls instead of parking the thread when it gives up; must not return.
+  void setFatalHandlers(v8::OOMErrorCallback outOfMemory, v8::FatalErrorCallback fatal) {
+    heap_->isolate()->SetOOMErrorHandler(outOfMemory);
+    heap_->isolate()->SetFatalErrorHandler(fatal);
+  }
+
+  // Called by start between compilation and the top-level scope.
+  std::function<void()> onCompiled;
+
+  // Loads the version: top-level scope (or its snapshot), handlers, bindings. True when it can take invocations. A heap
+  // that will be written never sees the values of bindings, unless the script reads one in its top-level scope.
   bool start(Failure& failure);
   wire::StartSource source() const { return source_; }
+  // kSnapshot only: what the script did that keeps its heap from being written; empty: nothing is known. When start failed
+  // because of it, an ordinary isolate may start.
+  const std::string& obstacle() const { return obstacle_; }
   const std::string& handlers() const { return handlers_; }
 
-  // kSnapshot only, after start: writes the heap. Empty: `reason` says why. Ends the isolate; only the destructor may
-  // follow.
+  // kSnapshot only, after start, outside of any Turn: writes the heap, after which nothing else may follow. Empty: `reason`
+  // says why.
   std::vector<char> writeHeap(std::string& reason);
   std::map<std::string, std::vector<uint8_t>> codeCaches();
 
@@ -134,6 +149,8 @@ class ScriptIsolate {
   EffectPorts& effects() { return environment_.effects; }
   double nowMs() const { return nowMs_; }
   void touch(Invocation& invocation);
+  v8::Local<v8::Value> readBinding(v8::Local<v8::Value> name);
+  void giveUpHeap(std::string_view builtin);
   // `body` may be larger than one message holds; it is then streamed from here.
   void respond(Invocation& invocation, wire::Respond head, wire::Bytes body);
   void fail(Invocation& invocation, v8::Local<v8::Value> error);
@@ -173,7 +190,15 @@ class ScriptIsolate {
   static size_t onNearHeapLimit(void* self, size_t current, size_t initial);
 
   bool bindDispatch(v8::Local<v8::Context> context, v8::Local<v8::Object> dispatch);
+  // ---- start (script_start.cc) ----
   bool startFromSource(v8::Local<v8::Context> context, v8::Local<v8::Object> dispatch, Failure& failure);
+  bool startFromSnapshot(v8::Local<v8::Context> context, v8::Local<v8::Object> dispatch, Failure& failure);
+  v8::MaybeLocal<v8::Value> bindingValues(v8::Local<v8::Context> context);
+  v8::MaybeLocal<v8::Value> serviceNames(v8::Local<v8::Context> context);
+  bool bindGlobals(v8::Local<v8::Context> context, v8::Local<v8::Object> dispatch, Failure& failure);
+  v8::MaybeLocal<v8::Value> callDispatch(v8::Local<v8::Context> context, v8::Local<v8::Object> dispatch, const char* name,
+                                         std::span<v8::Local<v8::Value>> arguments);
+  static bool malformed(const char* what, Failure& failure);
   bool callStart(v8::Local<v8::Context> context, v8::Local<v8::Object> dispatch, v8::Local<v8::Value> space,
                  Failure& failure);
   bool failureOf(v8::Local<v8::Context> context, v8::TryCatch& caught, Failure& failure);
@@ -242,9 +267,9 @@ class ScriptIsolate {
   std::unique_ptr<js::ModuleGraph> modules_;
   v8::Global<v8::Context> context_;
   v8::Global<v8::Object> dispatch_;
-  v8::Global<v8::Value> namespace_;
   v8::Global<v8::Function> functions_[kFunctionCount];
   std::string handlers_;
+  std::string obstacle_;  // kSnapshot: why the heap cannot be written; empty: nothing is known yet
   wire::StartSource source_ = wire::StartSource::kCompiled;
 
   std::unordered_map<uint32_t, std::unique_ptr<Invocation>> invocations_;

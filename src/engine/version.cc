@@ -1,6 +1,10 @@
 #include "engine/version.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
+
+#include "wire/blob_hash.h"
 
 namespace weir::engine {
 
@@ -25,8 +29,7 @@ js::SourceKind kindOf(wire::ModuleType type) {
 
 }  // namespace
 
-std::shared_ptr<const Version> Version::make(wire::VersionId id, wire::BlobMapping bundle, wire::BlobMapping snapshot,
-                                             wire::BlobMapping codeCache) {
+std::shared_ptr<const Version> Version::make(wire::VersionId id, wire::BlobMapping bundle, StartImage image) {
   auto version = std::shared_ptr<Version>(new Version());
   version->id_ = id;
   version->bundleBlob_ = std::move(bundle);
@@ -35,11 +38,24 @@ std::shared_ptr<const Version> Version::make(wire::VersionId id, wire::BlobMappi
   version->bundle_ = std::move(*decoded);
   version->compatibility_ =
       wire::CompatibilitySet::of(version->bundle_.compatibilityDate, version->bundle_.compatibilityFlags);
-  version->snapshotBlob_ = std::move(snapshot);
-  version->codeCache_ = std::move(codeCache);
-  const auto heap = version->snapshotBlob_.bytes();
+  version->image_ = std::move(image);
+  const auto heap = version->image_.blob.bytes();
   version->snapshot_ = {reinterpret_cast<const char*>(heap.data()), static_cast<int>(heap.size())};
   return version;
+}
+
+wire::StartSource Version::source() const {
+  std::call_once(checked_, [this] {
+    if (image_.source == wire::StartSource::kCompiled) return;
+    whole_ = wire::blobHash(image_.blob.bytes()) == image_.hash &&
+             (image_.source != wire::StartSource::kSnapshot || snapshot_.IsValid());
+  });
+  return whole_ && !distrusted_.load(std::memory_order_relaxed) ? image_.source : wire::StartSource::kCompiled;
+}
+
+void Version::releaseImage() const {
+  const auto bytes = image_.blob.bytes();
+  if (!bytes.empty()) madvise(const_cast<std::byte*>(bytes.data()), bytes.size(), MADV_DONTNEED);
 }
 
 std::vector<js::ModuleSource> Version::sources() const {
@@ -47,7 +63,8 @@ std::vector<js::ModuleSource> Version::sources() const {
   for (const auto& module : bundle_.modules) {
     sources.push_back({module.name, kindOf(module.type), {module.content.data(), module.content.size()}, {}});
   }
-  wire::Decoder decoder(asBytes(codeCache_.bytes()));
+  if (source() != wire::StartSource::kCodeCache) return sources;
+  wire::Decoder decoder(asBytes(image_.blob.bytes()));
   while (decoder.ok() && !decoder.atEnd()) {
     std::string_view name;
     wire::Bytes bytes;

@@ -1,9 +1,11 @@
-// One version as an engine holds it: its modules and settings, mapped read-only from sealed blobs.
+// One version as an engine holds it: its modules and settings, and the image its isolates start from, mapped read-only.
 #pragma once
 
 #include <v8.h>
 
+#include <atomic>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "js/modules.h"
@@ -13,32 +15,47 @@
 
 namespace weir::engine {
 
-// Immutable; shared by the isolates that run it and the table that knows it. Borrowed views stay valid while it lives.
+// What a check has made of a version: a heap snapshot, or its code caches (encodeCodeCaches).
+struct StartImage {
+  wire::StartSource source = wire::StartSource::kCompiled;  // kCompiled: there is none
+  wire::BlobMapping blob;
+  uint64_t hash = 0;  // what the bytes must have
+};
+
+// Immutable but for what it learns of its image; shared by the isolates that run it and the table that knows it. Borrowed views stay valid while it lives.
 class Version {
  public:
-  // Null when the bundle does not decode. `snapshot` and `codeCache` may be empty mappings.
-  static std::shared_ptr<const Version> make(wire::VersionId id, wire::BlobMapping bundle, wire::BlobMapping snapshot,
-                                             wire::BlobMapping codeCache);
+  // Null when the bundle does not decode.
+  static std::shared_ptr<const Version> make(wire::VersionId id, wire::BlobMapping bundle, StartImage image);
 
   wire::VersionId id() const { return id_; }
   const wire::Bundle& bundle() const { return bundle_; }
   const wire::CompatibilitySet& compatibility() const { return compatibility_; }
-  // Null when there is none; the data lives as long as this version.
-  const v8::StartupData* snapshot() const { return snapshot_.raw_size > 0 ? &snapshot_ : nullptr; }
-  bool hasCodeCache() const { return !codeCache_.bytes().empty(); }
 
+  // What isolates start from. Reads the image through on the first call, which may wait for a disk: an image that is torn,
+  // or that another V8 made, counts as none.
+  wire::StartSource source() const;
+  // Of an image that is a snapshot and whole, else null; the data lives as long as this version.
+  const v8::StartupData* snapshot() const { return source() == wire::StartSource::kSnapshot ? &snapshot_ : nullptr; }
   std::vector<js::ModuleSource> sources() const;
+
+  // From now on isolates start from the source.
+  void distrustImage() const { distrusted_.store(true, std::memory_order_relaxed); }
+  // The image has been read: its pages need not stay in memory.
+  void releaseImage() const;
 
  private:
   Version() = default;
 
   wire::VersionId id_;
   wire::BlobMapping bundleBlob_;
-  wire::BlobMapping snapshotBlob_;
-  wire::BlobMapping codeCache_;
   wire::Bundle bundle_;
   wire::CompatibilitySet compatibility_;
+  StartImage image_;
   v8::StartupData snapshot_{nullptr, 0};
+  mutable std::once_flag checked_;
+  mutable bool whole_ = false;
+  mutable std::atomic<bool> distrusted_{false};
 };
 
 // Code caches of a version's modules as one blob, and back: name and bytes, repeated.

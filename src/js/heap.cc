@@ -61,6 +61,11 @@ class TaskQueue final : public v8::TaskRunner {
   bool closed_ = false;
 };
 
+uint32_t hashMark(v8::Isolate* isolate) {
+  const v8::HandleScope handles(isolate);
+  return static_cast<uint32_t>(v8::String::NewFromUtf8Literal(isolate, "weir:hash-mark")->GetIdentityHash());
+}
+
 class Heap::Delegate final : public node::IsolatePlatformDelegate {
  public:
   explicit Delegate(std::shared_ptr<TaskQueue> tasks) : tasks_(std::move(tasks)) {}

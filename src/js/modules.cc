@@ -43,6 +43,14 @@ std::string join(std::string_view referrer, std::string_view specifier) {
   return result;
 }
 
+// Of a module's evaluation: turns its promise into one of the namespace, which is the data.
+void giveNamespace(const v8::FunctionCallbackInfo<v8::Value>& info) { info.GetReturnValue().Set(info.Data()); }
+
+v8::ScriptCompiler::CachedData* cachedData(const ModuleSource& source) {
+  if (source.codeCache.empty()) return nullptr;
+  return new v8::ScriptCompiler::CachedData(source.codeCache.data(), static_cast<int>(source.codeCache.size()));
+}
+
 v8::ScriptOrigin originOf(v8::Isolate* isolate, std::string_view name, bool isModule) {
   return v8::ScriptOrigin(text(isolate, name), 0, 0, false, -1, v8::Local<v8::Value>(), false, false, isModule);
 }
@@ -66,7 +74,7 @@ void ModuleGraph::installCallbacks(v8::Isolate* isolate) {
 }
 
 std::vector<intptr_t> ModuleGraph::externalReferences() {
-  return {reinterpret_cast<intptr_t>(&ModuleGraph::evaluateSynthetic)};
+  return {reinterpret_cast<intptr_t>(&ModuleGraph::evaluateSynthetic), reinterpret_cast<intptr_t>(&giveNamespace)};
 }
 
 const ModuleSource* ModuleGraph::find(std::string_view specifier, std::string_view referrer) const {
@@ -111,6 +119,7 @@ v8::MaybeLocal<v8::Value> ModuleGraph::valueOf(v8::Local<v8::Context> context, c
       if (!v8::WasmModuleObject::Compile(isolate_, {source.content.data(), source.content.size()}).ToLocal(&module)) {
         return {};
       }
+      holdsWasm_ = true;
       return module;
     }
     case SourceKind::kEsModule:
@@ -134,15 +143,9 @@ v8::MaybeLocal<v8::Module> ModuleGraph::load(v8::Local<v8::Context> context, con
       isolate_->ThrowException(v8::Exception::RangeError(text(isolate_, "Module source is too long")));
       return {};
     }
-    auto* cached = source.codeCache.empty()
-                       ? nullptr
-                       : new v8::ScriptCompiler::CachedData(source.codeCache.data(),
-                                                            static_cast<int>(source.codeCache.size()));
-    v8::ScriptCompiler::Source compilable(code, originOf(isolate_, source.name, true), cached);
-    const auto options = cached != nullptr                  ? v8::ScriptCompiler::kConsumeCodeCache
-                         : compile_ == Compile::kEagerly ? v8::ScriptCompiler::kEagerCompile
-                                                            : v8::ScriptCompiler::kNoCompileOptions;
-    if (!v8::ScriptCompiler::CompileModule(isolate_, &compilable, options).ToLocal(&module)) return {};
+    v8::ScriptCompiler::Source compilable(code, originOf(isolate_, source.name, true), cachedData(source));
+    if (!v8::ScriptCompiler::CompileModule(isolate_, &compilable, optionsFor(source)).ToLocal(&module)) return {};
+    if (&source == &sources_[0]) noteCodeCache(compilable);
     loaded.unbound.Reset(isolate_, module->GetUnboundModuleScript());
   } else {
     v8::Local<v8::Value> value;
@@ -191,25 +194,35 @@ v8::MaybeLocal<v8::Value> ModuleGraph::evaluateSynthetic(v8::Local<v8::Context> 
   return resolver->GetPromise();
 }
 
-v8::MaybeLocal<v8::Module> ModuleGraph::evaluate(v8::Local<v8::Context> context, v8::Local<v8::Module> module) {
+v8::MaybeLocal<v8::Promise> ModuleGraph::evaluate(v8::Local<v8::Context> context, v8::Local<v8::Module> module) {
   if (module->GetStatus() == v8::Module::kUninstantiated &&
       module->InstantiateModule(context, &ModuleGraph::resolve).IsNothing()) {
     return {};
   }
   v8::Local<v8::Value> result;
   if (!module->Evaluate(context).ToLocal(&result)) return {};
-  return module;
+  return result.As<v8::Promise>();
+}
+
+v8::ScriptCompiler::CompileOptions ModuleGraph::optionsFor(const ModuleSource& source) const {
+  if (!source.codeCache.empty()) return v8::ScriptCompiler::kConsumeCodeCache;
+  return compile_ == Compile::kEagerly ? v8::ScriptCompiler::kEagerCompile : v8::ScriptCompiler::kNoCompileOptions;
+}
+
+void ModuleGraph::noteCodeCache(const v8::ScriptCompiler::Source& compiled) {
+  const auto* data = compiled.GetCachedData();
+  usedCodeCache_ = data != nullptr && !data->rejected;
 }
 
 v8::MaybeLocal<v8::Object> ModuleGraph::run(v8::Local<v8::Context> context) {
   v8::Local<v8::Module> module;
+  v8::Local<v8::Promise> promise;
   if (!load(context, sources_[0]).ToLocal(&module)) return {};
   if (module->InstantiateModule(context, &ModuleGraph::resolve).IsNothing()) return {};
-  v8::Local<v8::Value> result;
-  if (!module->Evaluate(context).ToLocal(&result)) return {};
+  if (onCompiled) onCompiled();
+  if (!evaluate(context, module).ToLocal(&promise)) return {};
   isolate_->PerformMicrotaskCheckpoint();
   if (isolate_->IsExecutionTerminating()) return {};
-  const auto promise = result.As<v8::Promise>();
   switch (promise->State()) {
     case v8::Promise::kFulfilled:
       return module->GetModuleNamespace().As<v8::Object>();
@@ -234,11 +247,12 @@ v8::MaybeLocal<v8::Value> ModuleGraph::runScript(v8::Local<v8::Context> context)
     isolate_->ThrowException(v8::Exception::RangeError(text(isolate_, "Script source is too long")));
     return {};
   }
-  v8::ScriptCompiler::Source compilable(code, originOf(isolate_, "worker.js", false));
+  v8::ScriptCompiler::Source compilable(code, originOf(isolate_, "worker.js", false), cachedData(source));
   v8::Local<v8::Script> script;
-  const auto options =
-      compile_ == Compile::kEagerly ? v8::ScriptCompiler::kEagerCompile : v8::ScriptCompiler::kNoCompileOptions;
-  if (!v8::ScriptCompiler::Compile(context, &compilable, options).ToLocal(&script)) return {};
+  if (!v8::ScriptCompiler::Compile(context, &compilable, optionsFor(source)).ToLocal(&script)) return {};
+  noteCodeCache(compilable);
+  script_.Reset(isolate_, script->GetUnboundScript());
+  if (onCompiled) onCompiled();
   v8::Local<v8::Value> result;
   if (!script->Run(context).ToLocal(&result)) return {};
   isolate_->PerformMicrotaskCheckpoint();
@@ -250,13 +264,7 @@ v8::MaybeLocal<v8::Promise> ModuleGraph::importDynamically(v8::Local<v8::Context
                                                            v8::Local<v8::Value> resourceName,
                                                            v8::Local<v8::String> specifier, v8::Local<v8::FixedArray>) {
   v8::Isolate* isolate = v8::Isolate::GetCurrent();
-  v8::Local<v8::Promise::Resolver> resolver;
-  if (!v8::Promise::Resolver::New(context).ToLocal(&resolver)) return {};
   v8::TryCatch caught(isolate);
-  const auto finish = [&](v8::Local<v8::Value> value) -> v8::MaybeLocal<v8::Promise> {
-    if (resolver->Resolve(context, value).IsNothing()) return {};
-    return resolver->GetPromise();
-  };
   ModuleGraph* graph = of(isolate);
   const std::string wanted = toUtf8(isolate, specifier, kNameBytesMax);
   const std::string from = toUtf8(isolate, resourceName, kNameBytesMax);
@@ -264,60 +272,74 @@ v8::MaybeLocal<v8::Promise> ModuleGraph::importDynamically(v8::Local<v8::Context
   if (source == nullptr) {
     if (graph != nullptr) graph->throwMissing(wanted, from);
   } else {
-    const auto restored = graph->restored_.find(source->name);
-    if (restored != graph->restored_.end()) return finish(restored->second.Get(isolate));
     v8::Local<v8::Module> module;
-    if (graph->load(context, *source).ToLocal(&module) && graph->evaluate(context, module).ToLocal(&module)) {
-      if (module->GetStatus() == v8::Module::kErrored) {
-        isolate->ThrowException(module->GetException());
-      } else {
-        return finish(module->GetModuleNamespace());
-      }
+    v8::Local<v8::Promise> promise;
+    v8::Local<v8::Function> done;
+    if (graph->load(context, *source).ToLocal(&module) && graph->evaluate(context, module).ToLocal(&promise) &&
+        v8::Function::New(context, giveNamespace, module->GetModuleNamespace(), 0, v8::ConstructorBehavior::kThrow)
+            .ToLocal(&done)) {
+      // Through a reaction even when it has settled: a rejection then counts as handled by whoever imports.
+      return promise->Then(context, done);
     }
   }
   if (!caught.CanContinue()) {
     caught.ReThrow();
     return {};
   }
+  v8::Local<v8::Promise::Resolver> resolver;
+  if (!v8::Promise::Resolver::New(context).ToLocal(&resolver)) return {};
   const auto reason = caught.HasCaught() ? caught.Exception() : v8::Undefined(isolate).As<v8::Value>();
   if (resolver->Reject(context, reason).IsNothing()) return {};
   return resolver->GetPromise();
 }
 
-v8::Local<v8::Array> ModuleGraph::evaluated(v8::Local<v8::Context> context) {
-  const auto result = v8::Array::New(isolate_);
-  uint32_t index = 0;
+void ModuleGraph::save(v8::SnapshotCreator& creator, v8::Local<v8::Context> context) {
+  const auto names = v8::Array::New(isolate_);
+  std::vector<v8::Local<v8::Module>> modules;
   for (auto& [name, loaded] : loaded_) {
     const auto module = loaded.module.Get(isolate_);
-    if (module->GetStatus() != v8::Module::kEvaluated) continue;
-    result->Set(context, index++, text(isolate_, name)).Check();
-    result->Set(context, index++, module->GetModuleNamespace()).Check();
+    if (module->GetStatus() != v8::Module::kEvaluated && module->GetStatus() != v8::Module::kErrored) continue;
+    names->Set(context, static_cast<uint32_t>(modules.size()), text(isolate_, name)).Check();
+    modules.push_back(module);
   }
-  return result;
+  creator.AddData(context, names);
+  for (const auto module : modules) creator.AddData(context, module);
 }
 
-void ModuleGraph::restore(v8::Local<v8::Context> context, v8::Local<v8::Array> evaluated) {
-  for (uint32_t i = 0; i + 1 < evaluated->Length(); i += 2) {
+bool ModuleGraph::restore(v8::Local<v8::Context> context, size_t firstData) {
+  v8::Local<v8::Array> names;
+  if (!context->GetDataFromSnapshotOnce<v8::Array>(firstData).ToLocal(&names)) return false;
+  for (uint32_t i = 0; i < names->Length(); ++i) {
     v8::Local<v8::Value> name;
-    v8::Local<v8::Value> space;
-    if (!evaluated->Get(context, i).ToLocal(&name) || !evaluated->Get(context, i + 1).ToLocal(&space)) return;
-    restored_.emplace(toUtf8(isolate_, name, kNameBytesMax), v8::Global<v8::Value>(isolate_, space));
+    v8::Local<v8::Module> module;
+    if (!names->Get(context, i).ToLocal(&name) ||
+        !context->GetDataFromSnapshotOnce<v8::Module>(firstData + 1 + i).ToLocal(&module)) {
+      return false;
+    }
+    loaded_[toUtf8(isolate_, name, kNameBytesMax)].module.Reset(isolate_, module);
   }
+  return true;
+}
+
+v8::MaybeLocal<v8::Object> ModuleGraph::mainNamespace() {
+  const auto at = loaded_.find(sources_[0].name);
+  if (at == loaded_.end()) return {};
+  return at->second.module.Get(isolate_)->GetModuleNamespace().As<v8::Object>();
 }
 
 std::map<std::string, std::vector<uint8_t>> ModuleGraph::codeCaches() {
   std::map<std::string, std::vector<uint8_t>> result;
-  for (auto& [name, loaded] : loaded_) {
-    if (loaded.unbound.IsEmpty()) continue;
-    const std::unique_ptr<v8::ScriptCompiler::CachedData> data(
-        v8::ScriptCompiler::CreateCodeCache(loaded.unbound.Get(isolate_)));
+  const auto add = [&](const std::string& name, v8::ScriptCompiler::CachedData* made) {
+    const std::unique_ptr<v8::ScriptCompiler::CachedData> data(made);
     if (data) result[name].assign(data->data, data->data + data->length);
+  };
+  for (auto& [name, loaded] : loaded_) {
+    if (!loaded.unbound.IsEmpty()) add(name, v8::ScriptCompiler::CreateCodeCache(loaded.unbound.Get(isolate_)));
+  }
+  if (!script_.IsEmpty()) {
+    add(std::string(sources_[0].name), v8::ScriptCompiler::CreateCodeCache(script_.Get(isolate_)));
   }
   return result;
-}
-
-bool ModuleGraph::hasWasm() const {
-  return std::any_of(sources_.begin(), sources_.end(), [](const auto& s) { return s.kind == SourceKind::kWasm; });
 }
 
 }  // namespace weir::js

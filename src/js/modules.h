@@ -7,6 +7,7 @@
 #include <v8.h>
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <span>
 #include <string>
@@ -36,19 +37,29 @@ class ModuleGraph {
   ModuleGraph(const ModuleGraph&) = delete;
   ModuleGraph& operator=(const ModuleGraph&) = delete;
 
+  // Called when everything that is imported statically has been compiled, before any of it runs.
+  std::function<void()> onCompiled;
+
   // Compiles the main module and what it imports, links, evaluates. Empty: an exception is pending in the caller's
   // TryCatch. Top-level await must settle within the microtasks that evaluation leaves behind.
   v8::MaybeLocal<v8::Object> run(v8::Local<v8::Context> context);
   // Runs the main source as a classic script (service-worker syntax), named "worker.js".
   v8::MaybeLocal<v8::Value> runScript(v8::Local<v8::Context> context);
 
-  // Evaluated modules as [name, namespace, name, namespace …], to be found again after a snapshot.
-  v8::Local<v8::Array> evaluated(v8::Local<v8::Context> context);
-  void restore(v8::Local<v8::Context> context, v8::Local<v8::Array> evaluated);
+  // Adds the modules that have been evaluated, or have failed, to a snapshot's context. Call once, when the context's
+  // data up to `firstData` have been added.
+  void save(v8::SnapshotCreator& creator, v8::Local<v8::Context> context);
+  // Takes them back: imports find them instead of loading them anew. False: the snapshot does not hold what it should.
+  bool restore(v8::Local<v8::Context> context, size_t firstData);
+  // The main module's namespace after run or restore; empty in service-worker syntax.
+  v8::MaybeLocal<v8::Object> mainNamespace();
 
-  // Code caches of the ES modules compiled so far, by name. Call before run's evaluation is not needed; any time after.
+  // Code caches of what has been compiled so far, by name.
   std::map<std::string, std::vector<uint8_t>> codeCaches();
-  bool hasWasm() const;
+  // True when V8 took the main source's code cache.
+  bool usedCodeCache() const { return usedCodeCache_; }
+  // True when a WebAssembly module was made: V8 cannot write one to a snapshot.
+  bool holdsWasm() const { return holdsWasm_; }
 
   static void installCallbacks(v8::Isolate* isolate);
   // What a snapshot must know by address.
@@ -57,7 +68,7 @@ class ModuleGraph {
  private:
   struct Loaded {
     v8::Global<v8::Module> module;
-    v8::Global<v8::Value> value;  // of a synthetic module
+    v8::Global<v8::Value> value;  // of a synthetic module that has not been evaluated
     v8::Global<v8::UnboundModuleScript> unbound;
   };
 
@@ -73,7 +84,10 @@ class ModuleGraph {
   const ModuleSource* find(std::string_view specifier, std::string_view referrer) const;
   v8::MaybeLocal<v8::Module> load(v8::Local<v8::Context> context, const ModuleSource& source);
   v8::MaybeLocal<v8::Value> valueOf(v8::Local<v8::Context> context, const ModuleSource& source);
-  v8::MaybeLocal<v8::Module> evaluate(v8::Local<v8::Context> context, v8::Local<v8::Module> module);
+  // Links and evaluates; the promise is that of the evaluation. Empty: an exception is pending.
+  v8::MaybeLocal<v8::Promise> evaluate(v8::Local<v8::Context> context, v8::Local<v8::Module> module);
+  v8::ScriptCompiler::CompileOptions optionsFor(const ModuleSource& source) const;
+  void noteCodeCache(const v8::ScriptCompiler::Source& compiled);
   std::string nameOf(v8::Local<v8::Module> module) const;
   void throwMissing(std::string_view specifier, std::string_view referrer);
 
@@ -81,7 +95,9 @@ class ModuleGraph {
   std::vector<ModuleSource> sources_;
   Compile compile_;
   std::map<std::string, Loaded, std::less<>> loaded_;
-  std::map<std::string, v8::Global<v8::Value>, std::less<>> restored_;  // namespaces that came with a snapshot
+  v8::Global<v8::UnboundScript> script_;  // service-worker syntax
+  bool usedCodeCache_ = false;
+  bool holdsWasm_ = false;
 };
 
 }  // namespace weir::js

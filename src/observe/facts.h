@@ -140,6 +140,16 @@ struct VersionFailed {
   uint32_t column = 0;
 };
 
+// A version's top-level scope was run once, before it serves, and passed.
+struct VersionChecked {
+  std::string_view script;
+  std::string_view version;
+  wire::StartSource source = wire::StartSource::kCompiled;  // what its isolates start from
+  std::string_view reason;   // why that is not a heap snapshot; empty: it is
+  uint64_t startupUs = 0;    // CPU of the top-level scope
+  bool kept = false;         // known from an earlier run of the platform
+};
+
 // The settings or the catalog were read anew.
 struct CatalogPublished {
   uint64_t generation = 0;

@@ -30,6 +30,7 @@ class Sink {
   virtual void isolateStarted(uint32_t loop, const IsolateStarted& fact) {}
   virtual void isolateEnded(uint32_t loop, const IsolateEnded& fact) {}
   virtual void versionFailed(uint32_t loop, const VersionFailed& fact) {}
+  virtual void versionChecked(uint32_t loop, const VersionChecked& fact) {}
   virtual void catalogPublished(uint32_t loop, const CatalogPublished& fact) {}
 };
 
@@ -73,6 +74,9 @@ class FanOut final : public Sink {
   }
   void versionFailed(uint32_t loop, const VersionFailed& fact) override {
     for (Sink* sink : sinks_) sink->versionFailed(loop, fact);
+  }
+  void versionChecked(uint32_t loop, const VersionChecked& fact) override {
+    for (Sink* sink : sinks_) sink->versionChecked(loop, fact);
   }
   void catalogPublished(uint32_t loop, const CatalogPublished& fact) override {
     for (Sink* sink : sinks_) sink->catalogPublished(loop, fact);

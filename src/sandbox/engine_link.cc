@@ -5,6 +5,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "sandbox/engine_ready.h"
+
 namespace weir::sandbox {
 
 namespace {
@@ -66,27 +68,15 @@ base::Result<std::shared_ptr<EngineLink>> EngineLink::launch(const Options& opti
   auto process = EngineProcess::spawn(options.image, launch);
   if (!process.ok()) return process.error();
   link->process_ = std::move(process).value();
-  link->confinements_ = link->process_->confinements();
-
   return link;
 }
 
 base::Result<bool> EngineLink::pollReady() {
-  auto received = process_->control().receive();
-  if (!received.ok()) return received.error();
-  if (received->peerGone) return base::Error{"it ended while it started"};
-  if (!received->message) return false;
-  const auto& bytes = received->message->bytes;
-  const auto notice = wire::decode<wire::Notice>({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
-  const auto* ready = notice ? std::get_if<wire::EngineReady>(&*notice) : nullptr;
-  if (ready == nullptr || ready->wireVersion != wire::kWireVersion) {
-    return base::Error{"the engine addon is of another build: run make"};
-  }
-  auto reported = wire::Confinements::decode({reinterpret_cast<const std::byte*>(ready->confinements.data()), ready->confinements.size()});
-  if (!reported.ok()) return reported.error();
-  confinements_.merge(*reported);
-  v8Version_ = std::string(ready->v8Version);
-  if (requireSandbox_ && !confinements_.complete()) return base::Error{"--require-sandbox: " + confinements_.summary()};
+  auto ready = receiveReady(*process_, requireSandbox_);
+  if (!ready.ok()) return ready.error();
+  if (!*ready) return false;
+  confinements_ = std::move((*ready)->confinements);
+  v8Version_ = std::move((*ready)->v8Version);
   return true;
 }
 
@@ -141,23 +131,37 @@ std::optional<EngineLink::Progress> EngineLink::progress() {
   return Progress{writer_->writtenUpTo(), *read};
 }
 
+bool EngineLink::sendBlob(int descriptor, uint64_t& number) {
+  std::vector<uint8_t> notice;
+  const uint64_t next = nextBlob_++;
+  wire::encode<wire::Notice>(wire::BlobSent{next}, notice);
+  const auto sent =
+      process_->control().send({reinterpret_cast<const std::byte*>(notice.data()), notice.size()}, {&descriptor, 1});
+  if (!sent.ok() || *sent != wire::ControlSocket::Sent::kYes) return false;
+  number = next;
+  return true;
+}
+
 bool EngineLink::ensureLoaded(const RunnableVersion& version) {
   const std::lock_guard lock(mutex_);
-  if (loaded_.contains(version.number.value)) return true;
-  std::vector<uint8_t> notice;
-  const uint64_t blob = nextBlob_++;
-  wire::encode<wire::Notice>(wire::BlobSent{blob}, notice);
-  const int descriptor = version.bundleBlob.get();
-  const auto sent = process_->control().send({reinterpret_cast<const std::byte*>(notice.data()), notice.size()}, {&descriptor, 1});
-  if (!sent.ok() || *sent != wire::ControlSocket::Sent::kYes) return false;
+  const auto known = loaded_.find(version.number.value);
+  if (known != loaded_.end() && (known->second || !version.image)) return true;
   wire::LoadVersion load;
   load.version = version.number;
-  load.bundleBlob = blob;
+  if (!sendBlob(version.bundleBlob.get(), load.bundleBlob)) return false;
+  if (version.image) {
+    // An image that cannot be had any more is only a slower start.
+    const wire::Descriptor file(::open(version.image->path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (file && !sendBlob(file.get(), load.imageBlob)) return false;
+    load.source = version.image->source;
+    load.imageHash = version.image->hash;
+    load.hashMark = version.image->hashMark;
+  }
   scratch_.clear();
   wire::encode<wire::Event>(load, scratch_);
   dirty_ = true;
   if (!put(scratch_)) return false;
-  loaded_.insert(version.number.value);
+  loaded_[version.number.value] = load.source != wire::StartSource::kCompiled;
   return true;
 }
 

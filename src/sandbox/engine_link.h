@@ -6,10 +6,10 @@
 #pragma once
 
 #include <atomic>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -65,7 +65,7 @@ class EngineLink {
     const std::lock_guard lock(mutex_);
     return writer_->freeBytes() > wire::Bounds::kEventRingBytes / 2;
   }
-  // Sends the version unless the engine has it.
+  // Sends the version unless the engine has it as it is: one that has got an image meanwhile is sent again.
   [[nodiscard]] bool ensureLoaded(const RunnableVersion& version);
   // Nothing routes to the version and nothing runs it any more: the engine may forget it.
   void drop(wire::VersionId version);
@@ -134,6 +134,7 @@ class EngineLink {
     writtenUpTo_.store(writer_->writtenUpTo(), std::memory_order_relaxed);
     return true;
   }
+  bool sendBlob(int descriptor, uint64_t& number);
 
   uint32_t index_ = 0;
   std::unique_ptr<EngineProcess> process_;
@@ -153,7 +154,7 @@ class EngineLink {
   std::vector<uint8_t> scratch_;
   std::atomic<uint64_t> writtenUpTo_{0};
   wire::EngineLoad load_;
-  std::set<uint64_t> loaded_;
+  std::map<uint64_t, bool> loaded_;  // by number: whether its image was sent
   uint64_t nextBlob_ = 1;
   bool dirty_ = false;
 };

@@ -1,7 +1,8 @@
 // One version as loops route to it and engines are given it. Shared by the routes that name it and the invocations that
-// run it. Immutable, but that each loop keeps its own placement here.
+// run it. Immutable, but that each loop keeps its own placement here, and that its check may end while it serves.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -9,6 +10,8 @@
 #include "base/byte_budget.h"
 #include "sandbox/placement.h"
 #include "sandbox/quarantine.h"
+#include "sandbox/version_check.h"
+#include "sandbox/version_store.h"
 #include "wire/bundle.h"
 #include "wire/descriptor.h"
 #include "wire/message.h"
@@ -21,6 +24,25 @@ struct ServiceTarget {
   std::string entrypoint;  // empty: the default export
 };
 
+// Null until it is set, by any thread, once; others may look meanwhile.
+template <class T>
+class SetOnce {
+ public:
+  const T* get() const { return pointer_.load(std::memory_order_acquire); }
+  explicit operator bool() const { return get() != nullptr; }
+  const T* operator->() const { return get(); }
+  const T& operator*() const { return *get(); }
+  void set(T value) {
+    CHECK(owner_ == nullptr);
+    owner_ = std::make_unique<const T>(std::move(value));
+    pointer_.store(owner_.get(), std::memory_order_release);
+  }
+
+ private:
+  std::unique_ptr<const T> owner_;
+  std::atomic<const T*> pointer_{nullptr};
+};
+
 struct RunnableVersion {
   wire::VersionId number;
   std::string script;
@@ -29,6 +51,10 @@ struct RunnableVersion {
   wire::Descriptor bundleBlob;  // sealed
 
   std::vector<ServiceTarget> services;  // by the number of the binding, from 1
+
+  // What its check found out. Until then it starts from its source, as it does when there is no image.
+  SetOnce<StoredImage> image;
+  SetOnce<StartRefusal> refusal;  // it failed: no engine is asked to run it
 
   // Where it runs: engine slots by preference, unless its script is confined to one.
   std::vector<uint8_t> slots;

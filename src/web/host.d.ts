@@ -82,6 +82,12 @@ interface Host {
   // ---- logs: message is the JSON array of the arguments; level 0 debug, 1 info, 2 log, 3 warn, 4 error ----
   log(level: number, message: string): void;
 
+  // ---- a top-level scope whose heap would be written ----
+  /** It uses this builtin: its heap cannot be written. Does not return to the script. */
+  giveUpHeap(builtin: string): void;
+  /** The value of a binding that was announced. */
+  binding(name: string): unknown;
+
   // ---- pure functions ----
   utf8Encode(text: string): Uint8Array;
   /** Writes as many whole code points as fit; returns [read UTF-16 units, written bytes]. */
@@ -116,6 +122,15 @@ interface Host {
 }
 
 interface Dispatch {
+  /** Around a top-level scope whose heap will be written (core/late_builtins.js): before it; after it, with the name of a
+   *  builtin that cannot be taken out, or undefined; and first thing when the heap was read back. */
+  standIn(): void;
+  withdraw(): string | undefined;
+  arrive(): void;
+  /** Service-worker syntax: the bindings become globals, before the script runs or after its heap was read back (which has
+   *  the services already). Announced ones ask host.binding() for their value until then. */
+  announceBindings(names: string[], services: string[]): void;
+  defineBindings(values: object, services: string[]): void;
   /** Called once per version after its top-level scope has run. handlers: the default export (or undefined for
    *  service-worker syntax), named: the main module's namespace, env: the values of the bindings, services: the names of
    *  service bindings in the order of their numbers. Returns the names of the handlers found. */

@@ -72,37 +72,92 @@ struct BlobSent {
   }
 };
 
-using Notice = std::variant<EngineReady, BlobSent>;
+// What an isolate of a version starts from: its source, or an image that a check has made (sandbox/version_check.h).
+enum class StartSource : uint8_t { kCompiled = 0, kCodeCache = 1, kSnapshot = 2 };
+
+// To an engine that lives for one check: run the top-level scope of the version whose bundle is the sealed blob that
+// comes with this notice.
+struct CheckVersion {
+  bool writeHeap = true;  // else the image is the code cache
+  template <class F, class S>
+  static void fields(F& f, S& s) {
+    f.flag(s.writeHeap);
+  }
+};
+
+enum class StartFailure : uint8_t { kException = 0, kCpu = 1, kMemory = 2, kNoHandlers = 3, kMalformed = 4 };
+
+// The version cannot start: the end of a check, or (as an effect) of an isolate. Text as upload errors have it: message,
+// then one line per frame.
+struct VersionFailed {
+  VersionId version;  // 0 in a check
+  StartFailure failure = StartFailure::kException;
+  std::string_view message;
+  std::string_view file;
+  uint32_t line = 0;
+  uint32_t column = 0;
+  template <class F, class S>
+  static void fields(F& f, S& s) {
+    f.number(s.version.value);
+    f.enumeration(s.failure, StartFailure::kMalformed);
+    f.text(s.message, Bounds::kTextBytesMax);
+    f.text(s.file, Bounds::kTextBytesMax);
+    f.number(s.line);
+    f.number(s.column);
+  }
+};
+
+// The top-level scope has passed.
+struct VersionChecked {
+  uint64_t startupUs = 0;     // CPU: compilation and the top-level scope
+  std::string_view handlers;  // names, separated by commas
+  template <class F, class S>
+  static void fields(F& f, S& s) {
+    f.number(s.startupUs);
+    f.text(s.handlers, Bounds::kTextBytesMax);
+  }
+};
+
+// The last word of a check that passed: the image comes with this notice as a sealed blob, unless there is none.
+struct ImageMade {
+  StartSource source = StartSource::kCompiled;  // what the image is; kCompiled: there is none
+  uint32_t hashMark = 0;                        // of the process that made it
+  std::string_view reason;                      // why it is not a heap snapshot
+  template <class F, class S>
+  static void fields(F& f, S& s) {
+    f.enumeration(s.source, StartSource::kSnapshot);
+    f.number(s.hashMark);
+    f.text(s.reason, Bounds::kTextBytesMax);
+  }
+};
+
+using Notice = std::variant<EngineReady, BlobSent, CheckVersion, VersionFailed, VersionChecked, ImageMade>;
 
 // ---- events ------------------------------------------------------------------------------------------------------
 
-// Makes a version known. Its modules and settings are the sealed blob that the control socket carries with this blob
-// number (wire/bundle.h); a start-up snapshot or code cache may come as a second blob.
+// Makes a version known, or gives one that is known an image: isolates made from now on start from that. Modules and
+// settings are the sealed blob that the control socket carries with number `bundleBlob` (wire/bundle.h). The image is a
+// file of the platform's, read-only, that comes there with number `imageBlob`.
 struct LoadVersion {
   VersionId version;
   uint64_t bundleBlob = 0;
-  uint64_t snapshotBlob = 0;   // 0: none
-  uint64_t codeCacheBlob = 0;  // 0: none
+  StartSource source = StartSource::kCompiled;  // what the image is; kCompiled: there is none
+  uint64_t imageBlob = 0;                       // 0: none
+  uint64_t imageHash = 0;                       // wire/blob_hash.h; another: the image is not used
+  uint32_t hashMark = 0;                        // of the process that made it; another: the same
   template <class F, class S>
   static void fields(F& f, S& s) {
     f.number(s.version.value);
     f.number(s.bundleBlob);
-    f.number(s.snapshotBlob);
-    f.number(s.codeCacheBlob);
+    f.enumeration(s.source, StartSource::kSnapshot);
+    f.number(s.imageBlob);
+    f.number(s.imageHash);
+    f.number(s.hashMark);
   }
 };
 
 // No new invocation of this version will come; its isolates may go when idle.
 struct DropVersion {
-  VersionId version;
-  template <class F, class S>
-  static void fields(F& f, S& s) {
-    f.number(s.version.value);
-  }
-};
-
-// Run the version's top-level scope in a throwaway isolate, report handlers and write its heap (effect VersionChecked).
-struct CheckVersion {
   VersionId version;
   template <class F, class S>
   static void fields(F& f, S& s) {
@@ -496,8 +551,6 @@ struct Done {
   }
 };
 
-enum class StartSource : uint8_t { kCompiled = 0, kCodeCache = 1, kSnapshot = 2 };
-
 // An isolate of the version started.
 struct IsolateStarted {
   VersionId version;
@@ -508,46 +561,6 @@ struct IsolateStarted {
     f.number(s.version.value);
     f.enumeration(s.source, StartSource::kSnapshot);
     f.number(s.startupUs);
-  }
-};
-
-enum class StartFailure : uint8_t { kException = 0, kCpu = 1, kMemory = 2, kNoHandlers = 3, kMalformed = 4 };
-
-// The version cannot start. Text as reference/error-codes.md §4.4 has it: message, then one line per frame.
-struct VersionFailed {
-  VersionId version;
-  StartFailure failure = StartFailure::kException;
-  std::string_view message;
-  std::string_view file;
-  uint32_t line = 0;
-  uint32_t column = 0;
-  template <class F, class S>
-  static void fields(F& f, S& s) {
-    f.number(s.version.value);
-    f.enumeration(s.failure, StartFailure::kMalformed);
-    f.text(s.message, Bounds::kTextBytesMax);
-    f.text(s.file, Bounds::kTextBytesMax);
-    f.number(s.line);
-    f.number(s.column);
-  }
-};
-
-// A check passed. The blobs come on the control socket before this effect.
-struct VersionChecked {
-  VersionId version;
-  uint64_t startupUs = 0;
-  uint64_t snapshotBlob = 0;        // 0: the heap could not be written, `reason` says why
-  uint64_t codeCacheBlob = 0;       // 0: none
-  std::string_view handlers;        // names, separated by commas
-  std::string_view reason;
-  template <class F, class S>
-  static void fields(F& f, S& s) {
-    f.number(s.version.value);
-    f.number(s.startupUs);
-    f.number(s.snapshotBlob);
-    f.number(s.codeCacheBlob);
-    f.text(s.handlers, Bounds::kTextBytesMax);
-    f.text(s.reason, Bounds::kTextBytesMax);
   }
 };
 
@@ -579,12 +592,12 @@ struct EngineLoad {
   }
 };
 
-using Event = std::variant<LoadVersion, DropVersion, CheckVersion, StartFetch, StartScheduled, CancelInvocation,
+using Event = std::variant<LoadVersion, DropVersion, StartFetch, StartScheduled, CancelInvocation,
                            SubresponseHead, SubrequestFailed, BodyChunk, BodyEnd, BodyAbort, BodyCredit, BodyCancel,
                            Shutdown, ExpireInvocation, Ping, SocketPiece, SocketClose, SocketCredit, ReplayBody>;
 
 using Effect = std::variant<Respond, Subrequest, CancelSubrequest, LogLine, ExceptionThrown, Done,
-                            IsolateStarted, VersionFailed, VersionChecked, IsolateEnded, EngineLoad, BodyChunk,
+                            IsolateStarted, VersionFailed, IsolateEnded, EngineLoad, BodyChunk,
                             BodyEnd, BodyAbort, BodyCredit, BodyCancel, SocketPiece, SocketClose, SocketCredit>;
 
 }  // namespace weir::wire

@@ -47,6 +47,12 @@ base::Result<BlobMapping> mapSealedBlob(int fd, size_t bytesMax) {
   const int seals = ::fcntl(fd, F_GET_SEALS);
   if (seals < 0) return base::Error{"blob: not a memfd"};
   if ((seals & kSeals) != kSeals) return base::Error{"blob: not sealed"};
+  return BlobMapping::map(fd, bytesMax);
+}
+
+base::Result<BlobMapping> mapFile(int fd, size_t bytesMax) { return BlobMapping::map(fd, bytesMax); }
+
+base::Result<BlobMapping> BlobMapping::map(int fd, size_t bytesMax) {
   // lseek, not fstat: the C library makes fstat a path call, which an engine may not.
   const off_t size = ::lseek(fd, 0, SEEK_END);
   if (size < 0) return systemError("lseek");

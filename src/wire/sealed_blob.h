@@ -29,6 +29,8 @@ class BlobMapping {
 
  private:
   friend base::Result<BlobMapping> mapSealedBlob(int fd, size_t bytesMax);
+  friend base::Result<BlobMapping> mapFile(int fd, size_t bytesMax);
+  static base::Result<BlobMapping> map(int fd, size_t bytesMax);
   explicit BlobMapping(std::span<const std::byte> bytes) : bytes_(bytes) {}
 
   std::span<const std::byte> bytes_;
@@ -38,5 +40,9 @@ class BlobMapping {
 // a memfd that carries all the seals and has at most `bytesMax` bytes. An empty blob is a mapping of no
 // bytes.
 base::Result<BlobMapping> mapSealedBlob(int fd, size_t bytesMax);
+
+// Maps a file that the platform has opened and that nobody writes to any more. For an engine, which trusts the platform;
+// never for what an engine sent. Its pages are the kernel's to drop and shared by all who map it.
+base::Result<BlobMapping> mapFile(int fd, size_t bytesMax);
 
 }  // namespace weir::wire

@@ -3,9 +3,14 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cstring>
+#include <string>
 #include <vector>
+
+#include "wire/blob_hash.h"
 
 namespace weir::wire {
 namespace {
@@ -70,6 +75,34 @@ TEST(SealedBlob, mappingRefusesMoreThanTheBound) {
   auto blob = makeSealedBlob("sample", sampleBytes(4097));
   EXPECT_FALSE(mapSealedBlob(blob->get(), 4096).ok());
   EXPECT_TRUE(mapSealedBlob(blob->get(), 4097).ok());
+}
+
+TEST(BlobHash, everyByteAndTheLengthCount) {
+  for (const size_t size : {0, 1, 7, 8, 9, 31, 32, 33, 100}) {
+    auto bytes = sampleBytes(size);
+    const uint64_t whole = blobHash(bytes);
+    EXPECT_EQ(blobHash(bytes), whole);
+    for (size_t i = 0; i < size; ++i) {
+      bytes[i] ^= std::byte{1};
+      EXPECT_NE(blobHash(bytes), whole) << size << " " << i;
+      bytes[i] ^= std::byte{1};
+    }
+    bytes.push_back(std::byte{0});
+    EXPECT_NE(blobHash(bytes), whole) << size;
+  }
+}
+
+TEST(MappedFile, isReadOnlyAndKeepsWithinItsBound) {
+  const std::string path = testing::TempDir() + "weir-mapped-" + std::to_string(::getpid());
+  Descriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  ASSERT_EQ(::write(file.get(), "heap", 4), 4);
+  EXPECT_FALSE(mapFile(file.get(), 3).ok());
+  const auto mapping = mapFile(file.get(), 4);
+  ::unlink(path.c_str());
+  ASSERT_TRUE(mapping.ok());
+  EXPECT_EQ(std::memcmp(mapping->bytes().data(), "heap", 4), 0);
+  EXPECT_FALSE(mapSealedBlob(file.get(), 4).ok());
+  EXPECT_FALSE(mapFile(-1, 4).ok());
 }
 
 }  // namespace

@@ -10,10 +10,15 @@ export const {
   defineProperty,
   deleteProperty,
   getOwnPropertyDescriptor,
+  get: reflectGet,
   getPrototypeOf,
+  has: reflectHas,
+  isExtensible,
   ownKeys,
+  set: reflectSet,
   setPrototypeOf,
 } = Reflect;
+export const bindFunction = uncurryThis(bind);
 export const { getOwnPropertySymbols: objectSymbols, keys: objectKeys } = Object;
 export const { isArray } = Array;
 export const { isView } = ArrayBuffer;
@@ -29,6 +34,7 @@ export const NativeError = Error;
 export const NativeMap = Map;
 const NativePromise = Promise;
 export const NativeEvalError = EvalError;
+export const NativeProxy = Proxy;
 export const NativeRangeError = RangeError;
 export const NativeReferenceError = ReferenceError;
 export const NativeSyntaxError = SyntaxError;
@@ -67,8 +73,9 @@ const dataViewByteLength = getter(DataView.prototype, "byteLength");
 const arrayBufferByteLength = getter(ArrayBuffer.prototype, "byteLength");
 const arrayBufferDetached = getter(ArrayBuffer.prototype, "detached");
 const arrayBufferTransfer = uncurryThis(ArrayBuffer.prototype.transfer);
-const sharedByteLength =
-  typeof SharedArrayBuffer === "function" ? getter(SharedArrayBuffer.prototype, "byteLength") : undefined;
+// The engine puts it there while the base snapshot is made; V8 itself adds it later (core/late_builtins.js).
+export const NativeSharedArrayBuffer = SharedArrayBuffer;
+const sharedByteLength = getter(SharedArrayBuffer.prototype, "byteLength");
 export const typedArraySet = uncurryThis(typedArrayPrototype.set);
 export const typedArrayConstructors = {
   __proto__: null,
@@ -111,7 +118,6 @@ function isArrayBuffer(value) {
 }
 
 function isSharedArrayBuffer(value) {
-  if (sharedByteLength === undefined) return false;
   try {
     sharedByteLength(value);
     return true;

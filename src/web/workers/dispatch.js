@@ -4,6 +4,7 @@
 // settled by then it is over, and no table ever knew it. Otherwise the record is kept for the events that follow.
 
 import { host } from "../core/host.js";
+import { arrive, standIn, withdraw } from "../core/late_builtins.js";
 import { NativeError, NativeUint8Array } from "../core/primordials.js";
 import { signalAbort } from "../events/abort.js";
 import { DOMException } from "../events/dom_exception.js";
@@ -13,9 +14,10 @@ import { Inbound } from "../fetch/inbound.js";
 import { newIncomingRequest, requestState } from "../fetch/request.js";
 import { fireTimer } from "../timers/timer.js";
 import { socketClosed, socketMessage } from "../websocket/socket.js";
+import { announceBindings, defineBindings } from "./bindings.js";
 import { newContext, waitFor } from "./execution_context.js";
 import { closeFetchEvent, newFetchEvent, newScheduledController, newScheduledEvent } from "./extendable_event.js";
-import { dispatchGlobal, hasListener, reportException, unhandledRejection } from "./global_events.js";
+import { dispatchGlobal, globalScope, hasListener, reportException, unhandledRejection } from "./global_events.js";
 import { callHandler, isModule, startHandlers } from "./handlers.js";
 import { Invocation, findInvocation, forgetInvocation, keepInvocation, setRunning, settle } from "./invocation.js";
 import { abandonResponse, fail, respondWith } from "./responding.js";
@@ -98,6 +100,21 @@ function pumpOf(record, stream) {
 export const dispatch = {
   start(handlers, named, env, services) {
     return startHandlers(handlers, named, env, services);
+  },
+
+  standIn() {
+    standIn(globalScope());
+  },
+
+  withdraw,
+  arrive,
+
+  announceBindings(names, services) {
+    announceBindings(globalScope(), names, services);
+  },
+
+  defineBindings(values, services) {
+    defineBindings(globalScope(), values, services);
   },
 
   fetch(seq, method, url, head, kind, body, length, cf, entrypoint) {

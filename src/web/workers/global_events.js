@@ -18,6 +18,10 @@ export function setScope(global) {
   scope = global;
 }
 
+export function globalScope() {
+  return scope;
+}
+
 function warnOfSyntax(type) {
   logWarning(
     `When using module syntax, the '${type}' event handler should be declared as an exported function on the root ` +

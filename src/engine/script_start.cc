@@ -1,0 +1,339 @@
+// How an isolate of a version comes to take invocations: from its source, its code cache or its heap snapshot; and how
+// such a heap is written. The rest of ScriptIsolate is in script_isolate.cc.
+#include <algorithm>
+#include <cstdlib>
+
+#include "engine/base_snapshot.h"
+#include "engine/script_isolate.h"
+#include "js/exception.h"
+
+namespace weir::engine {
+
+namespace {
+
+constexpr const char* kFunctionNames[] = {"fetch",      "scheduled", "timer",  "response",       "responseError",
+                                          "chunk",      "chunkEnd",  "chunkError", "credit",     "writeCancelled",
+                                          "cancel",     "ended",     "unhandledRejection", "socketMessage", "socketClosed"};
+
+constexpr std::string_view kOwnFile = "weir:web";  // of the platform's JavaScript (base_snapshot.cc)
+
+// "    at f (a.js:1:2)" per line becomes "  at a.js:1:2 in f": how an upload error shows the script's frames.
+std::string uploadFrames(std::string_view stack) {
+  std::string result;
+  while (!stack.empty()) {
+    const size_t end = stack.find('\n');
+    std::string_view line = stack.substr(0, end);
+    stack = end == std::string_view::npos ? std::string_view{} : stack.substr(end + 1);
+    const size_t at = line.find("at ");
+    if (at == std::string_view::npos || line.find(kOwnFile) != std::string_view::npos) continue;
+    line.remove_prefix(at + 3);
+    const size_t open = line.rfind(" (");
+    if (open != std::string_view::npos && line.ends_with(')')) {
+      const auto place = line.substr(open + 2, line.size() - open - 3);
+      result += "\n  at " + std::string(place) + " in " + std::string(line.substr(0, open));
+    } else {
+      result += "\n  at " + std::string(line);
+    }
+  }
+  return result;
+}
+
+// The place that the first of such frames names.
+void setPlace(std::string_view frames, ScriptIsolate::Failure& failure) {
+  constexpr std::string_view kStart = "\n  at ";
+  if (!frames.starts_with(kStart)) return;
+  frames.remove_prefix(kStart.size());
+  frames = frames.substr(0, frames.find('\n'));
+  frames = frames.substr(0, frames.find(" in "));
+  const size_t second = frames.rfind(':');
+  const size_t first = second == std::string_view::npos || second == 0 ? second : frames.rfind(':', second - 1);
+  if (first == std::string_view::npos || first == second) return;
+  failure.file = std::string(frames.substr(0, first));
+  failure.line = static_cast<uint32_t>(std::strtoul(frames.data() + first + 1, nullptr, 10));
+  failure.column = static_cast<uint32_t>(std::strtoul(frames.data() + second + 1, nullptr, 10));
+}
+
+v8::Local<v8::String> text(v8::Isolate* isolate, const char* value) {
+  return v8::String::NewFromUtf8(isolate, value, v8::NewStringType::kInternalized).ToLocalChecked();
+}
+
+}  // namespace
+
+// ---- failures ----
+
+bool ScriptIsolate::failureOf(v8::Local<v8::Context> context, v8::TryCatch& caught, Failure& failure) {
+  v8::Isolate* isolate = heap_->isolate();
+  const Kill kill = endLap();
+  if (kill != Kill::kNone || caught.HasTerminated()) {
+    isolate->CancelTerminateExecution();
+    failure.failure = kill == Kill::kMemory ? wire::StartFailure::kMemory : wire::StartFailure::kCpu;
+    failure.message = kill == Kill::kMemory ? "Script startup exceeded memory limits."
+                                            : "Script startup exceeded CPU time limit.";
+    const std::string frames = uploadFrames(std::exchange(killStack_, {}));
+    setPlace(frames, failure);
+    failure.message += frames;
+    return false;
+  }
+  const auto text = js::describe(isolate, context, caught.Exception(), caught.Message());
+  failure.failure = wire::StartFailure::kException;
+  failure.message = "Uncaught " + text.name + ": " + text.message;
+  std::string frames = uploadFrames(text.stack);
+  if (frames.empty() && !text.file.empty() && text.file != kOwnFile) {
+    frames = "\n  at " + text.file + ":" + std::to_string(text.line) + ":" + std::to_string(text.column);
+  }
+  setPlace(frames, failure);
+  failure.message += frames;
+  return false;
+}
+
+bool ScriptIsolate::malformed(const char* what, Failure& failure) {
+  failure.failure = wire::StartFailure::kMalformed;
+  failure.message = what;
+  return false;
+}
+
+v8::MaybeLocal<v8::Value> ScriptIsolate::callDispatch(v8::Local<v8::Context> context, v8::Local<v8::Object> dispatch,
+                                                      const char* name, std::span<v8::Local<v8::Value>> arguments) {
+  v8::Isolate* isolate = heap_->isolate();
+  v8::Local<v8::Value> function;
+  if (!dispatch->Get(context, text(isolate, name)).ToLocal(&function)) return {};
+  CHECK(function->IsFunction());
+  return function.As<v8::Function>()->Call(context, v8::Undefined(isolate), static_cast<int>(arguments.size()),
+                                           arguments.data());
+}
+
+// ---- bindings ----
+
+v8::MaybeLocal<v8::Value> ScriptIsolate::bindingValues(v8::Local<v8::Context> context) {
+  v8::Isolate* isolate = heap_->isolate();
+  const std::string_view env = version_->bundle().env;
+  if (env.empty()) return v8::Object::New(isolate);
+  v8::Local<v8::String> json;
+  if (!v8::String::NewFromUtf8(isolate, env.data(), v8::NewStringType::kNormal, static_cast<int>(env.size()))
+           .ToLocal(&json)) {
+    return {};
+  }
+  return v8::JSON::Parse(context, json);
+}
+
+v8::MaybeLocal<v8::Value> ScriptIsolate::serviceNames(v8::Local<v8::Context> context) {
+  const auto& services = version_->bundle().services;
+  const auto names = v8::Array::New(heap_->isolate());
+  for (uint32_t i = 0; i < services.size(); ++i) {
+    if (names->Set(context, i, utf8(services[i])).IsNothing()) return {};
+  }
+  return names;
+}
+
+bool ScriptIsolate::bindGlobals(v8::Local<v8::Context> context, v8::Local<v8::Object> dispatch, Failure& failure) {
+  v8::Isolate* isolate = heap_->isolate();
+  v8::TryCatch caught(isolate);
+  v8::Local<v8::Value> argument;
+  if (!bindingValues(context).ToLocal(&argument) || !argument->IsObject()) {
+    return malformed("The version's bindings cannot be read.", failure);
+  }
+  const bool toBeWritten = purpose_ == js::Heap::Purpose::kSnapshot;
+  if (toBeWritten) {
+    v8::Local<v8::Array> names;
+    if (!argument.As<v8::Object>()->GetOwnPropertyNames(context).ToLocal(&names)) return failureOf(context, caught, failure);
+    argument = names;
+  }
+  v8::Local<v8::Value> services = v8::Array::New(isolate);
+  if (!fromSnapshot_ && !serviceNames(context).ToLocal(&services)) return failureOf(context, caught, failure);
+  v8::Local<v8::Value> arguments[] = {argument, services};
+  if (callDispatch(context, dispatch, toBeWritten ? "announceBindings" : "defineBindings", arguments).IsEmpty()) {
+    return failureOf(context, caught, failure);
+  }
+  return true;
+}
+
+v8::Local<v8::Value> ScriptIsolate::readBinding(v8::Local<v8::Value> name) {
+  v8::Isolate* isolate = heap_->isolate();
+  const auto context = isolate->GetCurrentContext();
+  if (obstacle_.empty()) {
+    obstacle_ = "the top-level scope reads the binding \"" + js::toUtf8(isolate, name, wire::Bounds::kNameBytesMax) +
+                "\", whose value is not written to disk";
+  }
+  v8::Local<v8::Value> values;
+  v8::Local<v8::Value> value;
+  if (!bindingValues(context).ToLocal(&values) || !values->IsObject() ||
+      !values.As<v8::Object>()->Get(context, name).ToLocal(&value)) {
+    return v8::Undefined(isolate);
+  }
+  return value;
+}
+
+void ScriptIsolate::giveUpHeap(std::string_view builtin) {
+  if (obstacle_.empty()) {
+    obstacle_ = "the top-level scope uses " + std::string(builtin) + ", which V8 has only where a heap is not written";
+  }
+  heap_->isolate()->TerminateExecution();
+}
+
+// ---- start ----
+
+bool ScriptIsolate::bindDispatch(v8::Local<v8::Context> context, v8::Local<v8::Object> dispatch) {
+  v8::Isolate* isolate = heap_->isolate();
+  dispatch_.Reset(isolate, dispatch);
+  for (int i = 0; i < kFunctionCount; ++i) {
+    v8::Local<v8::Value> value;
+    if (!dispatch->Get(context, text(isolate, kFunctionNames[i])).ToLocal(&value) || !value->IsFunction()) {
+      return false;
+    }
+    functions_[i].Reset(isolate, value.As<v8::Function>());
+  }
+  return true;
+}
+
+bool ScriptIsolate::callStart(v8::Local<v8::Context> context, v8::Local<v8::Object> dispatch,
+                              v8::Local<v8::Value> space, Failure& failure) {
+  v8::Isolate* isolate = heap_->isolate();
+  v8::TryCatch caught(isolate);
+  v8::Local<v8::Value> values = v8::Object::New(isolate);
+  v8::Local<v8::Value> services = v8::Array::New(isolate);
+  // The heap of a check is written to disk: the values come when an isolate starts from it.
+  if (purpose_ == js::Heap::Purpose::kRun &&
+      (!bindingValues(context).ToLocal(&values) || !serviceNames(context).ToLocal(&services))) {
+    return malformed("The version's bindings cannot be read.", failure);
+  }
+  v8::Local<v8::Value> handlers = v8::Undefined(isolate);
+  if (space->IsObject() && !space.As<v8::Object>()->Get(context, text(isolate, "default")).ToLocal(&handlers)) {
+    return failureOf(context, caught, failure);
+  }
+  v8::Local<v8::Value> names;
+  v8::Local<v8::Value> arguments[] = {handlers, space, values, services};
+  if (!callDispatch(context, dispatch, "start", arguments).ToLocal(&names)) return failureOf(context, caught, failure);
+  handlers_.clear();
+  if (names->IsArray()) {
+    const auto list = names.As<v8::Array>();
+    for (uint32_t i = 0; i < std::min<uint32_t>(list->Length(), wire::Bounds::kHandlersMax); ++i) {
+      v8::Local<v8::Value> name;
+      if (!list->Get(context, i).ToLocal(&name)) break;
+      if (!handlers_.empty()) handlers_ += ',';
+      handlers_ += js::toUtf8(isolate, name, wire::Bounds::kNameBytesMax);
+    }
+  }
+  if (handlers_.empty()) {
+    failure.failure = wire::StartFailure::kNoHandlers;
+    failure.message = "No event handlers were registered. This script does nothing.";
+    return false;
+  }
+  return true;
+}
+
+bool ScriptIsolate::startFromSource(v8::Local<v8::Context> context, v8::Local<v8::Object> dispatch, Failure& failure) {
+  v8::Isolate* isolate = heap_->isolate();
+  const bool toBeWritten = purpose_ == js::Heap::Purpose::kSnapshot;
+  modules_ = std::make_unique<js::ModuleGraph>(
+      isolate, version_->sources(),
+      toBeWritten ? js::ModuleGraph::Compile::kEagerly : js::ModuleGraph::Compile::kLazily);
+  modules_->onCompiled = onCompiled;
+  source_ = wire::StartSource::kCompiled;
+  if (toBeWritten && callDispatch(context, dispatch, "standIn", {}).IsEmpty()) {
+    return malformed("The builtins that V8 adds late cannot be stood in for.", failure);
+  }
+  v8::Local<v8::Value> space = v8::Undefined(isolate);
+  if (version_->bundle().syntax == wire::Syntax::kServiceWorker) {
+    if (!bindGlobals(context, dispatch, failure)) return false;
+    v8::TryCatch caught(isolate);
+    if (modules_->runScript(context).IsEmpty()) return failureOf(context, caught, failure);
+  } else {
+    v8::TryCatch caught(isolate);
+    v8::Local<v8::Object> object;
+    if (!modules_->run(context).ToLocal(&object)) return failureOf(context, caught, failure);
+    space = object;
+  }
+  if (modules_->usedCodeCache()) source_ = wire::StartSource::kCodeCache;
+  return callStart(context, dispatch, space, failure);
+}
+
+bool ScriptIsolate::startFromSnapshot(v8::Local<v8::Context> context, v8::Local<v8::Object> dispatch,
+                                      Failure& failure) {
+  v8::Isolate* isolate = heap_->isolate();
+  source_ = wire::StartSource::kSnapshot;
+  modules_ = std::make_unique<js::ModuleGraph>(isolate, version_->sources(), js::ModuleGraph::Compile::kLazily);
+  if (!modules_->restore(context, kModulesData) || callDispatch(context, dispatch, "arrive", {}).IsEmpty()) {
+    return malformed("The version's snapshot does not hold its modules.", failure);
+  }
+  v8::Local<v8::Value> space = v8::Undefined(isolate);
+  if (version_->bundle().syntax == wire::Syntax::kServiceWorker) {
+    if (!bindGlobals(context, dispatch, failure)) return false;
+  } else {
+    v8::Local<v8::Object> object;
+    if (!modules_->mainNamespace().ToLocal(&object)) {
+      return malformed("The version's snapshot does not hold its main module.", failure);
+    }
+    space = object;
+  }
+  return callStart(context, dispatch, space, failure);
+}
+
+bool ScriptIsolate::start(Failure& failure) {
+  v8::Isolate* isolate = heap_->isolate();
+  nowMs_ = 0;
+  const auto context = v8::Context::New(isolate);
+  context_.Reset(isolate, context);
+  context->Enter();
+  context->AllowCodeGenerationFromStrings(false);
+  v8::Local<v8::Object> dispatch;
+  if (!context->GetDataFromSnapshotOnce<v8::Object>(kDispatchData).ToLocal(&dispatch) ||
+      !bindDispatch(context, dispatch)) {
+    return malformed("The start-up snapshot does not hold the web API of this engine.", failure);
+  }
+  const bool ok = fromSnapshot_ ? startFromSnapshot(context, dispatch, failure)
+                                : startFromSource(context, dispatch, failure);
+  rejections_.clear();
+  return ok;
+}
+
+// ---- images ----
+
+std::map<std::string, std::vector<uint8_t>> ScriptIsolate::codeCaches() {
+  return modules_ ? modules_->codeCaches() : std::map<std::string, std::vector<uint8_t>>{};
+}
+
+std::vector<char> ScriptIsolate::writeHeap(std::string& reason) {
+  CHECK(purpose_ == js::Heap::Purpose::kSnapshot);
+  if (modules_->holdsWasm()) {
+    reason = "the top-level scope made a WebAssembly module, which a heap snapshot cannot hold";
+    return {};
+  }
+  if (!obstacle_.empty()) {
+    reason = obstacle_;
+    return {};
+  }
+  v8::Isolate* isolate = heap_->isolate();
+  v8::SnapshotCreator* creator = heap_->snapshotCreator();
+  const v8::Locker locker(isolate);
+  {
+    const v8::HandleScope handles(isolate);
+    const auto context = context_.Get(isolate);
+    const v8::Context::Scope scope(context);
+    const auto dispatch = dispatch_.Get(isolate);
+    v8::Local<v8::Value> stuck;
+    if (!callDispatch(context, dispatch, "withdraw", {}).ToLocal(&stuck) || stuck->IsString()) {
+      reason = "after the top-level scope V8 could not add " +
+               (stuck.IsEmpty() ? "a builtin" : js::toUtf8(isolate, stuck, 256)) + ", as it does when the heap is read back";
+      return {};
+    }
+    creator->AddData(context, dispatch);
+    modules_->save(*creator, context);
+    rejections_.clear();
+    for (auto& function : functions_) function.Reset();
+    dispatch_.Reset();
+    modules_.reset();
+    creator->SetDefaultContext(context);
+  }
+  context_.Reset();
+  const v8::StartupData blob = creator->CreateBlob(v8::SnapshotCreator::FunctionCodeHandling::kKeep);
+  std::vector<char> bytes;
+  if (blob.data == nullptr) {
+    reason = "V8 could not write the heap";
+  } else {
+    bytes.assign(blob.data, blob.data + blob.raw_size);
+    delete[] blob.data;
+  }
+  return bytes;
+}
+
+}  // namespace weir::engine

@@ -1,0 +1,77 @@
+// VersionChecker: what an engine does that lives for one check. It runs the top-level scope of one version, says what came
+// of it, writes the heap, reads it back, and ends. It has no rings: everything goes over the control socket.
+//
+// V8's heap for writing is not quite the one that serves (core/late_builtins.js), so a scope that fails there is run again in
+// an ordinary isolate, and only what happens there counts against the script.
+//
+// The order of what it says matters to the platform, which believes what was said before the process died: VersionFailed;
+// or VersionChecked, then ImageMade. V8 aborts on some heaps that it cannot write, so the second may never come: a code
+// cache then needs another engine, because V8 makes none in an isolate whose heap is to be written.
+//
+// Threads: the main thread watches, one thread runs the script.
+#pragma once
+
+#include <node.h>
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/effect_port.h"
+#include "engine/script_isolate.h"
+#include "engine/turn_clock.h"
+#include "wire/codec.h"
+#include "wire/control_socket.h"
+#include "wire/sealed_blob.h"
+
+namespace weir::engine {
+
+class VersionChecker {
+ public:
+  VersionChecker(node::MultiIsolatePlatform& platform, v8::StartupData base, uint32_t hashMark,
+                 wire::ControlSocket control);
+
+  // Waits for the version, checks it, ends the process. Once, on the main thread.
+  [[noreturn]] void run();
+
+ private:
+  void receive();
+  void check();
+  void checkAndWriteHeap();
+  void makeCodeCache(std::string reason);
+  // Runs the top-level scope under watch, and tells the platform when it is the first to pass.
+  bool start(ScriptIsolate& isolate, ScriptIsolate::Failure& failure);
+  bool readBack(const std::vector<char>& heap, std::string& reason);
+  void watch();
+  [[noreturn]] void fail(const ScriptIsolate::Failure& failure);
+  [[noreturn]] void finish(wire::StartSource source, const std::string& reason, std::span<const uint8_t> image);
+  template <class Message>
+  void send(const Message& message, std::span<const uint8_t> blob);
+  static void onOutOfMemory(const char* location, const v8::OOMDetails& details);
+  static void onFatalError(const char* location, const char* message);
+
+  node::MultiIsolatePlatform& platform_;
+  const v8::StartupData base_;
+  const uint32_t hashMark_;
+  wire::ControlSocket control_;
+  EffectPorts effects_;
+  wire::Descriptor bundle_;
+  std::shared_ptr<const Version> version_;
+  bool writeHeap_ = true;
+
+  std::string handlers_;
+  bool passed_ = false;
+
+  // Shared with the watch.
+  std::mutex mutex_;  // of `isolate_`
+  ScriptIsolate* isolate_ = nullptr;  // while its top-level scope runs
+  TurnClock clock_;
+  std::atomic<uint64_t> limitNs_{0};
+  std::atomic<bool> running_{false};
+};
+
+}  // namespace weir::engine

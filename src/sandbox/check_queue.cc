@@ -1,0 +1,133 @@
+#include "sandbox/check_queue.h"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <utility>
+
+namespace weir::sandbox {
+
+namespace {
+
+constexpr int kAttempts = 2;
+
+}  // namespace
+
+CheckQueue::CheckQueue(Options options) : options_(std::move(options)), stop_(eventfd(0, EFD_CLOEXEC)) {
+  CHECK(options_.threads > 0);
+  for (uint32_t i = 0; i < options_.threads; ++i) threads_.emplace_back([this] { work(); });
+}
+
+CheckQueue::~CheckQueue() {
+  {
+    const Lock lock(mutex_);
+    stopping_ = true;
+    jobs_.clear();
+    idleWork_.clear();
+  }
+  const uint64_t one = 1;
+  CHECK(::write(stop_.get(), &one, sizeof one) == sizeof one);
+  wake_.notify_all();
+  for (auto& thread : threads_) thread.join();
+}
+
+bool CheckQueue::submit(Job job) {
+  {
+    const Lock lock(mutex_);
+    if (jobs_.size() >= options_.waitingMax) return false;
+    jobs_.push_back(std::move(job));
+  }
+  wake_.notify_one();
+  return true;
+}
+
+void CheckQueue::whenIdle(std::function<void()> work) {
+  {
+    const Lock lock(mutex_);
+    idleWork_.push_back(std::move(work));
+  }
+  wake_.notify_one();
+}
+
+void CheckQueue::work() {
+  Lock lock(mutex_);
+  while (!stopping_) {
+    if (!jobs_.empty()) {
+      Job job = std::move(jobs_.front());
+      jobs_.pop_front();
+      ++running_;
+      lock.unlock();
+      auto verdict = check(job);
+      lock.lock();
+      const bool wanted = !stopping_;
+      lock.unlock();
+      if (wanted) job.done(std::move(verdict));
+      job = {};
+      lock.lock();
+      --running_;
+    } else if (running_ == 0 && !idleWork_.empty()) {
+      const auto idle = std::move(idleWork_.front());
+      idleWork_.pop_front();
+      ++running_;
+      lock.unlock();
+      idle();
+      lock.lock();
+      --running_;
+    } else if (options_.keepSpare && !spare_ && !preparing_ && !spareFailed_) {
+      prepareSpare(lock);
+    } else {
+      wake_.wait(lock);
+    }
+  }
+}
+
+void CheckQueue::prepareSpare(Lock& lock) {
+  preparing_ = true;
+  lock.unlock();
+  auto made = VersionCheck::prepare(options_.check, stop_.get());
+  lock.lock();
+  preparing_ = false;
+  if (made.ok()) spare_ = std::move(made).value();
+  else spareFailed_ = true;  // the next check says why
+}
+
+std::unique_ptr<VersionCheck> CheckQueue::takeSpare() {
+  const Lock lock(mutex_);
+  spareFailed_ = false;
+  return std::exchange(spare_, nullptr);
+}
+
+CheckQueue::Outcome CheckQueue::attempt(const Job& job, bool writeHeap) {
+  Outcome outcome{base::Error{}, false};
+  for (int i = 0; i < kAttempts; ++i) {
+    auto engine = takeSpare();
+    if (!engine || !engine->alive()) {
+      auto made = VersionCheck::prepare(options_.check, stop_.get());
+      if (!made.ok()) {
+        outcome.verdict = made.error();
+        continue;
+      }
+      engine = std::move(made).value();
+    }
+    outcome = {engine->run(job.bundle, writeHeap), engine->died()};
+    if (outcome.verdict.ok()) break;
+    const Lock lock(mutex_);
+    if (stopping_) break;
+  }
+  return outcome;
+}
+
+base::Result<CheckVerdict> CheckQueue::check(const Job& job) {
+  auto [verdict, died] = attempt(job, job.writeHeap);
+  if (!died || !job.writeHeap) return std::move(verdict);
+  // V8 aborts on some heaps that are to be written: what happens where it is not counts.
+  auto [second, diedAgain] = attempt(job, false);
+  auto* first = verdict.ok() ? std::get_if<CheckedVersion>(&*verdict) : nullptr;
+  auto* again = second.ok() ? std::get_if<CheckedVersion>(&*second) : nullptr;
+  if (again != nullptr) {
+    again->reason = first != nullptr ? std::move(first->reason) : "V8 aborts on the top-level scope where the heap would be written";
+  }
+  return std::move(second);
+}
+
+}  // namespace weir::sandbox

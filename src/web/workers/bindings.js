@@ -1,0 +1,47 @@
+// Bindings of service-worker syntax: each is a property of the global scope.
+//
+// Where the heap will be written, the values stay outside: each name is then an accessor that asks the engine, which
+// takes note that the heap now holds a value. The isolates that start from the heap put the values in its place.
+
+import { host } from "../core/host.js";
+import {
+  NativeMap, defineProperty, getOwnPropertyDescriptor, mapGet, mapSet, objectKeys,
+} from "../core/primordials.js";
+import { newFetcher } from "./fetcher.js";
+
+const announced = new NativeMap();  // name -> the getter that stands for its value
+
+function setValue(scope, name, value) {
+  defineProperty(scope, name, { __proto__: null, value, writable: true, enumerable: true, configurable: true });
+}
+
+// A service is no secret, only a number.
+function defineServices(scope, services) {
+  for (let i = 0; i < services.length; i++) setValue(scope, services[i], newFetcher(i + 1));
+}
+
+/** host.d.ts, Dispatch.announceBindings */
+export function announceBindings(scope, names, services) {
+  defineServices(scope, services);
+  for (let i = 0; i < names.length; i++) {
+    const name = names[i];
+    const accessor = {
+      get value() { return host.binding(name); },
+      set value(value) { setValue(scope, name, value); },
+    };
+    const { get, set } = getOwnPropertyDescriptor(accessor, "value");
+    mapSet(announced, name, get);
+    defineProperty(scope, name, { __proto__: null, get, set, enumerable: true, configurable: true });
+  }
+}
+
+/** host.d.ts, Dispatch.defineBindings: a name that the script has taken for itself since it was announced stays its own. */
+export function defineBindings(scope, values, services) {
+  defineServices(scope, services);
+  const names = objectKeys(values);
+  for (let i = 0; i < names.length; i++) {
+    const getter = mapGet(announced, names[i]);
+    if (getter !== undefined && getOwnPropertyDescriptor(scope, names[i])?.get !== getter) continue;
+    setValue(scope, names[i], values[names[i]]);
+  }
+}
