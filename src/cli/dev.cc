@@ -18,6 +18,21 @@ int utcOffsetSeconds() {
   return localtime_r(&now, &local) != nullptr ? static_cast<int>(local.tm_gmtoff) : 0;
 }
 
+// Says when a version serves.
+class News final : public observe::Sink {
+ public:
+  explicit News(std::string file) : file_(std::move(file)) {}
+  void versionChecked(uint32_t, const observe::VersionChecked&) override {
+    std::printf("%s %s\n", first_ ? "checked" : "reloaded", file_.c_str());
+    std::fflush(stdout);
+    first_ = false;
+  }
+
+ private:
+  const std::string file_;
+  bool first_ = true;  // facts of versions come one at a time
+};
+
 }  // namespace
 
 int dev(const CommandLine& line, const Settings& defaults, const base::Clock& clock) {
@@ -28,7 +43,8 @@ int dev(const CommandLine& line, const Settings& defaults, const base::Clock& cl
   Settings settings = line.over(defaults);
   // The script is the user's own and so is the machine: what runs beside it may be fetched.
   if (settings.outboundAllow.empty()) settings.outboundAllow = "0.0.0.0/0,::/0";
-  auto started = Platform::start(settings, clock, {&printer});
+  News news(line.file);
+  auto started = Platform::start(settings, clock, {&printer, &news}, true);
   if (!started.ok()) return fail(started.error().message);
   Platform& platform = **started;
   if (const auto status = platform.setScripts({*script}, true); !status.ok()) return fail(status.error().message);
@@ -48,8 +64,7 @@ int dev(const CommandLine& line, const Settings& defaults, const base::Clock& cl
       std::fprintf(stderr, "weir: %s\n", read.error().message.c_str());
       return;
     }
-    if (platform.setScripts({*read}, true).ok()) std::printf("reloaded %s\n", line.file.c_str());
-    std::fflush(stdout);
+    if (const auto set = platform.setScripts({*read}, true); !set.ok()) std::fprintf(stderr, "weir: %s\n", set.error().message.c_str());
   });
   reload.arm(clock.now());
   platform.run(stop);

@@ -57,4 +57,15 @@ void OperatorLog::versionFailed(uint32_t, const observe::VersionFailed& fact) {
   print("weir: script " + std::string(fact.script) + " does not start: " + std::string(fact.message));
 }
 
+void OperatorLog::versionChecked(uint32_t, const observe::VersionChecked& fact) {
+  if (fact.kept) return;
+  std::string line = "weir: script " + std::string(fact.script) + " is checked, ";
+  line += std::to_string(fact.startupUs / 1000) + " ms of start-up";
+  if (!fact.reason.empty()) {
+    line += fact.source == wire::StartSource::kCodeCache ? ", starts from its code cache: " : ", starts from its source: ";
+    line += fact.reason;
+  }
+  print(line);
+}
+
 }  // namespace weir::cli

@@ -16,6 +16,7 @@ class OperatorLog final : public observe::Sink {
   void engineDied(uint32_t loop, const observe::EngineDied& fact) override;
   void scriptConfined(uint32_t loop, const observe::ScriptConfined& fact) override;
   void versionFailed(uint32_t loop, const observe::VersionFailed& fact) override;
+  void versionChecked(uint32_t loop, const observe::VersionChecked& fact) override;
 
  private:
   void print(const std::string& line);

@@ -1,6 +1,7 @@
 #include "cli/platform.h"
 
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -9,6 +10,7 @@
 #include <iterator>
 
 #include "control/engine_metrics.h"
+#include "wire/blob_hash.h"
 
 namespace weir::cli {
 
@@ -16,18 +18,16 @@ namespace {
 
 constexpr std::chrono::milliseconds kSweepEvery{1'000};
 
-std::string versionIdOf(const std::vector<uint8_t>& bundle) {
-  uint64_t a = 0xcbf29ce484222325ULL;
-  uint64_t b = 0x84222325cbf29ce4ULL;
-  for (const uint8_t byte : bundle) {
-    a = (a ^ byte) * 0x100000001b3ULL;
-    b = (b ^ (byte + 0x9eu)) * 0x100000001b3ULL;
+std::vector<std::string> nodeFlags(uint64_t hashSeed) {
+  std::vector<std::string> list;
+  const std::string_view flags = WEIR_V8_FLAGS;
+  for (size_t from = 0; from < flags.size();) {
+    const size_t end = std::min(flags.find(' ', from), flags.size());
+    list.emplace_back(flags.substr(from, end - from));
+    from = end + 1;
   }
-  char text[37];
-  std::snprintf(text, sizeof text, "%08x-%04x-%04x-%04x-%012llx", static_cast<unsigned>(a >> 32),
-                static_cast<unsigned>(a >> 16) & 0xffff, static_cast<unsigned>(a) & 0xffff, static_cast<unsigned>(b >> 48),
-                static_cast<unsigned long long>(b & 0xffffffffffffULL));
-  return text;
+  list.push_back("--hash-seed=" + std::to_string(hashSeed));
+  return list;
 }
 
 base::Status readRanges(const char* flag, std::string_view text, std::vector<net::AddressRange>& out) {
@@ -50,14 +50,15 @@ Platform::Platform(const Settings& settings, const base::Clock& clock, const std
       }) {}
 
 base::Result<std::unique_ptr<Platform>> Platform::start(const Settings& settings, const base::Clock& clock,
-                                                        const std::vector<observe::Sink*>& sinks) {
+                                                        const std::vector<observe::Sink*>& sinks, bool expectDeploys) {
   auto self = std::unique_ptr<Platform>(new Platform(settings, clock, sinks));
+  self->expectDeploys_ = expectDeploys;
   auto& options = self->options_;
   const uint32_t cores = std::max(1u, std::thread::hardware_concurrency());
   if (options.engines == 0) options.engines = cores;
   if (options.loops == 0) options.loops = std::min(cores, 16u);
   self->startedMs_ = clock.wallMs();
-  for (const auto step : {&Platform::checkAddress, &Platform::openData, &Platform::startEngines, &Platform::openControl, &Platform::openLoops}) {
+  for (const auto step : {&Platform::checkAddress, &Platform::openData, &Platform::startEngines, &Platform::openScripts, &Platform::openControl, &Platform::openLoops}) {
     if (auto status = (*self.*step)(); !status.ok()) return status.error();
   }
   self->sweepTimer_.arm(clock.now() + kSweepEvery);
@@ -109,13 +110,9 @@ base::Status Platform::startEngines() {
   if (!blob.ok()) return blob.error();
   baseSnapshot_ = std::move(blob).value();
 
-  sandbox::EngineLink::Options engine{*image_, baseSnapshot_, {}, 0, options_.loops, options_.engineMemoryMb, options_.requireSandbox};
-  const std::string_view flags = WEIR_V8_FLAGS;
-  for (size_t from = 0; from < flags.size();) {
-    const size_t end = std::min(flags.find(' ', from), flags.size());
-    engine.nodeFlags.emplace_back(flags.substr(from, end - from));
-    from = end + 1;
-  }
+  const auto seed = sandbox::VersionStore::hashSeed(versionsDirectory());
+  if (!seed.ok()) return base::Error{"--data " + seed.error().message + "; name a directory that can be written"};
+  const sandbox::EngineLink::Options engine{*image_, baseSnapshot_, nodeFlags(*seed), 0, options_.loops, options_.engineMemoryMb, options_.requireSandbox};
   auto limits = options_.supervision;
   limits.processBytesMax = (uint64_t{options_.engineMemoryMb} << 20) * options_.engineMemoryPercent / 100;
   auto supervisor = sandbox::Supervisor::start(loop_, {engine, options_.engines, limits, *facts_, *this});
@@ -181,6 +178,7 @@ control::Health Platform::health() const {
 
 Platform::~Platform() {
   control_.reset();  // it asks the others
+  scripts_.reset();
   for (auto& loop : loops_) loop->stop();
   for (auto& thread : threads_) {
     if (thread.joinable()) thread.join();
@@ -235,44 +233,46 @@ void Platform::onEngineEffect(uint32_t loop, const std::shared_ptr<sandbox::Engi
 
 std::string Platform::address() const { return loops_[0]->address().format(); }
 
-base::Status Platform::setScripts(const std::vector<ScriptConfig>& scripts, bool everyHost) {
-  auto routes = std::make_shared<edge::Routes>();
-  routes->workersDomain = options_.workersDomain;
-  const auto schedules = std::make_shared<std::vector<edge::Schedule>>();
-  for (const auto& script : scripts) {
-    wire::Bundle bundle;
-    bundle.scriptName = script.name;
-    bundle.syntax = script.syntax;
-    bundle.limits = script.limits;
-    bundle.compatibilityDate = script.compatibilityDate;
-    bundle.compatibilityFlags = script.compatibilityFlags;
-    bundle.env = script.env;
-    for (const auto& service : script.services) bundle.services.push_back(service.binding);
-    for (const auto& module : script.modules) {
-      bundle.modules.push_back({module.name, module.type, {reinterpret_cast<const uint8_t*>(module.content.data()), module.content.size()}});
-    }
-    std::vector<uint8_t> bytes;
-    wire::encodeBundle(bundle, bytes);
-    if (!wire::decodeBundle(bytes)) return base::Error{"script " + script.name + ": its modules or values are too large"};
-    auto blob = wire::makeSealedBlob("bundle", {reinterpret_cast<const std::byte*>(bytes.data()), bytes.size()});
-    if (!blob.ok()) return blob.error();
-    auto version = std::make_shared<sandbox::RunnableVersion>();
-    version->number = {nextVersion_++};
-    version->script = script.name;
-    version->id = versionIdOf(bytes);
-    version->limits = script.limits;
-    for (const auto& service : script.services) version->services.push_back({service.script, service.entrypoint});
-    version->bundleBlob = std::move(blob).value();
-    version->slots = sandbox::slotOrder(version->number.value, options_.engines);
-    version->home = supervisor_->homeOf(script.name);
-    version->placements = std::make_unique<sandbox::RunnableVersion::LoopPlacement[]>(options_.loops);
-    versions_.add(version);
-    routes->byScript[script.name] = version;
-    for (const auto& cron : script.crons) schedules->push_back({version, cron, *catalog::Cron::parse(cron)});
-    if (everyHost) routes->everyHost = version;
+// An image is only good for the engine that made it: the same V8, flags, hash seed, base heap and native functions.
+std::string Platform::engineIdentity(uint64_t hashSeed) const {
+  std::string identity = "1 " + options_.startFrom + " " + WEIR_V8_FLAGS;
+  for (const auto* file : {&image_->node(), &image_->addon()}) {
+    struct stat found {};
+    if (::stat(file->outside.c_str(), &found) != 0) continue;
+    identity += " " + std::to_string(found.st_size) + ":" + std::to_string(found.st_mtim.tv_sec) + "." +
+                std::to_string(found.st_mtim.tv_nsec);
   }
-  for (auto& loop : loops_) loop->setRoutes(routes);
-  loops_[0]->setSchedules(schedules);
+  const auto base = wire::mapSealedBlob(baseSnapshot_.get(), size_t{64} << 20);
+  CHECK(base.ok());
+  // The seed itself stays in its file.
+  char hashes[40];
+  std::snprintf(hashes, sizeof hashes, " %016llx %016llx", static_cast<unsigned long long>(wire::blobHash(base->bytes())),
+                static_cast<unsigned long long>(wire::blobHash(std::as_bytes(std::span(&hashSeed, 1)))));
+  return identity + hashes;
+}
+
+base::Status Platform::openScripts() {
+  const auto seed = sandbox::VersionStore::hashSeed(versionsDirectory());
+  if (!seed.ok()) return seed.error();
+  auto store = sandbox::VersionStore::open(versionsDirectory(), engineIdentity(*seed));
+  if (!store.ok()) return base::Error{"--data " + store.error().message + "; name a directory that can be written"};
+  store_ = std::move(store).value();
+  const auto startFrom = parseStartFrom(options_.startFrom);
+  if (!startFrom) return base::Error{"--start-from " + options_.startFrom + ": must be snapshot, code-cache or source"};
+  const sandbox::VersionCheck::Options check{*image_, baseSnapshot_, nodeFlags(*seed), options_.requireSandbox, !expectDeploys_, {}};
+  const uint32_t cores = std::max(1u, std::thread::hardware_concurrency());
+  scripts_ = std::make_unique<ScriptSet>(ScriptSet::Options{
+      *store_, versions_, *facts_, options_.workersDomain, *startFrom,
+      {check, std::max(1u, cores / 2), expectDeploys_},
+      [this](sandbox::RunnableVersion& version) {
+        version.slots = sandbox::slotOrder(version.number.value, options_.engines);
+        version.home = supervisor_->homeOf(version.script);
+        version.placements = std::make_unique<sandbox::RunnableVersion::LoopPlacement[]>(options_.loops);
+      },
+      [this](const auto& routes, const auto& schedules) {
+        for (auto& loop : loops_) loop->setRoutes(routes);
+        loops_[0]->setSchedules(schedules);
+      }});
   return base::Nothing{};
 }
 

@@ -14,6 +14,7 @@
 #include "cli/config.h"
 #include "cli/data_directory.h"
 #include "cli/operator_log.h"
+#include "cli/script_set.h"
 #include "cli/settings.h"
 #include "control/control_server.h"
 #include "control/health.h"
@@ -28,9 +29,11 @@ namespace weir::cli {
 
 class Platform final : private sandbox::EngineUsers {
  public:
-  // `sinks` are borrowed and hear every fact.
+  // `sinks` are borrowed and hear every fact. `expectDeploys`: an engine for the next check stands ready, and checks do not
+  // yield to requests.
   static base::Result<std::unique_ptr<Platform>> start(const Settings& settings, const base::Clock& clock,
-                                                       const std::vector<observe::Sink*>& sinks = {});
+                                                       const std::vector<observe::Sink*>& sinks = {},
+                                                       bool expectDeploys = false);
   ~Platform();
 
   std::string address() const;
@@ -42,7 +45,9 @@ class Platform final : private sandbox::EngineUsers {
   net::Loop& loop() { return loop_; }
 
   // Routes to these scripts from now on; in-flight requests finish on what they started with.
-  base::Status setScripts(const std::vector<ScriptConfig>& scripts, bool everyHost);
+  base::Status setScripts(const std::vector<ScriptConfig>& scripts, bool everyHost) {
+    return scripts_->set(scripts, everyHost);
+  }
 
   // Until `stopDescriptor` is readable; then drains.
   void run(int stopDescriptor);
@@ -55,6 +60,9 @@ class Platform final : private sandbox::EngineUsers {
   base::Status startEngines();
   base::Status openLoops();
   base::Status openControl();
+  base::Status openScripts();
+  std::string versionsDirectory() const { return options_.data + "/versions"; }
+  std::string engineIdentity(uint64_t hashSeed) const;
   void useEngine(uint32_t slot, std::shared_ptr<sandbox::EngineLink> link) override;
   void loseEngine(std::shared_ptr<sandbox::EngineLink> link) override;
   void onEngineEffect(uint32_t loop, const std::shared_ptr<sandbox::EngineLink>& link, const wire::Effect& effect);
@@ -80,7 +88,9 @@ class Platform final : private sandbox::EngineUsers {
   double startedMs_ = 0;
   std::atomic<bool> draining_{false};
   net::Timer sweepTimer_;  // of versions that nobody holds
-  uint64_t nextVersion_ = 1;
+  std::unique_ptr<sandbox::VersionStore> store_;
+  std::unique_ptr<ScriptSet> scripts_;
+  bool expectDeploys_ = false;
 };
 
 }  // namespace weir::cli

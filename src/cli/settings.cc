@@ -101,6 +101,8 @@ const Setting kTable[] = {
     {"engines", "restart_max_ms", "--engine-restart-max-ms", "The longest pause before a start, where engines end as soon as they are ready",
      Setting::Number{100, 600'000, [](const Settings& s) { return static_cast<int64_t>(s.supervision.restart.delayMax.count()); },
                      [](Settings& s, int64_t value) { s.supervision.restart.delayMax = Milliseconds(value); }}},
+    {"engines", "start_from", "--start-from", "What scripts start from at best: snapshot, code-cache or source",
+     Setting::Text{&Settings::startFrom}},
     {"engines", "require_sandbox", "--require-sandbox", "Refuse to start when a confinement is missing",
      Setting::Switch{&Settings::requireSandbox}},
     {"engines", "node", "--node", "Node executable that hosts engines", Setting::Text{&Settings::node}},

@@ -33,6 +33,7 @@ struct Settings {
   std::string node;       // host executable
   std::string engineDir;  // addon, launcher and base snapshot
   sandbox::SupervisorLimits supervision;
+  std::string startFrom = "snapshot";  // what isolates start from at best: "source", "code-cache", "snapshot"
 };
 
 struct Setting {

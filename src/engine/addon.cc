@@ -67,6 +67,7 @@ v8::StartupData mapBaseSnapshot() {
 
 // Locks down, and says so: from here on tenant code may come.
 void becomeReady(wire::ControlSocket& control, const std::vector<int>& keep) {
+  if (!js::installWasmMemoryCount()) std::fputs("the memories of Wasm are not counted with this host\n", stderr);
   const wire::Confinements confinements = lockDown({.keep = keep});
   std::vector<uint8_t> ready;
   const auto report = confinements.encode();
@@ -97,7 +98,6 @@ void becomeReady(wire::ControlSocket& control, const std::vector<int>& keep) {
          wire::effectWakeDescriptor(loop)});
   }
   installParking();
-  if (!js::installWasmMemoryCount()) std::fputs("the memories of Wasm are not counted with this host\n", stderr);
 
   std::vector<int> keep{wire::kEventWakeDescriptor};
   for (int loop = 0; loop < loops; ++loop) keep.push_back(wire::effectWakeDescriptor(loop));

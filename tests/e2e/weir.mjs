@@ -26,7 +26,10 @@ export async function startWeir(scripts, { flags = [], config, dev, outbound = [
   for (const [name, script] of Object.entries(scripts)) {
     mkdirSync(join(folder, name), { recursive: true });
     writeFileSync(join(folder, name, "index.js"), script.code);
-    for (const [file, content] of Object.entries(script.files ?? {})) writeFileSync(join(folder, name, file), content);
+    for (const [file, content] of Object.entries(script.files ?? {})) {
+      mkdirSync(dirname(join(folder, name, file)), { recursive: true });
+      writeFileSync(join(folder, name, file), content);
+    }
     toml += `[[script]]\nname = "${name}"\nmain = "${name}/index.js"\n`;
     if (script.date) toml += `compatibility_date = "${script.date}"\n`;
     if (script.flags) toml += `compatibility_flags = ${JSON.stringify(script.flags)}\n`;
@@ -64,6 +67,23 @@ export async function startWeir(scripts, { flags = [], config, dev, outbound = [
     port,
     pid: child.pid,
     folder,
+    /** Resolves with the matches once `pattern` (global) has matched what weir has printed so many times. */
+    saidTimes(pattern, times) {
+      return new Promise((found, failed) => {
+        const timer = setTimeout(() => done(failed, new Error(`weir did not say ${pattern} ${times} times: ${out}${errors}`)), 60_000);
+        const look = () => {
+          const matches = [...(out + errors).matchAll(pattern)];
+          if (matches.length >= times) done(found, matches);
+        };
+        const done = (settle, value) => {
+          clearTimeout(timer);
+          listeners.delete(look);
+          settle(value);
+        };
+        listeners.add(look);
+        look();
+      });
+    },
     output: () => out + errors,
     /** Resolves with the match once what weir has printed matches. */
     said(pattern) {
@@ -124,8 +144,8 @@ export async function startWeir(scripts, { flags = [], config, dev, outbound = [
       await exited;
       process.removeListener("exit", end);
     },
-    /** Ends weir by SIGTERM; resolves with its exit and every trace it wrote. */
-    async stop() {
+    /** Ends weir by SIGTERM; resolves with its exit and every trace it wrote. `keep`: its folder stays, for another run. */
+    async stop({ keep = false } = {}) {
       child.ref();
       child.kill("SIGTERM");
       const exit = await exited;
@@ -133,7 +153,7 @@ export async function startWeir(scripts, { flags = [], config, dev, outbound = [
       const complaint = /^.*(Sanitizer|runtime error:)[^]*/m.exec(errors);
       if (complaint) throw new Error(`a sanitizer complains: ${complaint[0]}`);
       const lines = readFileSync(join(folder, "data/traces.jsonl"), "utf8").split("\n").filter(Boolean);
-      rmSync(folder, { recursive: true, force: true });
+      if (!keep) rmSync(folder, { recursive: true, force: true });
       return { exit, traces: lines.map((line) => JSON.parse(line)) };
     },
   };
