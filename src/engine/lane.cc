@@ -370,7 +370,6 @@ bool Lane::startIsolate(Runner& me, Resident& resident, ScriptIsolate::Failure& 
   {
     const ScriptIsolate::Turn turn(*resident.isolate);
     ok = resident.isolate->start(failure);
-    if (ok) resident.bytes = resident.isolate->usedBytes();
   }
   if (!ok) {
     if (resident.isolate->source() != wire::StartSource::kSnapshot) return false;
