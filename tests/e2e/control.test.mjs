@@ -86,8 +86,11 @@ test("metrics count what clients and scripts did", async () => {
   for (let i = 0; i < 5; i++) await weir.request("good", "/", { method: "POST", body: "12345" });
   for (let i = 0; i < 3; i++) await weir.request("throws", "/");
   await weir.request("nobody", "/");
-  await weir.traced((traces) => traces.length === 8);
-  const response = await ask("/metrics");
+  // A line is in the file a moment before it is counted.
+  const response = await until("eight traces", async () => {
+    const asked = await ask("/metrics");
+    return samplesOf(asked.text).get("weir_traces_written_total") === 8 ? asked : null;
+  });
   assert.match(response.headers["content-type"], /^text\/plain; version=0\.0\.4/);
   const samples = samplesOf(response.text);
   assert.equal(samples.get('weir_requests_total{outcome="ok"}'), 5);

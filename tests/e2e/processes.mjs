@@ -1,13 +1,22 @@
 // What the kernel says of a running weir: its engines, and how much memory each process has needed.
 import { readFileSync, readdirSync } from "node:fs";
 
+/** Whether the process is an engine that serves; the ones that check a version once are none. */
+function serves(pid) {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "latin1").includes("weir_engine.node\0serve\0");
+  } catch {
+    return false;
+  }
+}
+
 /** The engines of a weir, by pid. */
 export function enginesOf(pid) {
   const children = [];
   for (const task of readdirSync(`/proc/${pid}/task`)) {
     children.push(...readFileSync(`/proc/${pid}/task/${task}/children`, "utf8").split(" ").filter(Boolean).map(Number));
   }
-  return children;
+  return children.filter(serves);
 }
 
 /** The most memory the process has had at a time, in MiB. */
@@ -26,10 +35,10 @@ export function processOf(pid) {
   }
 }
 
-/** The children of a process that have not ended: weir's are its engines. */
+/** The engines of a weir that have not ended. */
 export function childrenOf(parent) {
   return readdirSync("/proc").filter((name) => /^\d+$/.test(name)).map((name) => processOf(Number(name)))
-    .filter((one) => one && one.parent === parent && one.state !== "Z");
+    .filter((one) => one && one.parent === parent && one.state !== "Z" && serves(one.pid));
 }
 
 /** Resolves with the first truthy answer of `look`, which is asked again and again: for what sends no event. */
