@@ -80,6 +80,15 @@ function field(text, name) {
   return Number(match[1]);
 }
 
+/** Its arguments, each ended by a NUL; empty when there is no such process. */
+export function commandOf(pid) {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "latin1");
+  } catch {
+    return "";
+  }
+}
+
 /** Memory that only these processes have, in MB. */
 export function privateMb(pids) {
   let kb = 0;

@@ -7,7 +7,7 @@ import { mkdirSync, mkdtempSync, copyFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { end, removeAtExit, start, tree } from "./processes.mjs";
+import { commandOf, end, removeAtExit, start, tree } from "./processes.mjs";
 
 export const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 const startMsMax = 60_000;
@@ -58,12 +58,14 @@ export async function startWeir(scripts, { flags = [], limits } = {}) {
   const child = start(join(root, "build/weir"), ["serve", "--edge", "127.0.0.1:0", "--data", join(folder, "data"),
     "--config", join(folder, "weir.toml"), "--outbound-allow", "127.0.0.0/8", ...flags]);
   const port = await waitFor(child, child.stdout, (text) => /http:\/\/127\.0\.0\.1:(\d+)/.exec(text)?.[1]);
+  // The platform and the engines that serve; those that check a version come and go, and answer nobody.
+  const processes = () => tree(child.pid).filter((pid) => pid === child.pid || commandOf(pid).includes("weir_engine.node\0serve\0"));
   return {
     name: "weir",
     startedAt,
     pid: child.pid,
-    pids: () => tree(child.pid),
-    engines: () => tree(child.pid).slice(1),
+    pids: processes,
+    engines: () => processes().slice(1),
     at: (script) => ({ port: Number(port), host: `${script}.local.workers.localhost` }),
     stop: (politeMs) => end(child, politeMs),
   };
