@@ -110,7 +110,7 @@ CheckQueue::Outcome CheckQueue::attempt(const Job& job, bool writeHeap) {
       engine = std::move(made).value();
     }
     outcome = {engine->run(job.bundle, writeHeap), engine->died()};
-    if (outcome.verdict.ok()) break;
+    if (outcome.verdict.ok() || engine->timedOut()) break;
     const Lock lock(mutex_);
     if (stopping_) break;
   }

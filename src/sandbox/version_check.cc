@@ -163,6 +163,7 @@ base::Result<CheckVerdict> VersionCheck::run(const wire::Descriptor& bundle, boo
         return base::Error{"the check was given up"};
       case Woken::kTimeout:
         if (passed) return withoutImage("writing the heap took too long");
+        timedOut_ = true;
         process_->kill();
         return base::Error{"the top-level scope did not end within " +
                            std::to_string(limits_.scopeWallMax.count() / 1000) + " s on this machine"};

@@ -64,6 +64,8 @@ class VersionCheck {
   bool alive() { return !process_->reap(); }
   // The engine ended by itself with the script in it: another attempt, without the heap, may go well.
   bool died() const { return died_; }
+  // It said nothing for as long as it may: another attempt would only hold up others.
+  bool timedOut() const { return timedOut_; }
 
   // Checks the version whose bundle (wire/bundle.h) the sealed blob holds; once. Without `writeHeap` the image is the code
   // cache. Where V8 aborts on the heap there is no image at all, and a reason: only another engine can then make the code
@@ -83,6 +85,7 @@ class VersionCheck {
   CheckLimits limits_;
   int stop_ = -1;
   bool died_ = false;
+  bool timedOut_ = false;
   std::string line_;  // of what it printed
 };
 

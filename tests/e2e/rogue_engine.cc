@@ -1,5 +1,7 @@
 // An engine that can be told to misbehave: it locks down, becomes ready and answers like any other, but what it does with a
-// request is up to the request's path. Hosted in place of the real addon by tests/e2e/supervise.test.mjs.
+// request is up to the request's path. Hosted in place of the real addon by tests/e2e/supervise.test.mjs; by
+// tests/e2e/snapshot_hostile.test.mjs as the engine of a check.
+#include <fcntl.h>
 #include <node.h>
 #include <poll.h>
 #include <sys/mman.h>
@@ -12,11 +14,13 @@
 #include <vector>
 
 #include "engine/lockdown.h"
+#include "wire/bundle.h"
 #include "wire/codec.h"
 #include "wire/confinement.h"
 #include "wire/control_socket.h"
 #include "wire/engine_descriptors.h"
 #include "wire/ring.h"
+#include "wire/sealed_blob.h"
 
 namespace weir::rogue {
 namespace {
@@ -214,10 +218,112 @@ class Engine {
   std::vector<Port> ports_;
 };
 
+// An engine for one check, that does what the script's text says: `rogue:WORD`.
+class Checker {
+ public:
+  [[noreturn]] void run() {
+    const auto report = engine::lockDown({}).encode();
+    wire::EngineReady ready;
+    ready.v8Version = "rogue";
+    ready.confinements = {reinterpret_cast<const uint8_t*>(report.data()), report.size()};
+    say(ready);
+    const auto received = control_.receive(wire::ControlSocket::Wait::kYes);
+    if (!received.ok() || !received->message || received->message->descriptors.size() != 1) _exit(0);
+    const auto bundle = wire::mapSealedBlob(received->message->descriptors[0].get(), wire::BundleBounds::kBundleBytesMax);
+    if (!bundle.ok()) _exit(2);
+    const std::string_view text(reinterpret_cast<const char*>(bundle->bytes().data()), bundle->bytes().size());
+    const size_t at = text.find("rogue:") + 6;
+    act(text.substr(at, text.find(';', at) - at));
+    for (;;) pause();  // until it is killed
+  }
+
+ private:
+  static wire::Descriptor file(size_t bytes, bool sealed) {
+    wire::Descriptor memory(memfd_create("image", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+    if (ftruncate(memory.get(), static_cast<off_t>(bytes)) != 0) _exit(2);
+    if (sealed && fcntl(memory.get(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) _exit(2);
+    return memory;
+  }
+  void sendBytes(std::span<const uint8_t> bytes, std::span<const int> descriptors = {}) {
+    if (!control_.send(std::as_bytes(bytes), descriptors).ok()) _exit(2);
+  }
+  template <class Message>
+  void say(const Message& message, std::span<const int> descriptors = {}) {
+    std::vector<uint8_t> bytes;
+    wire::encode<wire::Notice>(message, bytes);
+    sendBytes(bytes, descriptors);
+  }
+
+  void act(std::string_view word) {
+    const wire::VersionChecked passed{900, "fetch"};
+    const wire::ImageMade made{wire::StartSource::kCodeCache, 0, "rogue"};
+    const wire::Descriptor small = file(4096, true);
+    const int one = small.get();
+    if (word == "good") {
+      say(passed);
+      say(made, {&one, 1});
+    } else if (word == "nonsense") {
+      sendBytes(std::vector<uint8_t>{255, 1, 2});
+    } else if (word == "cut") {
+      std::vector<uint8_t> bytes;
+      wire::encode<wire::Notice>(passed, bytes);
+      bytes.pop_back();
+      sendBytes(bytes);
+    } else if (word == "early") {
+      say(made, {&one, 1});
+    } else if (word == "twice") {
+      say(passed);
+      say(passed);
+    } else if (word == "turned") {
+      say(passed);
+      say(wire::VersionFailed{{0}, wire::StartFailure::kException, "changed its mind", "", 0, 0});
+    } else if (word == "handlers") {
+      say(wire::VersionChecked{900, "fetch\n\x1b[31m"});
+    } else if (word == "nohandlers") {
+      say(wire::VersionChecked{900, ""});
+    } else if (word == "blobless") {
+      say(passed);
+      say(made);
+    } else if (word == "unasked") {
+      say(passed, {&one, 1});
+    } else if (word == "unsealed") {
+      const wire::Descriptor open = file(4096, false);
+      const int descriptor = open.get();
+      say(passed);
+      say(made, {&descriptor, 1});
+    } else if (word == "huge") {
+      const wire::Descriptor large = file(size_t{wire::Bounds::kImageBytesMax} + 1, true);
+      const int descriptor = large.get();
+      say(passed);
+      say(made, {&descriptor, 1});
+    } else if (word == "many") {
+      const int several[] = {one, one, one};
+      say(passed);
+      say(made, several);
+    } else if (word == "deaf") {
+      (void)control_.takeDescriptor();  // closed; the process lives on
+    } else if (word == "segv") {
+      volatile int* nowhere = nullptr;
+      *nowhere = 1;
+    } else if (word == "exit") {
+      _exit(7);
+    } else if (word == "text") {
+      say(wire::VersionFailed{{0}, wire::StartFailure::kException, "red \x1b[31m \xff", "a\x07.js", 3, 4});
+    }
+  }
+
+  wire::ControlSocket control_{wire::Descriptor(wire::kControlDescriptor)};
+};
+
 void mainFunction(const v8::FunctionCallbackInfo<v8::Value>& info) {
   v8::Isolate* isolate = info.GetIsolate();
   const auto context = isolate->GetCurrentContext();
   const auto list = info[0].As<v8::Array>();
+  const v8::String::Utf8Value role(isolate, list->Get(context, 0).ToLocalChecked());
+  if (std::strcmp(*role, "check") == 0) {
+    static Checker checker;
+    checker.run();
+  }
   const v8::String::Utf8Value loops(isolate, list->Get(context, 1).ToLocalChecked());
   static Engine engine(std::atoi(*loops));
   engine.becomeReady();
