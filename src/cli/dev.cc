@@ -18,6 +18,29 @@ int utcOffsetSeconds() {
   return localtime_r(&now, &local) != nullptr ? static_cast<int>(local.tm_gmtoff) : 0;
 }
 
+// Changes whenever a file beside the main module does, or comes or goes: any of them may be a module of it.
+uint64_t stampOf(const std::filesystem::path& main) {
+  namespace fs = std::filesystem;
+  constexpr int kFilesMax = 10'000;
+  uint64_t stamp = 0;
+  int left = kFilesMax;
+  std::error_code error;
+  const fs::path folder = main.has_parent_path() ? main.parent_path() : fs::path(".");
+  for (auto entry = fs::recursive_directory_iterator(folder, error); !error && entry != fs::recursive_directory_iterator() && left > 0;
+       entry.increment(error), --left) {
+    const std::string name = entry->path().filename().string();
+    if (name == "node_modules" || name == "data" || name.starts_with('.')) {
+      entry.disable_recursion_pending();
+      continue;
+    }
+    std::error_code ignored;
+    if (!entry->is_regular_file(ignored)) continue;
+    const auto written = entry->last_write_time(ignored).time_since_epoch().count();
+    stamp += std::hash<std::string>()(entry->path().string() + '\0' + std::to_string(written));  // a sum: the order is the system's
+  }
+  return stamp;
+}
+
 // Says when a version serves.
 class News final : public observe::Sink {
  public:
@@ -52,12 +75,11 @@ int dev(const CommandLine& line, const Settings& defaults, const base::Clock& cl
   std::printf("  confinement: %s\n", platform.engines()[0].confinements.summary().c_str());
   std::fflush(stdout);
 
-  std::error_code ignored;
-  auto saved = std::filesystem::last_write_time(line.file, ignored);
+  uint64_t saved = stampOf(line.file);
   net::Timer reload(platform.loop().timers(), [&] {
     reload.arm(clock.now() + std::chrono::milliseconds(250));
-    const auto now = std::filesystem::last_write_time(line.file, ignored);
-    if (ignored || now == saved) return;
+    const uint64_t now = stampOf(line.file);
+    if (now == saved) return;
     saved = now;
     auto read = readSingleScript(line.file);
     if (!read.ok()) {
