@@ -248,13 +248,15 @@ test("fetch", async (t) => {
     assert.equal(origin.connections, 1);
   }));
   await it("the client's body goes on, with its length or without, and so does its method", () => withOrigin(echo, async (origin) => {
-    const pass = async (head, body) => {
+    const pass = async (head, body, together = false) => {
       const client = await connect(weir.port);
-      client.send(`PATCH /pass HTTP/1.1\r\nHost: f.local.workers.localhost\r\nX-Url: ${origin.url}\r\n${head}\r\n`);
-      client.send(body);
+      const start = `PATCH /pass HTTP/1.1\r\nHost: f.local.workers.localhost\r\nX-Url: ${origin.url}\r\n${head}\r\n`;
+      client.send(together ? Buffer.concat([Buffer.from(start), Buffer.from(body)]) : start);
+      if (!together) client.send(body);
       return JSON.parse((await client.response()).text);
     };
     assert.deepEqual(await pass("Content-Length: 5\r\n", "hello"), { method: "PATCH", length: "5", chunked: null, type: null, body: "hello" });
+    assert.deepEqual(await pass("Content-Length: 5\r\n", "hello", true), { method: "PATCH", length: "5", chunked: null, type: null, body: "hello" });
     assert.deepEqual(await pass("Content-Length: 200000\r\n", "x".repeat(200000)), { method: "PATCH", length: "200000", chunked: null, type: null, body: 200000 });
     assert.deepEqual(await pass("Transfer-Encoding: chunked\r\n", Buffer.concat([chunk("a".repeat(70000)), chunk("bc"), lastChunk])), { method: "PATCH", length: null, chunked: "chunked", type: null, body: 70002 });
   }));

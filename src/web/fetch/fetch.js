@@ -121,15 +121,18 @@ function start(record, state, service) {
   } else {
     body.check();
     const { readable } = body;
-    const inbound = readable !== null && isUntouched(readable) ? readable.whole : null;
+    const whole = readable !== null && isUntouched(readable) ? readable.whole : null;
     if (body.source !== null && (readable === null || readable.whole !== null)) {
       const source = body.take();
       subrequest.id = host.fetch(seq, state.method, url, head, kInline, source, -1, redirect, service);
-    } else if (inbound instanceof Inbound) {
+    } else if (whole instanceof Inbound) {
       spend(readable);
-      inbound.piped = true;
-      inbound.finished = true;
-      subrequest.id = host.fetch(seq, state.method, url, head, kPipe, inbound.id, readable.length, redirect, service);
+      whole.piped = true;
+      whole.finished = true;
+      subrequest.id = host.fetch(seq, state.method, url, head, kPipe, whole.id, readable.length, redirect, service);
+    } else if (whole !== null) {  // a stream that nobody has touched, of bytes that are all here
+      spend(readable);
+      subrequest.id = host.fetch(seq, state.method, url, head, kInline, whole, -1, redirect, service);
     } else {
       subrequest.id = host.fetch(
         seq, state.method, url, head, kStream, undefined, readable.length, redirect, service);
