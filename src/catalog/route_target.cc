@@ -5,17 +5,11 @@
 #include <cstring>
 
 #include "base/check.h"
+#include "base/hex.h"
 
 namespace weir::catalog {
 
 namespace {
-
-int hexValue(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
 
 // Bytes whose encoded form means the same as the raw one, in any URL: unreserved characters, and those that every URL
 // parser encodes anyway.
@@ -82,8 +76,8 @@ std::string_view normalizeTarget(std::string_view target, std::span<char> out) {
     } else if (up == 0) {
       size_t bareAt = SIZE_MAX;  // where a percent sign stands that encodes nothing: what follows must not complete it
       for (size_t i = 0; i < segment.size(); ++i) {
-        const int high = segment[i] == '%' && i + 2 < segment.size() ? hexValue(segment[i + 1]) : -1;
-        const int low = high < 0 ? -1 : hexValue(segment[i + 2]);
+        const int high = segment[i] == '%' && i + 2 < segment.size() ? base::hexValue(segment[i + 1]) : -1;
+        const int low = high < 0 ? -1 : base::hexValue(segment[i + 2]);
         if (low < 0) {
           if (segment[i] == '%') bareAt = size;
           out[size++] = segment[i];

@@ -268,16 +268,7 @@ Status SqliteCatalog::readRows(RoutingRows& rows) {
     return base::Nothing{};
   };
   const auto readZone = [&](store::Statement row) -> Status {
-    while (row.next()) {
-      Zone zone;
-      zone.id = row.text(0);
-      zone.account = row.text(1);
-      zone.name = row.text(2);
-      if (!row.isNull(3)) {
-        if (auto origin = parseOrigin(row.text(3)); origin.ok()) zone.origin = *origin;
-      }
-      rows.zones.push_back(std::move(zone));
-    }
+    while (row.next()) rows.zones.push_back(zoneFrom(row));
     if (auto error = failure(row)) return *error;
     return base::Nothing{};
   };

@@ -52,6 +52,18 @@ auto SqliteCatalog::read(Work&& work) -> decltype(work()) {
   return work();
 }
 
+// From a row that begins with id, account, name, origin. An origin that cannot be read counts as none.
+inline Zone zoneFrom(const store::Statement& row) {
+  Zone zone;
+  zone.id = row.text(0);
+  zone.account = row.text(1);
+  zone.name = row.text(2);
+  if (!row.isNull(3)) {
+    if (auto origin = parseOrigin(row.text(3)); origin.ok()) zone.origin = *origin;
+  }
+  return zone;
+}
+
 inline std::string scriptKey(std::string_view account, std::string_view name) {
   return std::string(account).append("/").append(name);
 }

@@ -9,13 +9,7 @@ namespace weir::catalog {
 namespace {
 
 Zone zoneRowOf(const store::Statement& row) {
-  Zone zone;
-  zone.id = row.text(0);
-  zone.account = row.text(1);
-  zone.name = row.text(2);
-  if (!row.isNull(3)) {
-    if (auto origin = parseOrigin(row.text(3)); origin.ok()) zone.origin = *origin;
-  }
+  Zone zone = zoneFrom(row);
   zone.createdMs = row.integer(4);
   zone.modifiedMs = row.integer(5);
   return zone;

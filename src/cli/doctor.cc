@@ -8,6 +8,7 @@
 #include <fstream>
 #include <string>
 
+#include "base/hex.h"
 #include "base/json_text.h"
 #include "cli/commands.h"
 #include "cli/platform.h"
@@ -28,13 +29,7 @@ std::string sha256Of(const std::string& path) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned size = 0;
   if (EVP_DigestFinal_ex(context.get(), digest.data(), &size) != 1) return {};
-  std::string hex;
-  for (unsigned i = 0; i < size; ++i) {
-    constexpr char kDigits[] = "0123456789abcdef";
-    hex += kDigits[digest[i] >> 4];
-    hex += kDigits[digest[i] & 15];
-  }
-  return hex;
+  return base::hexOf({digest.data(), size});
 }
 
 std::string asJson(const Settings& settings, const std::string& v8Version, const std::string& sha256,

@@ -6,6 +6,8 @@
 #include <cstdio>
 #include <set>
 
+#include "base/hex.h"
+
 namespace weir::cli {
 
 namespace {
@@ -25,23 +27,13 @@ Sha256 sha256(std::initializer_list<std::span<const uint8_t>> parts) {
   return result;
 }
 
-std::string hexOf(std::span<const uint8_t> bytes) {
-  std::string text;
-  char pair[3];
-  for (const uint8_t byte : bytes) {
-    std::snprintf(pair, sizeof pair, "%02x", byte);
-    text += pair;
-  }
-  return text;
-}
-
 // The shape of a UUID whose bits follow from the content (RFC 9562 §5.8).
 std::string uuidOf(const Sha256& hash) {
   std::array<uint8_t, 16> bytes{};
   std::copy_n(hash.begin(), bytes.size(), bytes.begin());
   bytes[6] = static_cast<uint8_t>((bytes[6] & 0x0f) | 0x80);
   bytes[8] = static_cast<uint8_t>((bytes[8] & 0x3f) | 0x80);
-  const std::string hex = hexOf(bytes);
+  const std::string hex = base::hexOf(bytes);
   return hex.substr(0, 8) + "-" + hex.substr(8, 4) + "-" + hex.substr(12, 4) + "-" + hex.substr(16, 4) + "-" + hex.substr(20);
 }
 
@@ -96,7 +88,7 @@ base::Result<ScriptSet::Prepared> ScriptSet::prepare(const ScriptConfig& script)
   prepared.script = script.name;
   prepared.crons = script.crons;
   const Sha256 key = sha256({checked});
-  prepared.key = hexOf(key);
+  prepared.key = base::hexOf(key);
   prepared.version = std::make_shared<sandbox::RunnableVersion>();
   prepared.version->script = script.name;
   std::string settings = script.env;

@@ -3,16 +3,11 @@
 #include <charconv>
 #include <utility>
 
+#include "base/hex.h"
+
 namespace weir::edge {
 
 namespace {
-
-int hexOf(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
 
 // application/x-www-form-urlencoded
 std::string decoded(std::string_view text) {
@@ -20,8 +15,8 @@ std::string decoded(std::string_view text) {
   for (size_t i = 0; i < text.size(); ++i) {
     if (text[i] == '+') {
       result += ' ';
-    } else if (text[i] == '%' && i + 2 < text.size() && hexOf(text[i + 1]) >= 0 && hexOf(text[i + 2]) >= 0) {
-      result += static_cast<char>(hexOf(text[i + 1]) * 16 + hexOf(text[i + 2]));
+    } else if (text[i] == '%' && i + 2 < text.size() && base::hexValue(text[i + 1]) >= 0 && base::hexValue(text[i + 2]) >= 0) {
+      result += static_cast<char>(base::hexValue(text[i + 1]) * 16 + base::hexValue(text[i + 2]));
       i += 2;
     } else {
       result += text[i];

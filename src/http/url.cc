@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "base/hex.h"
 #include "http/codec/field_syntax.h"
 #include "http/header_list.h"
 
@@ -14,12 +15,6 @@ constexpr std::string_view kQueryEscaped = "\"<>'#";
 
 bool isAlpha(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 bool isDigit(char c) { return c >= '0' && c <= '9'; }
-
-int hexValue(char c) {
-  if (isDigit(c)) return c - '0';
-  const char lower = static_cast<char>(c | 0x20);
-  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
 
 void appendEscaped(std::string& out, std::string_view text, std::string_view escaped) {
   constexpr char kHex[] = "0123456789ABCDEF";
@@ -80,8 +75,8 @@ std::optional<std::string> readHost(std::string_view text) {
   for (size_t i = 0; i < text.size(); ++i) {
     char c = text[i];
     if (c == '%') {
-      const int high = i + 2 < text.size() ? hexValue(text[i + 1]) : -1;
-      const int low = i + 2 < text.size() ? hexValue(text[i + 2]) : -1;
+      const int high = i + 2 < text.size() ? base::hexValue(text[i + 1]) : -1;
+      const int low = i + 2 < text.size() ? base::hexValue(text[i + 2]) : -1;
       if (high < 0 || low < 0) return std::nullopt;
       c = static_cast<char>(high * 16 + low);
       i += 2;

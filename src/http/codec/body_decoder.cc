@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/hex.h"
 #include "http/codec/field_syntax.h"
 
 namespace weir::http {
@@ -10,20 +11,13 @@ namespace {
 
 constexpr size_t kChunkSizeDigitsMax = 15;  // below 2^60: sums cannot overflow
 
-int hexValue(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
 // chunk-size [ chunk-ext ], the extension unread but free of controls.
 std::optional<uint64_t> parseChunkLine(std::string_view line) {
   size_t digits = 0;
   uint64_t size = 0;
-  while (digits < line.size() && hexValue(line[digits]) >= 0) {
+  while (digits < line.size() && base::hexValue(line[digits]) >= 0) {
     if (digits == kChunkSizeDigitsMax) return std::nullopt;
-    size = size * 16 + static_cast<uint64_t>(hexValue(line[digits++]));
+    size = size * 16 + static_cast<uint64_t>(base::hexValue(line[digits++]));
   }
   if (digits == 0) return std::nullopt;
   const std::string_view extension = line.substr(digits);
