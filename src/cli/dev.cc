@@ -1,3 +1,4 @@
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
@@ -46,14 +47,13 @@ class News final : public observe::Sink {
  public:
   explicit News(std::string file) : file_(std::move(file)) {}
   void versionChecked(uint32_t, const observe::VersionChecked&) override {
-    std::printf("%s %s\n", first_ ? "checked" : "reloaded", file_.c_str());
+    std::printf("%s %s\n", first_.exchange(false) ? "checked" : "reloaded", file_.c_str());
     std::fflush(stdout);
-    first_ = false;
   }
 
  private:
   const std::string file_;
-  bool first_ = true;  // facts of versions come one at a time
+  std::atomic<bool> first_{true};
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -269,8 +270,13 @@ base::Status Platform::openScripts() {
         version.home = supervisor_->homeOf(version.script);
         version.placements = std::make_unique<sandbox::RunnableVersion::LoopPlacement[]>(options_.loops);
       },
-      [this](const auto& routes, const auto& schedules) {
-        for (auto& loop : loops_) loop->setRoutes(routes);
+      [this](const auto& routes, const auto& schedules, std::function<void()> then) {
+        const auto left = std::make_shared<std::atomic<size_t>>(loops_.size());
+        for (auto& loop : loops_) {
+          loop->setRoutes(routes, [left, then] {
+            if (left->fetch_sub(1) == 1) then();
+          });
+        }
         loops_[0]->setSchedules(schedules);
       }});
   return base::Nothing{};

@@ -115,13 +115,12 @@ base::Status ScriptSet::set(const std::vector<ScriptConfig>& scripts, bool every
   const std::lock_guard lock(mutex_);
   everyHost_ = everyHost;
   std::erase_if(entries_, [&](const auto& entry) { return !names.contains(entry.first); });
-  std::vector<std::pair<std::shared_ptr<const sandbox::RunnableVersion>, sandbox::VersionRecord>> known;
+  std::vector<Passed> known;
   for (auto& prepared : all) {
     const auto version = prepared.version;
-    if (auto record = admit(std::move(prepared))) known.emplace_back(version, std::move(*record));
+    if (auto record = admit(std::move(prepared))) known.push_back({version, std::move(*record), true});
   }
-  publish();
-  for (const auto& [version, record] : known) report(*version, record, true);
+  publish(std::move(known));
   return base::Nothing{};
 }
 
@@ -194,11 +193,14 @@ void ScriptSet::onVerdict(const std::string& script, wire::VersionId number, con
     if (record->image) current->image.set(*record->image);
     entry.serving = current;
   }
+  std::vector<Passed> passed;
+  if (checked != nullptr) passed.push_back({current, std::move(*record), false});
   if (waited) {
     entry.waiting = nullptr;
-    publish();
+    publish(std::move(passed));
+  } else if (!passed.empty()) {
+    report(options_.sink, passed.front());
   }
-  if (checked != nullptr) report(*current, *record, false);
   if (++verdicts_ % kVerdictsPerSweep == 0) queue_.whenIdle([this] { sweep(); });
 }
 
@@ -214,18 +216,18 @@ void ScriptSet::report(const sandbox::RunnableVersion& version, const sandbox::S
   options_.sink.versionFailed(observe::kNoLoop, fact);
 }
 
-void ScriptSet::report(const sandbox::RunnableVersion& version, const sandbox::VersionRecord& record, bool kept) {
+void ScriptSet::report(observe::Sink& sink, const Passed& passed) {
   observe::VersionChecked fact;
-  fact.script = version.script;
-  fact.version = version.id;
-  fact.source = record.image ? record.image->source : wire::StartSource::kCompiled;
-  fact.reason = record.reason;
-  fact.startupUs = record.startupUs;
-  fact.kept = kept;
-  options_.sink.versionChecked(observe::kNoLoop, fact);
+  fact.script = passed.version->script;
+  fact.version = passed.version->id;
+  fact.source = passed.record.image ? passed.record.image->source : wire::StartSource::kCompiled;
+  fact.reason = passed.record.reason;
+  fact.startupUs = passed.record.startupUs;
+  fact.kept = passed.kept;
+  sink.versionChecked(observe::kNoLoop, fact);
 }
 
-void ScriptSet::publish() {
+void ScriptSet::publish(std::vector<Passed> passed) {
   auto routes = std::make_shared<edge::Routes>();
   routes->workersDomain = options_.workersDomain;
   const auto schedules = std::make_shared<std::vector<edge::Schedule>>();
@@ -234,7 +236,10 @@ void ScriptSet::publish() {
     if (everyHost_) routes->everyHost = entry.serving;
     for (const auto& cron : entry.crons) schedules->push_back({entry.serving, cron, *catalog::Cron::parse(cron)});
   }
-  options_.publish(routes, schedules);
+  // Shared, because a std::function has to be copied and an image cannot be.
+  options_.publish(routes, schedules, [&sink = options_.sink, passed = std::make_shared<const std::vector<Passed>>(std::move(passed))] {
+    for (const auto& one : *passed) report(sink, one);
+  });
 }
 
 void ScriptSet::sweep() {

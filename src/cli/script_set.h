@@ -44,9 +44,10 @@ class ScriptSet {
     sandbox::CheckQueue::Options checks;
     // Decides where a new version runs.
     std::function<void(sandbox::RunnableVersion& version)> place;
-    // Gives loops what they serve; called with a lock held, so that the last call has the newest.
+    // Gives loops what they serve; called with a lock held, so that the last call has the newest. `then` is called once,
+    // on any thread, when every loop serves it.
     std::function<void(const std::shared_ptr<const edge::Routes>& routes,
-                       const std::shared_ptr<const std::vector<edge::Schedule>>& schedules)>
+                       const std::shared_ptr<const std::vector<edge::Schedule>>& schedules, std::function<void()> then)>
         publish;
   };
   explicit ScriptSet(Options options);
@@ -78,8 +79,15 @@ class ScriptSet {
   void onVerdict(const std::string& script, wire::VersionId number, const sandbox::VersionStore::Key& key,
                  base::Result<sandbox::CheckVerdict> verdict);
   void report(const sandbox::RunnableVersion& version, const sandbox::StartRefusal& refusal);
-  void report(const sandbox::RunnableVersion& version, const sandbox::VersionRecord& record, bool kept);
-  void publish();
+  // A version that passed its check; `kept`: the check was not run again.
+  struct Passed {
+    std::shared_ptr<const sandbox::RunnableVersion> version;
+    sandbox::VersionRecord record;
+    bool kept;
+  };
+  static void report(observe::Sink& sink, const Passed& passed);
+  // Tells of these when requests go to them.
+  void publish(std::vector<Passed> passed);
   void sweep();
 
   const Options options_;

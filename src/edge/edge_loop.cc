@@ -77,8 +77,11 @@ void EdgeLoop::loseEngine(std::shared_ptr<sandbox::EngineLink> link) {
   loop_.post([this, link = std::move(link)] { loseSeat(*link); });
 }
 
-void EdgeLoop::setRoutes(std::shared_ptr<const Routes> routes) {
-  loop_.post([this, routes = std::move(routes)] { options_.routes = routes; });
+void EdgeLoop::setRoutes(std::shared_ptr<const Routes> routes, std::function<void()> then) {
+  loop_.post([this, routes = std::move(routes), then = std::move(then)] {
+    options_.routes = routes;
+    if (then) then();
+  });
 }
 
 void EdgeLoop::drain(std::chrono::milliseconds bound, std::function<void()> onEnd) {

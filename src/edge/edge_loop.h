@@ -61,7 +61,8 @@ class EdgeLoop final : private http::RequestHandler, private net::BatchHook, pri
   void useEngine(uint32_t slot, std::shared_ptr<sandbox::EngineLink> link);
   // Any thread. The engine has ended: its invocations end with internalError.
   void loseEngine(std::shared_ptr<sandbox::EngineLink> link);
-  void setRoutes(std::shared_ptr<const Routes> routes);
+  // Any thread. `then`, which may be empty, runs on this loop's thread once requests go by these.
+  void setRoutes(std::shared_ptr<const Routes> routes, std::function<void()> then);
   // Any thread. What this loop runs by the clock; null: nothing.
   void setSchedules(std::shared_ptr<const std::vector<Schedule>> schedules);
   // Stops accepting, finishes what runs, waitUntil() included, for at most `bound`, then ends `run` and says so on its
