@@ -38,6 +38,9 @@ class BurstWindow {
   // Before anybody takes. Ages are as of `now`.
   void restore(const std::vector<Slot>& slots, base::Instant now);
 
+  // Another number whenever something was admitted.
+  uint64_t admitted() const { return state_.load(std::memory_order_relaxed); }
+
  private:
   // Slots of twice the window: one is used again more than a minute after nobody looks at it any more.
   static constexpr uint32_t kSlots = 128;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <barrier>
 #include <deque>
 #include <random>
 #include <thread>
@@ -90,34 +91,38 @@ TEST(BurstWindow, isRestoredWithItsAges) {
   EXPECT_TRUE(again.take(4, later + 21s).admitted);
 }
 
-// Threads whose clocks differ a little, across many turns of the second: what they are admitted together is the limit.
+// Threads whose clocks differ by less than a second, across many turns of the second: what they are admitted together is
+// the limit. A thread that is behind is counted with the second that others have reached, so windows of 59 are looked at.
 TEST(BurstWindow, threadsTogetherNeverPassTheLimit) {
   constexpr uint32_t kLimit = 5'000;
   constexpr int kThreads = 4;
+  constexpr int kSteps = 260;  // of half a second
   BurstWindow window;
-  std::atomic<int64_t> clockMs{0};
-  std::array<std::atomic<uint32_t>, 200> perSecond{};
+  std::array<std::atomic<uint32_t>, kSteps> perSecond{};
+  std::barrier step(kThreads);
   std::vector<std::thread> threads;
   for (int t = 0; t < kThreads; ++t) {
     threads.emplace_back([&, t] {
-      for (int i = 0; i < 60'000; ++i) {
-        const int64_t ms = clockMs.fetch_add(1, std::memory_order_relaxed) / 2 + t;
-        const auto now = kStart + std::chrono::milliseconds(ms);
-        if (window.take(kLimit, now).admitted) perSecond[static_cast<size_t>(ms / 1000)].fetch_add(1);
+      for (int i = 0; i < kSteps; ++i) {
+        step.arrive_and_wait();
+        const auto at = std::chrono::milliseconds(500 * i + 200 * t);
+        for (int n = 0; n < 100; ++n) {
+          if (window.take(kLimit, kStart + at).admitted) perSecond[static_cast<size_t>(at.count() / 1000)].fetch_add(1);
+        }
       }
     });
   }
   for (auto& thread : threads) thread.join();
   uint64_t total = 0;
-  for (size_t second = 0; second < 140; ++second) {
+  for (size_t second = 0; second < kSteps; ++second) {
     uint32_t minute = 0;
-    for (size_t k = second; k < second + 60; ++k) minute += perSecond[k];
+    for (size_t k = second; k < std::min<size_t>(second + 59, kSteps); ++k) minute += perSecond[k];
     EXPECT_LE(minute, kLimit) << second;
     total += perSecond[second];
   }
-  // 120 simulated seconds at 2,000 requests a second: two windows' worth, less the second that lies in both.
-  EXPECT_GE(total, kLimit);
-  EXPECT_LE(total, 2 * kLimit);
+  // 130 seconds at 800 requests a second: three windows begin, the last one a few seconds old.
+  EXPECT_GE(total, 2 * kLimit);
+  EXPECT_LE(total, 3 * kLimit);
 }
 
 TEST(DailyCount, startsAnewAtMidnight) {

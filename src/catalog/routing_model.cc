@@ -193,7 +193,7 @@ void RoutingModel::refreshScript(ScriptState& state) {
     if (state.configured) {
       add(state.configured->number, state.configured->versionId, kWholeShare);
     } else {
-      for (const auto& version : state.row->versions) add(version.number, version.id, version.share);
+      for (const auto& version : state.row->versions) add(routedNumber(version.number), version.id, version.share);
     }
     workersDev_[state.index] = state.configured || state.row->workersDev;
     routedScripts_[state.index] = std::move(script);

@@ -18,12 +18,15 @@
 
 namespace weir::catalog {
 
+// How routing numbers the catalog's versions: evenly, so that configured ones can have the odd numbers.
+constexpr uint64_t routedNumber(uint64_t catalogNumber) { return catalogNumber * 2; }
+
 // Scripts that a configuration file names rather than the catalog: they belong to one account and hide its scripts of
 // the same name.
 struct ConfiguredScripts {
   struct Script {
     std::string name;
-    uint64_t number = 0;  // of its version, unlike any in the catalog
+    uint64_t number = 0;  // of its version; odd
     std::string versionId;
   };
   std::string account;  // id

@@ -161,7 +161,7 @@ TEST(Routing, aMatchSaysWhoseItIsAndWhatMayHappen) {
   EXPECT_EQ(routing->find("hello.other.workers.dev", kHttp, "/").account->id, "other");
   EXPECT_EQ(routing->find("hello.other.workers.dev", kHttp, "/").zone, nullptr);
   EXPECT_EQ(routing->find("a.eu.example.com", kHttp, "/").account->id, "other");
-  EXPECT_EQ(routing->findScript("other", "hello")->versions[0].number, 100u);
+  EXPECT_EQ(routing->findScript("other", "hello")->versions[0].number, routedNumber(100));
   EXPECT_EQ(routing->findScript("other", "shop"), nullptr);
 }
 
@@ -200,8 +200,8 @@ TEST(Routing, aChangeShowsInTheNextSnapshotOnly) {
 
   EXPECT_EQ(answer(before->find("www.example.com", kHttp, "/a/b")), "whole");
   EXPECT_EQ(answer(after->find("www.example.com", kHttp, "/a/b")), "hello");
-  EXPECT_EQ(before->find("hello.acme.workers.dev", kHttp, "/").script->versions[0].number, 1u);
-  EXPECT_EQ(after->find("hello.acme.workers.dev", kHttp, "/").script->versions[0].number, 77u);
+  EXPECT_EQ(before->find("hello.acme.workers.dev", kHttp, "/").script->versions[0].number, routedNumber(1));
+  EXPECT_EQ(after->find("hello.acme.workers.dev", kHttp, "/").script->versions[0].number, routedNumber(77));
   EXPECT_EQ(answer(after->find("a.example.com", kHttp, "/")), "origin of example.com");
   EXPECT_EQ(answer(after->find("shop.plain.org", kHttp, "/")), "origin of plain.org");
   EXPECT_EQ(answer(after->find("hello.other.workers.dev", kHttp, "/")), "no script");
@@ -212,8 +212,8 @@ TEST(Routing, aChangeShowsInTheNextSnapshotOnly) {
   // A slot belongs to one version, and those in use are listed.
   const auto slots = after->versionSlots();
   const auto& version = after->find("hello.acme.workers.dev", kHttp, "/").script->versions[0];
-  EXPECT_EQ(slots[version.slot], 77u);
-  EXPECT_EQ(std::count(slots.begin(), slots.end(), 1u), 0);
+  EXPECT_EQ(slots[version.slot], routedNumber(77));
+  EXPECT_EQ(std::count(slots.begin(), slots.end(), routedNumber(1)), 0);
 
   // What a removed script was named by stays; the script coming back is found again.
   RoutingRows gone;
@@ -235,19 +235,19 @@ TEST(Routing, aChangeShowsInTheNextSnapshotOnly) {
 TEST(Routing, configuredScriptsHideTheCatalogsAndServeEveryHostWhenAsked) {
   RoutingModel model({.hashSeed = 1});
   model.apply(exampleRows());
-  model.configure({"acme", {{"hello", 1'000, "configured"}}, {}});
+  model.configure({"acme", {{"hello", 1'001, "configured"}}, {}});
   auto routing = model.build();
-  EXPECT_EQ(routing->find("hello.acme.workers.dev", kHttp, "/").script->versions[0].number, 1'000u);
+  EXPECT_EQ(routing->find("hello.acme.workers.dev", kHttp, "/").script->versions[0].number, 1'001u);
   model.configure({"acme", {}, {}});
   routing = model.build();
-  EXPECT_EQ(routing->find("hello.acme.workers.dev", kHttp, "/").script->versions[0].number, 1u);
+  EXPECT_EQ(routing->find("hello.acme.workers.dev", kHttp, "/").script->versions[0].number, routedNumber(1));
 
   RoutingModel alone({.hashSeed = 1});
   alone.configure({"nobody", {{"dev", 5, "x"}}, "dev"});
   routing = alone.build();
   EXPECT_EQ(answer(routing->find("127.0.0.1", kHttp, "/")), "dev");
   EXPECT_EQ(answer(routing->find("anything at all", kHttp, "/")), "dev");
-  alone.configure({"nobody", {{"one", 6, "y"}, {"two", 7, "z"}}, {}});
+  alone.configure({"nobody", {{"one", 7, "y"}, {"two", 9, "z"}}, {}});
   routing = alone.build();
   EXPECT_EQ(answer(routing->find("one.local.workers.localhost", kHttp, "/")), "one");
   EXPECT_EQ(answer(routing->find("dev.local.workers.localhost", kHttp, "/")), "no script");

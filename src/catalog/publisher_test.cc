@@ -1,0 +1,117 @@
+#include "catalog/publisher.h"
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <condition_variable>
+#include <filesystem>
+#include <mutex>
+
+#include "catalog/sqlite_catalog.h"
+
+namespace weir::catalog {
+namespace {
+
+class PublisherTest : public testing::Test {
+ protected:
+  PublisherTest() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "weir-publisher-XXXXXX").string();
+    folder_ = mkdtemp(pattern.data());
+  }
+  ~PublisherTest() override {
+    publisher_.reset();
+    std::filesystem::remove_all(folder_);
+  }
+  std::string path() const { return folder_ + "/catalog.db"; }
+
+  void start(std::string path) {
+    Publisher::Options options{clock_, random_, std::move(path), "workers.localhost", std::chrono::milliseconds(1), std::chrono::milliseconds(1), {}, {}};
+    options.publish = [this](std::shared_ptr<const Routing> routing) {
+      const std::lock_guard lock(mutex_);
+      routing_ = std::move(routing);
+      published_.notify_all();
+    };
+    auto started = Publisher::start(std::move(options));
+    ASSERT_TRUE(started.ok()) << started.error().message;
+    publisher_ = std::move(started).value();
+  }
+  std::shared_ptr<const Routing> current() {
+    const std::lock_guard lock(mutex_);
+    return routing_;
+  }
+  // Waits for the snapshot that satisfies `wanted`.
+  template <class Wanted>
+  void await(const Wanted& wanted) {
+    std::unique_lock lock(mutex_);
+    published_.wait(lock, [&] { return wanted(*routing_); });
+  }
+  std::unique_ptr<SqliteCatalog> another() { return std::move(SqliteCatalog::open(path(), {clock_, random_})).value(); }
+
+  base::SystemClock clock_;
+  base::SystemRandom random_;
+  std::string folder_;
+  std::mutex mutex_;
+  std::condition_variable published_;
+  std::shared_ptr<const Routing> routing_;
+  std::unique_ptr<Publisher> publisher_;
+};
+
+bool hasZone(const Routing& routing, const char* host) { return routing.find(host, Scheme::kHttp, "/").zone != nullptr; }
+
+TEST_F(PublisherTest, makesTheFirstAccountOnceAndPublishesBeforeItReturns) {
+  start(path());
+  EXPECT_EQ(publisher_->firstAccount().name, "local");
+  EXPECT_EQ(current()->zoneCount(), 0u);
+  const std::string id = publisher_->firstAccount().id;
+  publisher_.reset();
+  start(path());
+  EXPECT_EQ(publisher_->firstAccount().id, id);
+  EXPECT_EQ(another()->accounts().value().size(), 1u);
+}
+
+TEST_F(PublisherTest, whatAnotherProcessChangesIsPublished) {
+  start(path());
+  auto other = another();
+  ASSERT_TRUE(other->addZone({publisher_->firstAccount().id, "example.com", {}}).ok());
+  await([](const Routing& routing) { return hasZone(routing, "www.example.com"); });
+  ASSERT_TRUE(other->removeZone("example.com").ok());
+  await([](const Routing& routing) { return !hasZone(routing, "www.example.com"); });
+}
+
+TEST_F(PublisherTest, whatATaskChangesIsPublishedWhenItReturns) {
+  start(path());
+  ASSERT_TRUE(publisher_->run([&](Catalog& catalog) {
+    ASSERT_TRUE(catalog.addZone({publisher_->firstAccount().id, "example.com", {}}).ok());
+  }));
+  EXPECT_TRUE(hasZone(*current(), "example.com"));
+}
+
+TEST_F(PublisherTest, configuredScriptsNeedNoCatalog) {
+  start("");
+  publisher_->configure({"", {{"dev", 1, "id"}}, "dev"});
+  EXPECT_EQ(current()->find("any.host", Scheme::kHttp, "/").script->name, "dev");
+  EXPECT_FALSE(publisher_->run([](Catalog&) {}));
+  publisher_->configure({"", {{"one", 3, "id"}}, {}});
+  EXPECT_EQ(current()->find("one.local.workers.localhost", Scheme::kHttp, "/").script->versions[0].number, 3u);
+}
+
+TEST_F(PublisherTest, usageOutlivesTheProcess) {
+  start(path());
+  const std::string id = publisher_->firstAccount().id;
+  publisher_->configure({"", {{"one", 3, "id"}}, {}});
+  const auto meter = current()->find("one.local.workers.localhost", Scheme::kHttp, "/").account->meter;
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(meter->daily.take(100, clock_.wallMs()));
+  publisher_.reset();
+  auto saved = another()->usage().value();
+  ASSERT_EQ(saved.size(), 1u);
+  EXPECT_EQ(saved[0].daily.requests, 5u);
+  start(path());
+  publisher_->configure({"", {{"one", 3, "id"}}, {}});
+  const auto again = current()->find("one.local.workers.localhost", Scheme::kHttp, "/").account->meter;
+  EXPECT_NE(again, meter);
+  EXPECT_FALSE(again->daily.take(5, clock_.wallMs()));
+  EXPECT_TRUE(again->daily.take(6, clock_.wallMs()));
+}
+
+}  // namespace
+}  // namespace weir::catalog
