@@ -25,7 +25,7 @@ constexpr std::array kFields = {
     LimitField{"subrequests", &PlanLimits::subrequests, 1, 10'000'000},
     LimitField{"burst_per_minute", &PlanLimits::burstPerMinute, 0, kMany},
     LimitField{"requests_per_day", &PlanLimits::requestsPerDay, 0, 1'000'000'000'000},
-    LimitField{"request_body_bytes", &PlanLimits::requestBodyBytes, 1, 5'000'000'000},
+    LimitField{"request_body_bytes", &PlanLimits::requestBodyBytes, 0, 5'000'000'000},
     LimitField{"scripts", &PlanLimits::scripts, 1, 1'000'000},
     LimitField{"schedules", &PlanLimits::schedules, 0, 100'000},
     LimitField{"routes_per_zone", &PlanLimits::routesPerZone, 1, 100'000},

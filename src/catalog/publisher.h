@@ -27,9 +27,9 @@ class Publisher {
     std::string workersDomain = "workers.localhost";
     std::chrono::milliseconds poll{20};
     std::chrono::milliseconds saveUsage{1'000};
-    std::function<void(std::shared_ptr<const Routing>)> publish;
+    std::function<void(std::shared_ptr<const Routing>)> publish = {};
     // One line about what cannot be read or written just now. The routing stays as it was. Told once, until it works again.
-    std::function<void(const std::string&)> onProblem;
+    std::function<void(const std::string&)> onProblem = {};
   };
 
   // Opens the catalog, makes its first account when it has none, and publishes before it returns.

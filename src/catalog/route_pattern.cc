@@ -25,7 +25,7 @@ Result<RoutePattern> parseRoutePattern(std::string_view text, std::string_view z
   } else if (text.starts_with("http://")) {
     pattern.schemes = RoutePattern::Schemes::kHttp;
     text.remove_prefix(7);
-  } else if (text.find("://") != std::string_view::npos) {
+  } else if (const size_t at = text.find("://"); at != std::string_view::npos && at + 1 == text.find('/')) {
     return bad(whole, "the scheme must be http:// or https://, or be left out for both");
   }
   const size_t slash = text.find('/');

@@ -2,7 +2,6 @@
 
 #include <array>
 #include <cstdint>
-#include <cstring>
 
 #include "base/check.h"
 #include "base/hex.h"
@@ -99,7 +98,7 @@ std::string_view normalizeTarget(std::string_view target, std::span<char> out) {
     if (last) break;
     path.remove_prefix(end + 1);
   }
-  if (!query.empty()) std::memmove(out.data() + size, query.data(), query.size());
+  query.copy(out.data() + size, query.size());
   return {out.data(), size + query.size()};
 }
 

@@ -144,6 +144,7 @@ Match Routing::findBehindRoutes(std::string_view authority) const {
 Match Routing::match(std::string_view authority, Scheme scheme, std::string_view target, bool routes) const {
   Lookup host;
   Match match;
+  if (authority.empty()) return match;  // HTTP/1.0 may leave it out
   switch (host.parse(authority, labelsMax_, hashPoint_)) {
     case Lookup::Kind::kBad:
       match.kind = Match::Kind::kBadHost;

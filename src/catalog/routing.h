@@ -54,7 +54,7 @@ struct RoutedScript {
 class ZoneRoutes;
 struct Lookup;
 
-struct RoutedZone {
+struct RoutedZone : std::enable_shared_from_this<RoutedZone> {
   std::string id;
   std::string name;
   uint32_t account = 0;
@@ -93,6 +93,9 @@ class Routing {
   const RoutedAccount& account(uint32_t index) const { return *accounts_[index]; }
   // By account id and name; for service bindings and tools. Null: there is none.
   const RoutedScript* findScript(std::string_view accountId, std::string_view name) const;
+
+  // The script that answers on every host (`weir dev`), or null.
+  const RoutedScript* everyHost() const { return everyHost_ == kNone ? nullptr : scripts_[everyHost_].get(); }
 
   // Every slot of a version in use, by slot; number 0 for a slot that is free.
   std::span<const uint64_t> versionSlots() const { return versionSlots_; }

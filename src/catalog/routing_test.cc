@@ -131,7 +131,8 @@ TEST(Routing, theMostSpecificRouteWins) {
       {"127.0.0.1:8787", kHttp, "/", "ip address"},
       {"[::1]:8787", kHttp, "/", "ip address"},
       {"2130706433", kHttp, "/", "ip address"},
-      {"", kHttp, "/", "bad host"},
+      {"", kHttp, "/", "unknown host"},
+      {":80", kHttp, "/", "bad host"},
       {"a..example.com", kHttp, "/", "bad host"},
       {".example.com", kHttp, "/", "bad host"},
       {"a b.example.com", kHttp, "/", "bad host"},
@@ -139,7 +140,7 @@ TEST(Routing, theMostSpecificRouteWins) {
       {"www.example.com", kHttp, "", "exact"},
   };
   for (const auto& c : cases) EXPECT_EQ(answer(routing->find(c.host, c.scheme, c.target)), c.expected) << c.host << c.target;
-  EXPECT_EQ(std::size(cases), 46u);
+  EXPECT_EQ(std::size(cases), 47u);
   EXPECT_EQ(routing->scriptCount(), 11u);
   EXPECT_EQ(routing->zoneCount(), 3u);
 }

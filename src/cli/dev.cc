@@ -66,6 +66,7 @@ int dev(const CommandLine& line, const Settings& defaults, const base::Clock& cl
   Settings settings = line.over(defaults);
   // The script is the user's own and so is the machine: what runs beside it may be fetched.
   if (settings.outboundAllow.empty()) settings.outboundAllow = "0.0.0.0/0,::/0";
+  settings.catalog = false;
   News news(line.file);
   auto started = Platform::start(settings, clock, {&printer, &news}, true);
   if (!started.ok()) return fail(started.error().message);

@@ -72,6 +72,7 @@ int doctor(const CommandLine& line, const Settings& defaults) {
   std::string folder = (std::filesystem::temp_directory_path() / "weir-doctor-XXXXXX").string();
   if (mkdtemp(folder.data()) == nullptr) return fail("cannot make a folder in " + std::filesystem::temp_directory_path().string());
   settings.data = folder;
+  settings.catalog = false;
   const base::SystemClock clock;
   auto started = Platform::start(settings, clock);
   std::error_code ignored;

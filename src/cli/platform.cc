@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdio>
 #include <filesystem>
@@ -46,6 +47,7 @@ base::Status readRanges(const char* flag, std::string_view text, std::vector<net
 
 Platform::Platform(const Settings& settings, const base::Clock& clock, const std::vector<observe::Sink*>& sinks)
     : options_(settings), clock_(clock), loop_(clock), extraSinks_(sinks), sweepTimer_(loop_.timers(), [this] {
+        routes_->sweep();
         supervisor_->drop(versions_.takeUnused());
         sweepTimer_.arm(clock_.now() + kSweepEvery);
       }) {}
@@ -59,7 +61,7 @@ base::Result<std::unique_ptr<Platform>> Platform::start(const Settings& settings
   if (options.engines == 0) options.engines = cores;
   if (options.loops == 0) options.loops = std::min(cores, 16u);
   self->startedMs_ = clock.wallMs();
-  for (const auto step : {&Platform::checkAddress, &Platform::openData, &Platform::startEngines, &Platform::openScripts, &Platform::openControl, &Platform::openLoops}) {
+  for (const auto step : {&Platform::checkAddress, &Platform::openData, &Platform::startEngines, &Platform::openRoutes, &Platform::openScripts, &Platform::openControl, &Platform::openLoops}) {
     if (auto status = (*self.*step)(); !status.ok()) return status.error();
   }
   self->sweepTimer_.arm(clock.now() + kSweepEvery);
@@ -135,9 +137,7 @@ base::Status Platform::openLoops() {
   edge::RaySource::Key key{};
   if (getrandom(key.data(), sizeof key, 0) != sizeof key) return base::Error{"the system has no randomness"};
   for (uint32_t i = 0; i < options_.loops; ++i) {
-    auto routes = std::make_shared<edge::Routes>();
-    routes->workersDomain = options_.workersDomain;
-    edge::EdgeLoop::Options loop{i, i == 0 ? edge_ : loops_[0]->address(), key, clock_, sinks_, supervisor_->engines(), routes, outbound, options_.errorDocsUrl,
+    edge::EdgeLoop::Options loop{i, i == 0 ? edge_ : loops_[0]->address(), key, clock_, sinks_, supervisor_->engines(), routes_->current(), outbound, options_.errorDocsUrl,
                                  [this, i](const auto& link, const wire::Effect& effect) { onEngineEffect(i, link, effect); },
                                  options_.http, tls, {}};
     loop.placement.queueMax = std::chrono::milliseconds(options_.replicaQueueMs);
@@ -145,6 +145,7 @@ base::Status Platform::openLoops() {
     if (!opened.ok()) return edgeProblem(opened.error());
     loops_.push_back(std::move(opened).value());
   }
+  routes_->open();
   for (auto& loop : loops_) threads_.emplace_back([&loop = *loop] { loop.run(); });
   threads_.emplace_back([tls] { tls->prepare(); });
   return base::Nothing{};
@@ -184,6 +185,7 @@ Platform::~Platform() {
   for (auto& thread : threads_) {
     if (thread.joinable()) thread.join();
   }
+  routes_.reset();
   loops_.clear();
   supervisor_.reset();
 }
@@ -252,6 +254,16 @@ std::string Platform::engineIdentity(uint64_t hashSeed) const {
   return identity + hashes;
 }
 
+base::Status Platform::openRoutes() {
+  auto started = RoutePublisher::start({clock_, *facts_, options_.catalog ? options_.data + "/catalog.db" : "", options_.workersDomain,
+                                        [this](const auto& routes) {
+                                          for (auto& loop : loops_) loop->setRoutes(routes);
+                                        }});
+  if (!started.ok()) return started.error();
+  routes_ = std::move(started).value();
+  return base::Nothing{};
+}
+
 base::Status Platform::openScripts() {
   const auto seed = sandbox::VersionStore::hashSeed(versionsDirectory());
   if (!seed.ok()) return seed.error();
@@ -263,17 +275,19 @@ base::Status Platform::openScripts() {
   const sandbox::VersionCheck::Options check{*image_, baseSnapshot_, nodeFlags(*seed), options_.requireSandbox, !expectDeploys_, {}};
   const uint32_t cores = std::max(1u, std::thread::hardware_concurrency());
   scripts_ = std::make_unique<ScriptSet>(ScriptSet::Options{
-      *store_, versions_, *facts_, options_.workersDomain, *startFrom,
+      *store_, versions_, *facts_, *startFrom,
       {check, std::max(1u, cores / 2), expectDeploys_},
       [this](sandbox::RunnableVersion& version) {
+        version.account = routes_->account().id;
         version.slots = sandbox::slotOrder(version.number.value, options_.engines);
         version.home = supervisor_->homeOf(version.script);
         version.placements = std::make_unique<sandbox::RunnableVersion::LoopPlacement[]>(options_.loops);
       },
-      [this](const auto& routes, const auto& schedules, std::function<void()> then) {
+      [this](const auto& versions, const auto& everyHost, const auto& schedules, std::function<void()> then) {
+        routes_->serve(versions, everyHost);
         const auto left = std::make_shared<std::atomic<size_t>>(loops_.size());
         for (auto& loop : loops_) {
-          loop->setRoutes(routes, [left, then] {
+          loop->afterChanges([left, then] {
             if (left->fetch_sub(1) == 1) then();
           });
         }

@@ -1,7 +1,7 @@
 // Platform: the concrete parts, built and wired: engines, loops, sinks.
 //
 // Threads: made and run on the main thread, which is the supervisor's: engines live as long as it. Each loop has a thread
-// of its own.
+// of its own, and the catalog has one.
 #pragma once
 
 #include <atomic>
@@ -14,6 +14,7 @@
 #include "cli/config.h"
 #include "cli/data_directory.h"
 #include "cli/operator_log.h"
+#include "cli/route_publisher.h"
 #include "cli/script_set.h"
 #include "cli/settings.h"
 #include "control/control_server.h"
@@ -44,6 +45,9 @@ class Platform final : private sandbox::EngineUsers {
   // The main thread's, which `run` runs.
   net::Loop& loop() { return loop_; }
 
+  // Under which the scripts of the configuration answer.
+  std::string subdomain() const { return routes_->account().subdomain.value_or(""); }
+
   // Routes to these scripts from now on; in-flight requests finish on what they started with.
   base::Status setScripts(const std::vector<ScriptConfig>& scripts, bool everyHost) {
     return scripts_->set(scripts, everyHost);
@@ -63,6 +67,7 @@ class Platform final : private sandbox::EngineUsers {
   base::Status openScripts();
   std::string versionsDirectory() const { return options_.data + "/versions"; }
   std::string engineIdentity(uint64_t hashSeed) const;
+  base::Status openRoutes();
   void useEngine(uint32_t slot, std::shared_ptr<sandbox::EngineLink> link) override;
   void loseEngine(std::shared_ptr<sandbox::EngineLink> link) override;
   void onEngineEffect(uint32_t loop, const std::shared_ptr<sandbox::EngineLink>& link, const wire::Effect& effect);
@@ -88,6 +93,7 @@ class Platform final : private sandbox::EngineUsers {
   double startedMs_ = 0;
   std::atomic<bool> draining_{false};
   net::Timer sweepTimer_;  // of versions that nobody holds
+  std::unique_ptr<RoutePublisher> routes_;
   std::unique_ptr<sandbox::VersionStore> store_;
   std::unique_ptr<ScriptSet> scripts_;
   bool expectDeploys_ = false;

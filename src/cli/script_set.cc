@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdio>
 #include <set>
+#include <utility>
 
 #include "base/hex.h"
 
@@ -132,7 +133,7 @@ std::optional<sandbox::VersionRecord> ScriptSet::admit(Prepared prepared) {
     entry.waiting = nullptr;
     return std::nullopt;
   }
-  prepared.version->number = {nextVersion_++};
+  prepared.version->number = {std::exchange(nextVersion_, nextVersion_ + 2)};
   options_.place(*prepared.version);
   options_.versions.add(prepared.version);
   entry.key = prepared.key;
@@ -228,18 +229,19 @@ void ScriptSet::report(observe::Sink& sink, const Passed& passed) {
 }
 
 void ScriptSet::publish(std::vector<Passed> passed) {
-  auto routes = std::make_shared<edge::Routes>();
-  routes->workersDomain = options_.workersDomain;
+  std::vector<std::shared_ptr<const sandbox::RunnableVersion>> versions;
+  std::optional<std::string> everyHost;
   const auto schedules = std::make_shared<std::vector<edge::Schedule>>();
   for (const auto& [script, entry] : entries_) {
-    routes->byScript[script] = entry.serving;
-    if (everyHost_) routes->everyHost = entry.serving;
+    versions.push_back(entry.serving);
+    if (everyHost_) everyHost = script;
     for (const auto& cron : entry.crons) schedules->push_back({entry.serving, cron, *catalog::Cron::parse(cron)});
   }
   // Shared, because a std::function has to be copied and an image cannot be.
-  options_.publish(routes, schedules, [&sink = options_.sink, passed = std::make_shared<const std::vector<Passed>>(std::move(passed))] {
-    for (const auto& one : *passed) report(sink, one);
-  });
+  options_.publish(versions, everyHost, schedules,
+                   [&sink = options_.sink, passed = std::make_shared<const std::vector<Passed>>(std::move(passed))] {
+                     for (const auto& one : *passed) report(sink, one);
+                   });
 }
 
 void ScriptSet::sweep() {

@@ -19,7 +19,6 @@
 
 #include "cli/config.h"
 #include "edge/cron_clock.h"
-#include "edge/routes.h"
 #include "observe/sink.h"
 #include "sandbox/check_queue.h"
 #include "sandbox/version_store.h"
@@ -39,14 +38,14 @@ class ScriptSet {
     sandbox::VersionStore& store;
     sandbox::VersionTable& versions;
     observe::Sink& sink;
-    std::string workersDomain;
     StartFrom startFrom = StartFrom::kSnapshot;
     sandbox::CheckQueue::Options checks;
     // Decides where a new version runs.
     std::function<void(sandbox::RunnableVersion& version)> place;
-    // Gives loops what they serve; called with a lock held, so that the last call has the newest. `then` is called once,
-    // on any thread, when every loop serves it.
-    std::function<void(const std::shared_ptr<const edge::Routes>& routes,
+    // Gives loops what they serve, a version per script, and the script that answers on every host; called with a lock held,
+    // so that the last call has the newest. `then` is called once, on any thread, when every loop serves it.
+    std::function<void(const std::vector<std::shared_ptr<const sandbox::RunnableVersion>>& versions,
+                       const std::optional<std::string>& everyHost,
                        const std::shared_ptr<const std::vector<edge::Schedule>>& schedules, std::function<void()> then)>
         publish;
   };
@@ -94,7 +93,7 @@ class ScriptSet {
   std::mutex mutex_;
   std::map<std::string, Entry> entries_;
   bool everyHost_ = false;
-  uint64_t nextVersion_ = 1;
+  uint64_t nextVersion_ = 1;  // odd: the catalog's versions have the even numbers
   uint64_t verdicts_ = 0;
   sandbox::CheckQueue queue_;  // last: its threads end before what they use
 };

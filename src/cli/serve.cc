@@ -23,7 +23,8 @@ int serve(const CommandLine& line, const Settings& defaults, const base::Clock& 
   }
   std::printf("  confinement: %s\n", platform.engines()[0].confinements.summary().c_str());
   for (const auto& script : config->scripts) {
-    std::printf("  http://%s.local.%s%s/\n", script.name.c_str(), settings.workersDomain.c_str(), edge.substr(edge.rfind(':')).c_str());
+    std::printf("  http://%s.%s.%s%s/\n", script.name.c_str(), platform.subdomain().c_str(), settings.workersDomain.c_str(),
+                edge.substr(edge.rfind(':')).c_str());
   }
   std::fflush(stdout);
   platform.run(stop);

@@ -25,6 +25,7 @@ struct Settings {
   std::string control;  // empty: none
   bool controlAnyAddress = false;
   std::string data = "./data";
+  bool catalog = true;  // false for `weir dev`, which has no accounts
   uint32_t engines = 0;              // 0: one per core
   uint32_t replicaQueueMs = 10;
   uint32_t engineMemoryMb = 1024;    // isolates are evicted above it

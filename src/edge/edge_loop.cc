@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "edge/admission.h"
 #include "edge/error_page.h"
 #include "edge/invocation.h"
 #include "edge/scheduled_trigger.h"
@@ -20,6 +21,12 @@ constexpr std::chrono::milliseconds kCancelMax{1'000};  // for engines to say ho
 constexpr size_t kHeldMax = 1024;
 constexpr size_t kHeldBytesMax = 16u << 20;
 constexpr std::chrono::milliseconds kHoldMax{5'000};  // an engine starts in a tenth of a second, unless it cannot
+
+// The same routes behind a count of references that no other loop touches.
+std::shared_ptr<const Routes> ofThisLoop(std::shared_ptr<const Routes> routes) {
+  const auto own = std::make_shared<const std::shared_ptr<const Routes>>(std::move(routes));
+  return {own, own->get()};
+}
 
 }  // namespace
 
@@ -44,7 +51,7 @@ base::Result<std::unique_ptr<EdgeLoop>> EdgeLoop::open(Options options) {
     if (self->options_.engines[slot]) self->addSeat(slot, self->options_.engines[slot]);
   }
   self->options_.engines.clear();
-  if (self->options_.routes) self->zone_ = self->options_.routes->subdomain + "." + self->options_.routes->workersDomain;
+  self->options_.routes = ofThisLoop(std::move(self->options_.routes));
   self->loop_.addBatchHook(*self);
   self->loop_.addSleepHook(*self);
   return self;
@@ -53,6 +60,7 @@ base::Result<std::unique_ptr<EdgeLoop>> EdgeLoop::open(Options options) {
 EdgeLoop::~EdgeLoop() {
   server_.reset();
   slots_.clear();
+  proxies_.clear();
   seats_.clear();
   loop_.removeBatchHook(*this);
   loop_.removeSleepHook(*this);
@@ -77,11 +85,12 @@ void EdgeLoop::loseEngine(std::shared_ptr<sandbox::EngineLink> link) {
   loop_.post([this, link = std::move(link)] { loseSeat(*link); });
 }
 
-void EdgeLoop::setRoutes(std::shared_ptr<const Routes> routes, std::function<void()> then) {
-  loop_.post([this, routes = std::move(routes), then = std::move(then)] {
-    options_.routes = routes;
-    if (then) then();
-  });
+void EdgeLoop::setRoutes(std::shared_ptr<const Routes> routes) {
+  loop_.post([this, routes = std::move(routes)] { options_.routes = ofThisLoop(routes); });
+}
+
+void EdgeLoop::afterChanges(std::function<void()> then) {
+  loop_.post(std::move(then));
 }
 
 void EdgeLoop::drain(std::chrono::milliseconds bound, std::function<void()> onEnd) {
@@ -181,22 +190,28 @@ void EdgeLoop::onRequest(http::Exchange& exchange) {
     const bool exists = std::any_of(known.begin(), known.end(), [&](const auto& facts) { return facts.code == code; });
     return respondWithPage(exchange, exists ? static_cast<uint16_t>(code) : 404, ray);
   }
-  if (options_.routes->everyHost) {
+  const Routes& routes = *options_.routes;
+  if (const auto* every = routes.routing->everyHost(); every != nullptr && !every->versions.empty()) {
     if (const auto query = ScheduledTrigger::parse(target)) {
       const auto trigger = std::make_shared<ScheduledTrigger>(exchange);
-      return runScheduled(options_.routes->everyHost, query->cron, query->timeMs.value_or(options_.clock.wallMs()),
+      return runScheduled(routes.runnable(every->versions.front()), query->cron, query->timeMs.value_or(options_.clock.wallMs()),
                           [trigger](wire::Outcome outcome) { trigger->answer(outcome); });
     }
   }
   const auto& head = exchange.head();
-  if (head.framing == http::Framing::kLength && head.contentLength > options_.http.bodyBytesMax) {
-    return respondWithPage(exchange, 413, ray);
-  }
-  auto version = options_.routes->find(exchange.head().authority);
-  if (!version) return respondWithPage(exchange, 1042, ray);
-  Invocation* const invocation = begin(std::move(version));
+  const auto match = routes.routing->find(head.authority, exchange.isTls() ? catalog::Scheme::kHttps : catalog::Scheme::kHttp, target);
+  const Admission admission = admit(match, head.headers, ray.id(), loop_.now(), options_.clock);
+  if (admission.way == Admission::Way::kPage) return respondWithPage(exchange, admission.page, ray, admission.retryAfterSeconds);
+  const uint64_t own = match.account->limits.requestBodyBytes;
+  const uint64_t bodyBytesMax = own > 0 ? own : options_.http.bodyBytesMax;
+  if (head.framing == http::Framing::kLength && head.contentLength > bodyBytesMax) return respondWithPage(exchange, 413, ray);
+  exchange.setBodyBytesMax(bodyBytesMax);
+  if (admission.way == Admission::Way::kOrigin) return proxy(exchange, *match.zone, ray);
+  const auto& version = routes.runnable(*admission.version);
+  if (!version) return respondWithPage(exchange, 1022, ray);
+  Invocation* const invocation = begin(version);
   if (invocation == nullptr) return respondWithPage(exchange, 1105, ray);
-  invocation->start(exchange, ray);
+  invocation->start(exchange, ray, admission.invocationsLeft);
 }
 
 void EdgeLoop::serveInner(InnerExchange& exchange, std::shared_ptr<const sandbox::RunnableVersion> version,
@@ -235,6 +250,26 @@ Invocation* EdgeLoop::begin(std::shared_ptr<const sandbox::RunnableVersion> vers
   return invocation.get();
 }
 
+void EdgeLoop::proxy(http::Exchange& exchange, const catalog::RoutedZone& zone, const Ray& ray) {
+  auto made = std::make_unique<OriginProxy>(static_cast<OriginProxyOwner&>(*this), *client_, zone.shared_from_this(), ray);
+  OriginProxy& proxy = *made;
+  proxies_[&proxy] = std::move(made);
+  proxy.start(exchange);
+}
+
+void EdgeLoop::onProxyOver(OriginProxy& proxy) {
+  const auto at = proxies_.find(&proxy);
+  loop_.dispose(std::move(at->second));  // a frame below may stand in it
+  proxies_.erase(at);
+}
+
+std::string EdgeLoop::zoneOf(std::string_view authority) const {
+  const auto match = options_.routes->routing->findBehindRoutes(authority);
+  if (match.zone != nullptr) return match.zone->name;
+  const std::string subdomain = match.account != nullptr ? match.account->subdomain.value_or(match.account->name) : "unknown";
+  return subdomain + "." + options_.routes->workersDomain;
+}
+
 void EdgeLoop::describeRefusal(const http::Refusal& refusal, http::HeaderList& headers, std::string& body) {
   const Ray ray = rays_.next();
   ErrorContext context;
@@ -247,7 +282,7 @@ void EdgeLoop::describeRefusal(const http::Refusal& refusal, http::HeaderList& h
   body = page.body;
 }
 
-void EdgeLoop::respondWithPage(http::Exchange& exchange, uint16_t code, const Ray& ray) {
+void EdgeLoop::respondWithPage(http::Exchange& exchange, uint16_t code, const Ray& ray, uint32_t retryAfterSeconds) {
   const auto& head = exchange.head();
   std::string accept;
   for (const auto header : head.headers) {
@@ -262,6 +297,7 @@ void EdgeLoop::respondWithPage(http::Exchange& exchange, uint16_t code, const Ra
   context.host = head.authority;
   context.ray = ray.header();
   context.clientIp = exchange.remoteIp();
+  context.retryAfterSeconds = retryAfterSeconds;
   context.timeSeconds = static_cast<int64_t>(options_.clock.wallMs() / 1000);
   const ErrorPage page = code < 500 ? renderSimplePage(code, context, form) : renderErrorPage(code, context, form);
   http::HeaderList headers;

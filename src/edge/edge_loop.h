@@ -10,11 +10,13 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "edge/call_chain.h"
 #include "edge/cron_clock.h"
 #include "edge/engine_seat.h"
+#include "edge/origin_proxy.h"
 #include "edge/outbound_policy.h"
 #include "edge/ray.h"
 #include "edge/routes.h"
@@ -30,7 +32,7 @@ namespace weir::edge {
 class InnerExchange;
 class Invocation;
 
-class EdgeLoop final : private http::RequestHandler, private net::BatchHook, private net::SleepHook {
+class EdgeLoop final : private http::RequestHandler, private OriginProxyOwner, private net::BatchHook, private net::SleepHook {
  public:
   struct Options {
     uint32_t index = 0;
@@ -61,8 +63,10 @@ class EdgeLoop final : private http::RequestHandler, private net::BatchHook, pri
   void useEngine(uint32_t slot, std::shared_ptr<sandbox::EngineLink> link);
   // Any thread. The engine has ended: its invocations end with internalError.
   void loseEngine(std::shared_ptr<sandbox::EngineLink> link);
-  // Any thread. `then`, which may be empty, runs on this loop's thread once requests go by these.
-  void setRoutes(std::shared_ptr<const Routes> routes, std::function<void()> then);
+  // Any thread. Requests go by these from now on.
+  void setRoutes(std::shared_ptr<const Routes> routes);
+  // Any thread. `then` runs on this loop's thread once what was set before is in force.
+  void afterChanges(std::function<void()> then);
   // Any thread. What this loop runs by the clock; null: nothing.
   void setSchedules(std::shared_ptr<const std::vector<Schedule>> schedules);
   // Stops accepting, finishes what runs, waitUntil() included, for at most `bound`, then ends `run` and says so on its
@@ -102,9 +106,13 @@ class EdgeLoop final : private http::RequestHandler, private net::BatchHook, pri
   void sweep();
   void cutDrain();
   void endDrainIfEmpty();
-  void respondWithPage(http::Exchange& exchange, uint16_t code, const Ray& ray);
-  // The zone of scripts on the platform's own domain, as CF-Worker names it.
-  std::string_view zone() const { return zone_; }
+  // `retryAfterSeconds` 0: the code's own.
+  void respondWithPage(http::Exchange& exchange, uint16_t code, const Ray& ray, uint32_t retryAfterSeconds);
+  void respondWithPage(http::Exchange& exchange, uint16_t code, const Ray& ray) override { respondWithPage(exchange, code, ray, 0); }
+  void proxy(http::Exchange& exchange, const catalog::RoutedZone& zone, const Ray& ray);
+  void onProxyOver(OriginProxy& proxy) override;
+  // The zone that a host's script is in, as CF-Worker names it.
+  std::string zoneOf(std::string_view authority) const;
   // The engine for a new invocation of the version, or {null, …} when there is none just now. `rank`: of the version's
   // placement; kNoRank where that has no part in it.
   static constexpr uint32_t kNoRank = ~uint32_t{0};
@@ -127,7 +135,7 @@ class EdgeLoop final : private http::RequestHandler, private net::BatchHook, pri
   std::unique_ptr<http::Server> server_;
   std::vector<std::unique_ptr<EngineSeat>> seats_;  // every engine that may still speak
   std::vector<EngineSeat*> slotSeats_;              // by slot: where new invocations go; null: none
-  std::string zone_;
+  std::unordered_map<OriginProxy*, std::unique_ptr<OriginProxy>> proxies_;
   std::vector<std::unique_ptr<Invocation>> slots_;
   std::vector<uint32_t> free_;
   std::vector<uint8_t> record_;  // a private copy of the effect being handled

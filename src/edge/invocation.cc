@@ -41,12 +41,12 @@ void Invocation::startInner(InnerExchange& exchange, const Ray& ray, InheritedCa
   inner_ = &exchange;
   entrypoint_ = std::move(inherited.entrypoint);
   chain_ = std::move(inherited.chain);
-  invocationsLeft_ = inherited.invocationsLeft;
-  start(exchange, ray);
+  start(exchange, ray, inherited.invocationsLeft);
 }
 
-void Invocation::start(http::Exchange& exchange, const Ray& ray) {
+void Invocation::start(http::Exchange& exchange, const Ray& ray, uint8_t invocationsLeft) {
   exchange_ = &exchange;
+  invocationsLeft_ = invocationsLeft;
   ray_ = ray;
   const auto& request = exchange.head();
   startedMs_ = loop_.options_.clock.wallMs();
@@ -356,9 +356,11 @@ bool Invocation::on(const wire::BodyCancel& effect) {
 Subrequests& Invocation::subrequests() {
   if (!subrequests_) {
     if (!chain_) chain_ = std::make_shared<CallChain>(version_->limits.subrequests);
-    subrequests_ = std::make_unique<Subrequests>(*loop_.client_, loop_.options_.clock, static_cast<SocketTaker&>(*this), voice_, static_cast<ServiceCaller&>(*this),
-                                                 *loop_.options_.outbound, loop_.zone(),
-                                                 ray_.id(), *chain_, SubrequestLimits{});
+    const std::string_view host = std::string_view(url_).substr(url_.find("://") + 3);
+    zone_ = loop_.zoneOf(host.substr(0, host.find('/')));
+    subrequests_ = std::make_unique<Subrequests>(*loop_.client_, loop_.options_.clock, static_cast<SocketTaker&>(*this), voice_,
+                                                 static_cast<ServiceCaller&>(*this), *loop_.options_.outbound, zone_, ray_.id(),
+                                                 invocationsLeft_, *chain_, SubrequestLimits{});
   }
   return *subrequests_;
 }
@@ -370,7 +372,7 @@ bool Invocation::on(const wire::Subrequest& effect) {
 ServiceCall Invocation::callService(uint32_t service, http::ClientRequest request, InnerCallEvents& events) {
   if (service > version_->services.size()) return {};
   const auto& target = version_->services[service - 1];
-  auto version = loop_.options_.routes->findScript(target.script);
+  auto version = loop_.options_.routes->findScript(version_->account, target.script, ray_.id());
   if (!version) return {};
   if (invocationsLeft_ == 1) return {nullptr, 1019};
   InheritedCall inherited{target.entrypoint, chain_, static_cast<uint8_t>(invocationsLeft_ - 1)};

@@ -29,8 +29,9 @@ class Invocation final : private http::ExchangeEvents,
   bool isOn(const EngineSeat* seat) const { return seat_ == seat; }
   bool isHeld() const { return !held_.empty(); }
 
-  // Hands the request to the engine; on failure the client has its page and the invocation is over.
-  void start(http::Exchange& exchange, const Ray& ray);
+  // Hands the request to the engine; on failure the client has its page and the invocation is over. `invocationsLeft` in
+  // its chain, this one included (loop_counter.h).
+  void start(http::Exchange& exchange, const Ray& ray, uint8_t invocationsLeft);
 
   // The same, for a script as client: what goes wrong is told to it instead of shown as a page.
   void startInner(InnerExchange& exchange, const Ray& ray, InheritedCall inherited);
@@ -195,6 +196,7 @@ class Invocation final : private http::ExchangeEvents,
   std::vector<Log> logs_;
   std::vector<Thrown> exceptions_;
   std::unique_ptr<Sockets> sockets_;          // made with the first
+  std::string zone_;                          // of those who ask; made with the first subrequest
   std::unique_ptr<Subrequests> subrequests_;  // likewise
 };
 

@@ -1,4 +1,4 @@
-// Routes: which version answers for a host name.
+// Routes: what a loop routes requests by: the catalog's snapshot, and what runs for each version it names.
 //
 // A value, immutable once shared. Threads: any.
 #pragma once
@@ -7,32 +7,30 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <unordered_map>
+#include <vector>
 
+#include "catalog/routing.h"
 #include "sandbox/runnable_version.h"
 
 namespace weir::edge {
 
-// What a request is routed by: an immutable snapshot, swapped whole. All names in lower case.
 struct Routes {
-  struct Hash {
-    using is_transparent = void;
-    size_t operator()(std::string_view name) const { return std::hash<std::string_view>()(name); }
-  };
-  // By the script's name, which is one label of a host name.
-  std::unordered_map<std::string, std::shared_ptr<const sandbox::RunnableVersion>, Hash, std::equal_to<>> byScript;
-  std::string subdomain = "local";
+  std::shared_ptr<const catalog::Routing> routing;                           // never null
+  std::vector<std::shared_ptr<const sandbox::RunnableVersion>> versions;     // by catalog::RoutedVersion::slot
   std::string workersDomain = "workers.localhost";
-  std::shared_ptr<const sandbox::RunnableVersion> everyHost;  // `weir dev`: the one script; null otherwise
 
-  // The version of a script, or null.
-  std::shared_ptr<const sandbox::RunnableVersion> findScript(std::string_view name) const {
-    const auto at = byScript.find(name);
-    return at == byScript.end() ? nullptr : at->second;
+  // Null: it cannot be run here just now.
+  const std::shared_ptr<const sandbox::RunnableVersion>& runnable(const catalog::RoutedVersion& version) const {
+    static const std::shared_ptr<const sandbox::RunnableVersion> kNone;
+    return version.slot < versions.size() ? versions[version.slot] : kNone;
   }
-  // The version that answers for a Host header (`script.subdomain.workersDomain`, or under workers.dev; any case, with or
-  // without port and the root's dot), or null. Any bytes. Allocates nothing.
-  std::shared_ptr<const sandbox::RunnableVersion> find(std::string_view authority) const;
+
+  // What runs for a script of an account, for whoever calls it by name; `request` as for admission. Null: nothing does.
+  std::shared_ptr<const sandbox::RunnableVersion> findScript(std::string_view account, std::string_view name, std::string_view request) const {
+    const catalog::RoutedScript* const script = routing->findScript(account, name);
+    if (script == nullptr || script->disabled || script->versions.empty()) return nullptr;
+    return runnable(*script->pick(std::hash<std::string_view>()(request)));
+  }
 };
 
 }  // namespace weir::edge

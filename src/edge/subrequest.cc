@@ -1,6 +1,7 @@
 #include "edge/subrequest.h"
 
 #include "edge/head_block.h"
+#include "edge/loop_counter.h"
 #include "edge/redirect.h"
 
 namespace weir::edge {
@@ -30,6 +31,7 @@ Subrequest::Subrequest(const Context& context, const wire::Subrequest& effect)
   if (service_ == 0) {
     request_.headers.set("CF-Worker", context.zone);
     request_.headers.set("CF-Ray", context.ray);
+    countDown(request_.headers, context.invocationsLeft);
   }
   switch (effect.bodyKind) {
     case wire::BodyKind::kNone:

@@ -78,6 +78,7 @@ class Subrequest final : private InnerCallEvents, private BodySource, private Bo
     const OutboundPolicy& outbound;
     std::string_view zone;  // CF-Worker: who asks
     std::string_view ray;   // of the client's request
+    uint8_t invocationsLeft;  // in the chain of the invocation that asks, itself included
   };
   // Everything borrowed; it outlives this.
   Subrequest(const Context& context, const wire::Subrequest& effect);

@@ -24,8 +24,10 @@ class Subrequests final : private SubrequestOwner {
  public:
   // All borrowed but the limits; they outlive this. `chain` counts the requests.
   Subrequests(http::Client& client, const base::Clock& clock, SocketTaker& sockets, EngineVoice& voice, ServiceCaller& services,
-              const OutboundPolicy& outbound, std::string_view zone, std::string_view ray, CallChain& chain, const SubrequestLimits& limits)
-      : context_{client, clock, *this, sockets, voice, outbound, zone, ray}, services_(services), chain_(chain), limits_(limits) {}
+              const OutboundPolicy& outbound, std::string_view zone, std::string_view ray, uint8_t invocationsLeft, CallChain& chain,
+              const SubrequestLimits& limits)
+      : context_{client, clock, *this, sockets, voice, outbound, zone, ray, invocationsLeft}, services_(services), chain_(chain),
+        limits_(limits) {}
   ~Subrequests();
 
   Subrequests(const Subrequests&) = delete;

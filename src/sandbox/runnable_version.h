@@ -45,6 +45,7 @@ class SetOnce {
 
 struct RunnableVersion {
   wire::VersionId number;
+  std::string account;          // id
   std::string script;
   std::string id;               // UUID text, for traces
   wire::VersionLimits limits;   // as in the bundle; the platform keeps waitUntilMs itself

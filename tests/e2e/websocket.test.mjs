@@ -562,12 +562,12 @@ test("WebSockets", async (t) => {
   });
 
   await t.test("an upstream that does not switch is an error and a close, or an ordinary Response", async () => {
-    const response = await weir.request("refused", `/?port=${weir.port}`);  // weir itself: no such script
+    const response = await weir.request("refused", `/?port=${weir.port}`);  // weir itself: an address is nobody's host
     const seen = JSON.parse(response.text);
     assert.deepEqual(seen.slice(0, 6), [
       "Uncaught TypeError: Failed to establish the WebSocket connection: expected server to reply with HTTP status code 101 " +
-        "(switching protocols), but received 404 instead.", "TypeError", 1006, "Failed to establish websocket connection", false, 3]);
-    assert.deepEqual(seen.slice(6, 8), [404, null]);
+        "(switching protocols), but received 403 instead.", "TypeError", 1006, "Failed to establish websocket connection", false, 3]);
+    assert.deepEqual(seen.slice(6, 8), [403, null]);
     assert.equal((await next("refused")).outcome, "ok");
   });
 

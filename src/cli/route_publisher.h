@@ -1,0 +1,61 @@
+// RoutePublisher: puts together what the loops route by: the catalog's snapshot, and what runs for each version it names.
+// It publishes when either changes.
+//
+// Threads: any, but for `sweep`, which frees what loops have let go of: the main one. `publish` is called on the catalog's.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/random.h"
+#include "catalog/publisher.h"
+#include "edge/routes.h"
+#include "observe/sink.h"
+
+namespace weir::cli {
+
+class RoutePublisher {
+ public:
+  struct Options {
+    const base::Clock& clock;  // borrowed, as `sink`
+    observe::Sink& sink;
+    std::string catalogPath;  // empty: none
+    std::string workersDomain;
+    std::function<void(const std::shared_ptr<const edge::Routes>& routes)> publish;
+  };
+  static base::Result<std::unique_ptr<RoutePublisher>> start(Options options);
+  ~RoutePublisher();
+
+  // Whose the configured scripts are.
+  const catalog::Account& account() const { return publisher_->firstAccount(); }
+
+  // These configured versions and no others from now on, one per script, each with an odd number; `everyHost` names the
+  // script that answers on every host. Published when it returns.
+  void serve(const std::vector<std::shared_ptr<const sandbox::RunnableVersion>>& versions, const std::optional<std::string>& everyHost);
+
+  std::shared_ptr<const edge::Routes> current() const;
+  // From now on every snapshot goes to `publish`; the current one at once.
+  void open();
+  void sweep();
+
+ private:
+  explicit RoutePublisher(Options options) : options_(std::move(options)) {}
+  void onRouting(std::shared_ptr<const catalog::Routing> routing);
+
+  const Options options_;
+  base::SystemRandom random_;
+  mutable std::mutex mutex_;  // guards the next four
+  std::shared_ptr<const edge::Routes> routes_;
+  // What loops may still use. They let go of a snapshot with a decrement; what it holds is freed by `sweep`.
+  std::vector<std::shared_ptr<const edge::Routes>> retired_;
+  std::unordered_map<uint64_t, std::shared_ptr<const sandbox::RunnableVersion>> configured_;  // by number
+  bool open_ = false;
+  std::unique_ptr<catalog::Publisher> publisher_;  // last: its thread uses the rest
+};
+
+}  // namespace weir::cli

@@ -1,0 +1,89 @@
+#include "edge/forwarding.h"
+
+#include <algorithm>
+#include <array>
+#include <string>
+
+namespace weir::edge {
+
+namespace {
+
+// Set by the platform, or for a connection's two ends only.
+constexpr std::array kReplaced = {"cdn-loop",     "cf-connecting-ip", "cf-ipcountry",      "cf-ray",  "cf-visitor",
+                                  "expect",       "host",             "x-forwarded-for",   "x-forwarded-proto", "x-real-ip"};
+
+bool isReplaced(std::string_view name) {
+  return std::any_of(kReplaced.begin(), kReplaced.end(), [&](const char* each) { return http::equalsIgnoreCase(name, each); });
+}
+
+// Fields that a Connection field names belong to the connection too (RFC 9110 §7.6.1).
+class ConnectionFields {
+ public:
+  explicit ConnectionFields(const http::HeaderList& headers) : headers_(headers), any_(headers.find("connection").has_value()) {}
+  bool has(std::string_view name) const {
+    return http::isHopByHop(name) || (any_ && headers_.containsToken("connection", name));
+  }
+
+ private:
+  const http::HeaderList& headers_;
+  const bool any_;
+};
+
+std::string joined(const http::HeaderList& headers, std::string_view name, std::string_view last) {
+  std::string all;
+  for (const auto header : headers) {
+    if (!http::equalsIgnoreCase(header.name, name) || header.value.empty()) continue;
+    all.append(header.value).append(", ");
+  }
+  return all.append(last);
+}
+
+}  // namespace
+
+size_t forwardings(const http::HeaderList& headers) {
+  size_t count = 0;
+  for (const auto header : headers) {
+    if (!http::equalsIgnoreCase(header.name, "cdn-loop")) continue;
+    std::string_view rest = header.value;
+    for (;;) {
+      const size_t comma = rest.find(',');
+      std::string_view item = rest.substr(0, comma);
+      item = item.substr(0, item.find(';'));  // parameters
+      while (item.starts_with(' ') || item.starts_with('\t')) item.remove_prefix(1);
+      while (item.ends_with(' ') || item.ends_with('\t')) item.remove_suffix(1);
+      count += http::equalsIgnoreCase(item, kCdnName);
+      if (comma == std::string_view::npos) break;
+      rest.remove_prefix(comma + 1);
+    }
+  }
+  return count;
+}
+
+http::HeaderList forwardedRequest(const http::RequestHead& head, const ForwardedBy& by) {
+  http::HeaderList out;
+  const ConnectionFields connection(head.headers);
+  out.add("Host", head.authority);
+  for (const auto header : head.headers) {
+    if (!isReplaced(header.name) && !connection.has(header.name)) out.add(header.name, header.value);
+  }
+  out.add("CDN-Loop", joined(head.headers, "cdn-loop", kCdnName));
+  out.add("CF-Ray", by.ray);
+  out.add("CF-Connecting-IP", by.clientIp);
+  out.add("CF-IPCountry", "XX");
+  out.add("CF-Visitor", by.tls ? R"({"scheme":"https"})" : R"({"scheme":"http"})");
+  out.add("X-Forwarded-For", joined(head.headers, "x-forwarded-for", by.clientIp));
+  out.add("X-Forwarded-Proto", by.tls ? "https" : "http");
+  return out;
+}
+
+http::HeaderList forwardedResponse(const http::ResponseHead& head) {
+  http::HeaderList out;
+  const ConnectionFields connection(head.headers);
+  for (const auto header : head.headers) {
+    const bool accel = header.name.size() > 8 && http::equalsIgnoreCase(header.name.substr(0, 8), "x-accel-");
+    if (!accel && !connection.has(header.name)) out.add(header.name, header.value);
+  }
+  return out;
+}
+
+}  // namespace weir::edge
