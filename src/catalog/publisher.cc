@@ -1,13 +1,13 @@
 #include "catalog/publisher.h"
 
 #include "base/check.h"
+#include "catalog/first_account.h"
 #include "catalog/sqlite_catalog.h"
 
 namespace weir::catalog {
 
 namespace {
 
-constexpr const char* kFirstAccountName = "local";
 constexpr const char* kFirstAccountId = "00000000000000000000000000000000";  // where there is no catalog
 
 }  // namespace
@@ -42,15 +42,9 @@ Status Publisher::load() {
     auto opened = SqliteCatalog::open(options_.path, {options_.clock, options_.random, {}});
     if (!opened.ok()) return opened.error();
     catalog_ = std::move(opened).value();
-    auto accounts = catalog_->accounts();
-    if (!accounts.ok()) return accounts.error();
-    if (accounts->empty()) {
-      auto made = catalog_->addAccount({kFirstAccountName, Plan::kPaid, {}, kFirstAccountName});
-      if (!made.ok() && made.error().situation != Situation::kAccountExists) return made.error();
-      accounts = catalog_->accounts();
-      if (!accounts.ok()) return accounts.error();
-    }
-    firstAccount_ = accounts->front();
+    auto first = weir::catalog::firstAccount(*catalog_);
+    if (!first.ok()) return first.error();
+    firstAccount_ = std::move(first).value();
     auto saved = catalog_->usage();
     if (!saved.ok()) return saved.error();
     usage = std::move(saved).value();

@@ -68,6 +68,11 @@ Parsed parseCommandLine(int argc, char** argv, const Settings& defaults) {
   addSettings(*doctor, line, defaults, {"--node", "--engine-dir"});
   doctor->footer(exampleOf("weir doctor --json"));
 
+  addAccountCommand(app, line.catalog);
+  addZoneCommand(app, line.catalog);
+  addRouteCommand(app, line.catalog);
+  addDomainCommand(app, line.catalog);
+
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -76,12 +81,14 @@ Parsed parseCommandLine(int argc, char** argv, const Settings& defaults) {
       return parsed;
     }
     std::string verb;
-    for (const auto* command : app.get_subcommands()) verb = " " + command->get_name();
+    for (auto given = app.get_subcommands(); !given.empty(); given = given.back()->get_subcommands()) verb += " " + given.back()->get_name();
     std::fprintf(stderr, "weir: %s; see weir%s --help\n", error.what(), verb.c_str());
     parsed.exitCode = 2;
     return parsed;
   }
-  line.command = serve->parsed() ? Command::kServe : dev->parsed() ? Command::kDev : Command::kDoctor;
+  if (serve->parsed()) line.command = Command::kServe;
+  else if (dev->parsed()) line.command = Command::kDev;
+  else line.command = doctor->parsed() ? Command::kDoctor : Command::kCatalog;
   parsed.run = true;
   return parsed;
 }

@@ -5,17 +5,19 @@
 #include <string>
 #include <vector>
 
+#include "cli/catalog_command.h"
 #include "cli/settings.h"
 
 namespace weir::cli {
 
-enum class Command { kServe, kDev, kDoctor };
+enum class Command { kServe, kDev, kDoctor, kCatalog };
 
 struct CommandLine {
   Command command = Command::kServe;
   std::string config = "weir.toml";  // serve
   std::string file;                  // dev
   bool json = false;                 // doctor
+  CatalogCommand catalog;            // account, zone, route, domain
   // Applies what was given as flags, in order, over whatever is there.
   std::vector<std::function<void(Settings&)>> given;
 

@@ -255,7 +255,7 @@ std::string Platform::engineIdentity(uint64_t hashSeed) const {
 }
 
 base::Status Platform::openRoutes() {
-  auto started = RoutePublisher::start({clock_, *facts_, options_.catalog ? options_.data + "/catalog.db" : "", options_.workersDomain,
+  auto started = RoutePublisher::start({clock_, *facts_, options_.catalog ? catalogPath(options_.data) : "", options_.workersDomain,
                                         [this](const auto& routes) {
                                           for (auto& loop : loops_) loop->setRoutes(routes);
                                         }});

@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "cli/catalog_command.h"
 #include "cli/config.h"
 #include "cli/data_directory.h"
 #include "cli/operator_log.h"

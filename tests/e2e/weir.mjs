@@ -1,5 +1,5 @@
 // A running weir for one test file: its scripts, its address, its traces. Ends with the test.
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, mkdirSync, readFileSync, rmSync, watch, writeFileSync } from "node:fs";
 import http from "node:http";
@@ -157,4 +157,19 @@ export async function startWeir(scripts, { flags = [], config, dev, outbound = [
       return { exit, traces: lines.map((line) => JSON.parse(line)) };
     },
   };
+}
+
+/** One command of the binary, on the data of `weir` (or of another folder; null: none). Resolves with { code, stdout, stderr }. */
+export function tryCommand(weir, ...args) {
+  return new Promise((done) => {
+    execFile(binary, [...args, ...(weir ? ["--data", join(weir.folder, "data")] : [])], (error, stdout, stderr) =>
+      done({ code: error ? error.code : 0, stdout, stderr }));
+  });
+}
+
+/** The same; fails when it does not work. */
+export async function command(weir, ...args) {
+  const result = await tryCommand(weir, ...args);
+  if (result.code !== 0) throw new Error(`weir ${args.join(" ")}: ${result.stderr}`);
+  return result;
 }

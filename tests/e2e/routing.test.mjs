@@ -1,0 +1,244 @@
+// Zones, routes, custom domains and accounts, changed by commands while weir serves, and what answers then.
+import assert from "node:assert/strict";
+import { mkdtempSync } from "node:fs";
+import http from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { command, startWeir } from "./weir.mjs";
+
+const named = (name) => ({ code: `export default { fetch(request) { return new Response("${name} " + new URL(request.url).pathname); } }` });
+
+const calls = (next) => `export default { async fetch(request) {
+  const url = new URL(request.url);
+  const depth = Number(url.searchParams.get("depth") ?? 0);
+  url.searchParams.set("depth", depth + 1);
+  url.host = ${next};
+  const headers = JSON.parse(url.searchParams.get("headers") ?? "{}");
+  const response = await fetch(url, { headers });
+  return new Response(await response.text() + " seen at depth " + depth + " via " + request.headers.get("cf-ew-via") + ";", { status: response.status });
+} }`;
+
+const scripts = {
+  one: named("one"),
+  two: named("two"),
+  // Calls itself until somebody stops it, through a proxy where it is told one; `there` and `back` call each other.
+  calls: { code: calls("url.searchParams.get('through') ?? url.host") },
+  there: { code: calls("url.host.replace('there', 'back')") },
+  back: { code: calls("url.host.replace('back', 'there')") },
+};
+
+/** Asks until the answer is what is expected: a change is there within 50 ms, this waits ten seconds before it gives up. */
+async function until(ask, expected) {
+  const start = performance.now();
+  for (;;) {
+    const answer = await ask();
+    if (expected(answer)) return performance.now() - start;
+    if (performance.now() - start > 10_000) assert.fail(`still ${answer.status} ${answer.text.slice(0, 200)}`);
+  }
+}
+
+/** An origin that answers with what it was sent. */
+async function startOrigin(handler) {
+  const seen = [];
+  const server = http.createServer((request, response) => {
+    seen.push(request);
+    if (handler) return handler(request, response);
+    response.setHeader("content-type", "application/json");
+    response.end(JSON.stringify({ method: request.method, url: request.url, headers: request.headers }));
+  });
+  await new Promise((done) => server.listen(0, "127.0.0.1", done));
+  return { seen, port: server.address().port, url: `http://127.0.0.1:${server.address().port}`, close: () => new Promise((done) => { server.close(done); server.closeAllConnections(); }) };
+}
+
+test("routes, domains and zones change while weir serves", async (t) => {
+  const weir = await startWeir(scripts);
+  const origin = await startOrigin();
+  const weirDo = (...args) => command(weir, ...args);
+  const get = (host, path = "/", options = {}) => weir.request(null, path, { host, ...options });
+  t.after(() => weir.stop());
+  t.after(() => origin.close());
+  const latencies = [];
+  const becomes = async (host, path, expected) => latencies.push(await until(() => get(host, path), (answer) => answer.text === expected || answer.status === expected));
+
+  await t.test("a host that is nobody's, an address, nonsense", async () => {
+    assert.equal((await get("www.example.com")).text, "error code: 1042\n");
+    assert.equal((await get("127.0.0.1")).text, "error code: 1003\n");
+    assert.equal((await get("127.0.0.1")).status, 403);
+    assert.equal((await get("a..b")).status, 400);
+  });
+  await t.test("a zone without an origin is 523, with one its origin answers", async () => {
+    await weirDo("zone", "add", "example.com");
+    await becomes("www.example.com", "/", 523);
+    await weirDo("zone", "set", "example.com", "--origin", origin.url);
+    await becomes("www.example.com", "/", 200);
+    assert.equal(JSON.parse((await get("deep.below.example.com", "/a?b")).text).url, "/a?b");
+  });
+  await t.test("the most specific route wins, a route without a script is the origin's", async () => {
+    await weirDo("route", "add", "*.example.com/*", "--script", "one");
+    await weirDo("route", "add", "www.example.com/*", "--script", "two");
+    await weirDo("route", "add", "www.example.com/one/*", "--script", "one");
+    await weirDo("route", "add", "www.example.com/one/open", "--none");
+    await becomes("www.example.com", "/one/x", "one /one/x");
+    assert.equal((await get("www.example.com", "/x")).text, "two /x");
+    assert.equal((await get("other.example.com", "/x")).text, "one /x");
+    assert.equal(JSON.parse((await get("www.example.com", "/one/open")).text).url, "/one/open");
+    assert.equal((await get("www.example.com", "/one/open?query")).text, "one /one/open");
+    assert.equal((await get("www.example.com", "/x/../one/y")).text, "one /one/y");
+    assert.equal((await get("WWW.EXAMPLE.COM.", "/x")).text, "two /x");
+    assert.equal(JSON.parse((await get("example.com", "/")).text).url, "/");
+  });
+  await t.test("a custom domain stands behind the routes of its host", async () => {
+    await weirDo("domain", "add", "shop.example.org", "--script", "one");
+    await becomes("shop.example.org", "/any", "one /any");
+    await weirDo("zone", "add", "example.org", "--origin", origin.url);
+    await weirDo("route", "add", "shop.example.org/log*", "--script", "two");
+    await becomes("shop.example.org", "/log", "two /log");
+    assert.equal((await get("shop.example.org", "/any")).text, "one /any");
+    assert.equal((await get("example.org")).status, 200);
+    await weirDo("domain", "remove", "shop.example.org");
+    await until(() => get("shop.example.org", "/any"), (answer) => answer.text.startsWith("{"));
+  });
+  await t.test("a route to a script that is not there is 1022", async () => {
+    assert.match((await weirDo("route", "add", "gone.example.com/*", "--script", "gone")).stdout, /no script gone/);
+    await until(() => get("gone.example.com"), (answer) => answer.text === "error code: 1022\n");
+    assert.equal((await get("gone.example.com")).status, 500);
+  });
+  await t.test("what is removed answers no more", async () => {
+    await weirDo("route", "remove", "www.example.com/*");
+    await becomes("www.example.com", "/x", "one /x");
+    await weirDo("zone", "remove", "example.com");
+    await becomes("www.example.com", "/x", 404);
+    assert.equal((await get("one.local.workers.dev", "/x")).text, "one /x");
+  });
+  t.diagnostic(`changes were seen after ${latencies.map((ms) => ms.toFixed(0)).join(", ")} ms`);
+  assert.equal(latencies.length, 7);
+});
+
+test("admission", async (t) => {
+  const weir = await startWeir(scripts);
+  const origin = await startOrigin((request, response) => response.end("origin " + request.url));
+  const weirDo = (...args) => command(weir, ...args);
+  const get = (host, path = "/", options = {}) => weir.request(null, path, { host, ...options });
+  t.after(() => origin.close());
+  let stopped = false;
+  t.after(() => stopped || weir.stop());
+  await weirDo("zone", "add", "example.com", "--origin", origin.url);
+  await weirDo("route", "add", "closed.example.com/*", "--script", "one");
+  await weirDo("route", "add", "open.example.com/*", "--script", "one", "--fail-open");
+  await until(() => get("open.example.com"), (answer) => answer.text === "one /");
+
+  await t.test("a suspended account is 1103 with all it owns, and comes back", async () => {
+    await weirDo("account", "suspend", "local");
+    await until(() => get("one.local.workers.dev"), (answer) => answer.text === "error code: 1103\n");
+    assert.equal((await get("one.local.workers.dev")).status, 403);
+    assert.equal((await get("example.com")).text, "error code: 1103\n");
+    await weirDo("account", "resume", "local");
+    await until(() => get("one.local.workers.dev"), (answer) => answer.text === "one /");
+  });
+  await t.test("a script that calls itself is stopped after sixteen invocations", async () => {
+    const host = `calls.local.workers.localhost:${weir.port}`;
+    const response = await get(host, "/");
+    assert.equal(response.status, 500);
+    assert.match(response.text, /^error code: 1019\n/);
+    const seen = [...response.text.matchAll(/depth (\d+) via (\w+);/g)].map((match) => match.slice(1));
+    assert.equal(seen.length, 16);
+    assert.deepEqual(seen[0], ["15", "1"]);
+    assert.deepEqual(seen[15], ["0", "null"]);
+  });
+  await t.test("whatever it writes into the counter", async () => {
+    const host = `calls.local.workers.localhost:${weir.port}`;
+    for (const headers of [{ "cf-ew-via": "16" }, { "CF-EW-Via": "0" }, { "cf-ew-via": "nonsense" }]) {
+      const response = await get(host, "/?headers=" + encodeURIComponent(JSON.stringify(headers)));
+      assert.equal([...response.text.matchAll(/depth/g)].length, 16, JSON.stringify(headers));
+    }
+  });
+  await t.test("two that call each other count together", async () => {
+    const response = await get(`there.local.workers.localhost:${weir.port}`);
+    assert.match(response.text, /^error code: 1019\n/);
+    assert.equal([...response.text.matchAll(/depth/g)].length, 16);
+  });
+  await t.test("and so does a chain through a proxy outside that comes back", async () => {
+    const host = `calls.local.workers.localhost:${weir.port}`;
+    const proxy = await startOrigin((request, response) => {
+      http.get({ port: weir.port, host: "127.0.0.1", path: request.url, headers: { ...request.headers, host } }, (answer) => {
+        response.statusCode = answer.statusCode;
+        answer.pipe(response);
+      });
+    });
+    try {
+      const response = await get(host, `/?through=localhost:${proxy.port}`);
+      assert.match(response.text, /^error code: 1019\n/);
+      assert.equal([...response.text.matchAll(/depth/g)].length, 16);
+      assert.deepEqual(proxy.seen.map((request) => request.headers["cf-ew-via"]), Array.from({ length: 16 }, (_, i) => String(15 - i)));
+      assert.equal(proxy.seen[0].headers["cf-worker"], "local.workers.localhost");
+    } finally {
+      await proxy.close();
+    }
+  });
+  await t.test("a client cannot begin above sixteen, and below it has less", async () => {
+    const host = `calls.local.workers.localhost:${weir.port}`;
+    assert.equal([...(await get(host, "/", { headers: { "cf-ew-via": "99" } })).text.matchAll(/depth/g)].length, 16);
+    assert.equal([...(await get(host, "/", { headers: { "cf-ew-via": "3" } })).text.matchAll(/depth/g)].length, 3);
+    for (const value of ["0", "x"]) {
+      const refused = await get(host, "/", { headers: { "cf-ew-via": value } });
+      assert.equal(refused.text, "error code: 1019\n");
+      assert.equal(refused.status, 500);
+    }
+  });
+  await t.test("the burst limit is 1015 and says when to come back", async () => {
+    await weirDo("account", "set", "local", "--limit", "burst_per_minute=5");
+    let refused;
+    await until(() => get("one.local.workers.dev"), (answer) => { refused = answer; return answer.status === 429; });
+    assert.equal(refused.text, "error code: 1015\n");
+    const wait = Number(refused.headers["retry-after"]);
+    assert.ok(wait >= 1 && wait <= 61, `retry-after ${wait}`);
+    assert.equal((await get("example.com")).text, "origin /");  // no script, no limit
+    const json = JSON.parse((await get("one.local.workers.dev", "/", { headers: { accept: "application/json" } })).text);
+    assert.equal(json.error_code, 1015);
+    assert.ok(json.retry_after >= 1 && json.retry_after <= wait);
+    await weirDo("account", "set", "local", "--drop-limit", "burst_per_minute");
+    await until(() => get("one.local.workers.dev"), (answer) => answer.status === 200);
+  });
+  await t.test("the daily quota is 1027, or the origin where the route fails open, over a crash too", async () => {
+    await weirDo("account", "set", "local", "--limit", "requests_per_day=20");
+    let admitted = 0;
+    let refused;
+    await until(() => get("closed.example.com"), (answer) => { admitted += answer.status === 200; refused = answer; return answer.status === 429; });
+    assert.equal(refused.text, "error code: 1027\n");
+    assert.equal(refused.headers["retry-after"], undefined);
+    assert.ok(admitted >= 20, `only ${admitted}`);
+    assert.equal((await get("open.example.com", "/x")).text, "origin /x");
+    assert.equal((await get("one.local.workers.dev")).text, "error code: 1027\n");
+    // Saved once a second; then the process may die.
+    await until(async () => ({ text: "", status: JSON.parse((await weirDo("account", "show", "local", "--json")).stdout).requests_today }),
+      (answer) => answer.status >= 20);
+    process.kill(weir.pid, "SIGKILL");
+    stopped = true;
+    const again = await startWeir(scripts, { folder: weir.folder });
+    assert.equal((await again.request(null, "/", { host: "closed.example.com" })).text, "error code: 1027\n");
+    assert.equal((await again.request(null, "/x", { host: "open.example.com" })).text, "origin /x");
+    await again.stop();
+  });
+});
+
+test("all loops together admit exactly the limit", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "weir-e2e-"));
+  await command({ folder }, "account", "set", "local", "--limit", "requests_per_day=700");
+  const weir = await startWeir({ one: scripts.one }, { flags: ["--loops", "2"], folder });
+  let admitted = 0;
+  let refused = 0;
+  await Promise.all(Array.from({ length: 8 }, async () => {
+    for (let i = 0; i < 150; ++i) {
+      const answer = await weir.request("one", "/", { headers: { connection: "close" } });  // each on any loop
+      if (answer.status === 200) ++admitted;
+      else {
+        assert.equal(answer.text, "error code: 1027\n");
+        ++refused;
+      }
+    }
+  }));
+  assert.equal(admitted, 700);
+  assert.equal(refused, 500);
+  await weir.stop();
+});
