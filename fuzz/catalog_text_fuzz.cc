@@ -31,7 +31,8 @@ void tryHostname(std::string_view text) {
   CHECK(!host->empty());
   CHECK(host->size() <= kHostnameBytesMax);
   CHECK(normalizeHostname(*host) == host);
-  for (const char c : *host) CHECK((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_');
+  for (const char c : *host)
+    CHECK((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_');
   CHECK(host->front() != '.' && host->back() != '.');
   CHECK(host->find("..") == std::string::npos);
   CHECK(isInZone(*host, *host));
@@ -70,7 +71,8 @@ void tryTarget(std::string_view text) {
   const std::unique_ptr<char[]> more(new char[copy.size() + 1]);
   CHECK(normalizeTarget(copy, {more.get(), copy.size() + 1}) == copy);
   // The query is kept as it is.
-  if (const size_t question = text.find('?'); question != std::string_view::npos) CHECK(copy.ends_with(text.substr(question)));
+  if (const size_t question = text.find('?'); question != std::string_view::npos)
+    CHECK(copy.ends_with(text.substr(question)));
   // No dot segment is left in the path.
   const std::string_view path = std::string_view(copy).substr(0, copy.find('?'));
   for (const std::string_view dots : {"/./", "/../"}) CHECK(path.find(dots) == std::string_view::npos);

@@ -4,8 +4,8 @@
 //
 //   TARGET [--runs N] [--seed N] [--save DIR] [--write-seeds DIR] [FILE-OR-DIR…]
 //
-// When the target ends the process, or takes longer than 10 s, the input is written to DIR (default: the first directory
-// given), where the next run finds it as a regression.
+// When the target ends the process, or takes longer than 10 s, the input is written to DIR (default: the first
+// directory given), where the next run finds it as a regression.
 #include "target.h"
 
 #include <fcntl.h>
@@ -147,7 +147,8 @@ class Mutator {
 
  private:
   void change(Bytes& bytes, const std::vector<Bytes>& corpus) {
-    static constexpr uint8_t kTelling[] = {0, 1, 9, 10, 13, 32, 0x22, 0x26, 0x3c, 0x5c, 0x7f, 0x80, 0xc2, 0xf0, 0xfe, 0xff};
+    static constexpr uint8_t kTelling[] = {0,    1,    9,    10,   13,   32,   0x22, 0x26,
+                                           0x3c, 0x5c, 0x7f, 0x80, 0xc2, 0xf0, 0xfe, 0xff};
     const size_t at = below(bytes.size() + 1);
     const auto place = bytes.begin() + static_cast<ptrdiff_t>(at);
     switch (below(9)) {
@@ -163,9 +164,7 @@ class Mutator {
       case 3:
         if (at < bytes.size()) bytes[at] = static_cast<uint8_t>(bytes[at] + below(17) - 8);
         break;
-      case 4:
-        bytes.insert(place, 1 + below(3), kTelling[below(std::size(kTelling))]);
-        break;
+      case 4: bytes.insert(place, 1 + below(3), kTelling[below(std::size(kTelling))]); break;
       case 5:
         bytes.erase(place, place + static_cast<ptrdiff_t>(below(std::min<size_t>(bytes.size() - at, 32) + 1)));
         break;
@@ -190,8 +189,20 @@ class Mutator {
         break;
       }
       default: {  // a number of several bytes
-        static constexpr uint64_t kNumbers[] = {0, 1, 7, 8, 255, 256, 4096, 65535, 65536, 0x7fffffff, 0x80000000, 0xffffffff,
-                                                0x7fffffffffffffff, 0xffffffffffffffff};
+        static constexpr uint64_t kNumbers[] = {0,
+                                                1,
+                                                7,
+                                                8,
+                                                255,
+                                                256,
+                                                4096,
+                                                65535,
+                                                65536,
+                                                0x7fffffff,
+                                                0x80000000,
+                                                0xffffffff,
+                                                0x7fffffffffffffff,
+                                                0xffffffffffffffff};
         const uint64_t number = kNumbers[below(std::size(kNumbers))] + below(3) - 1;
         const size_t size = std::min(size_t{1} << below(4), bytes.size() - at);
         std::memcpy(bytes.data() + at, &number, size);
@@ -228,7 +239,9 @@ extern "C" void __sanitizer_cov_trace_pc() {  // NOLINT(bugprone-reserved-identi
 
 // The sanitizers end the process as a failed CHECK does, so that one handler keeps the input.
 extern "C" const char* __asan_default_options() { return "abort_on_error=1"; }  // NOLINT(bugprone-reserved-identifier)
-extern "C" const char* __ubsan_default_options() { return "abort_on_error=1:print_stacktrace=1"; }  // NOLINT(bugprone-reserved-identifier)
+extern "C" const char* __ubsan_default_options() {
+  return "abort_on_error=1:print_stacktrace=1";
+}  // NOLINT(bugprone-reserved-identifier)
 
 int main(int argc, char** argv) {
   uint64_t runs = 20'000;
@@ -285,14 +298,16 @@ int main(int argc, char** argv) {
   for (const int signal : {SIGABRT, SIGALRM, SIGILL, SIGFPE}) ::signal(signal, onSignal);
 
   for (const Bytes& input : std::vector<Bytes>(corpus)) run(input, directory);
-  const size_t reachedByCorpus = static_cast<size_t>(std::count_if(known.begin(), known.end(), [](auto k) { return k != 0; }));
+  const size_t reachedByCorpus =
+      static_cast<size_t>(std::count_if(known.begin(), known.end(), [](auto k) { return k != 0; }));
   if (reachedByCorpus == 0) refuse("the corpus reached no code that was compiled for this");
   Mutator mutator(seed);
   for (uint64_t i = 0; i < runs; ++i) {
     Bytes input = mutator.mutate(corpus);
     if (run(input, directory) && corpus.size() < kCorpusMax) corpus.push_back(std::move(input));
   }
-  const size_t reachedNow = static_cast<size_t>(std::count_if(known.begin(), known.end(), [](auto k) { return k != 0; }));
+  const size_t reachedNow =
+      static_cast<size_t>(std::count_if(known.begin(), known.end(), [](auto k) { return k != 0; }));
   std::printf("fuzz: %zu inputs given, %llu made from them (seed %llu), %zu kept; %zu steps reached, then %zu\n", given,
               static_cast<unsigned long long>(runs), static_cast<unsigned long long>(seed), corpus.size() - given,
               reachedByCorpus, reachedNow);

@@ -30,7 +30,8 @@ void checkHtml(std::string_view shown) {
   for (size_t at = shown.find('&'); at != std::string_view::npos; at = shown.find('&', at + 1)) {
     const std::string_view from = shown.substr(at);
     bool known = false;
-    for (const std::string_view entity : {"&amp;", "&lt;", "&gt;", "&quot;", "&#39;"}) known |= from.starts_with(entity);
+    for (const std::string_view entity : {"&amp;", "&lt;", "&gt;", "&quot;", "&#39;"})
+      known |= from.starts_with(entity);
     CHECK(known);
   }
 }
@@ -38,8 +39,8 @@ void checkHtml(std::string_view shown) {
 // A JSON string's characters, which are a YAML double-quoted scalar's as well.
 void checkQuoted(std::string_view shown) { CHECK(base::isJsonLine("\"" + std::string(shown) + "\"")); }
 
-// Walks the page beside the one with placeholders: what is fixed is equal, what is shown instead of a placeholder passes
-// `check`.
+// Walks the page beside the one with placeholders: what is fixed is equal, what is shown instead of a placeholder
+// passes `check`.
 template <class Check>
 void compare(std::string_view page, std::string_view plain, const Check& check) {
   for (;;) {
@@ -66,7 +67,8 @@ void compare(std::string_view page, std::string_view plain, const Check& check) 
 void tryPage(Input& input) {
   const auto& codes = errorCodes();
   const bool simple = input.flag();
-  const uint16_t code = simple ? static_cast<uint16_t>(400 + input.upTo(110)) : codes[input.upTo(codes.size() - 1)].code;
+  const uint16_t code =
+      simple ? static_cast<uint16_t>(400 + input.upTo(110)) : codes[input.upTo(codes.size() - 1)].code;
   const PageForm form = kForms[input.upTo(4)];
   ErrorContext plain;
   plain.timeSeconds = input.number<int64_t>();

@@ -1,5 +1,5 @@
-// Fields: what passes the syntax checks cannot break a message, and a list of headers behaves like the plain list of pairs
-// it stands for.
+// Fields: what passes the syntax checks cannot break a message, and a list of headers behaves like the plain list of
+// pairs it stands for.
 #include <cstdlib>
 #include <string>
 #include <utility>

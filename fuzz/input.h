@@ -1,5 +1,5 @@
-// Input: a fuzzer's bytes read as choices, for targets that drive an interface instead of a parser. Reading past the end
-// gives zeros and empty text, so every input is a whole program.
+// Input: a fuzzer's bytes read as choices, for targets that drive an interface instead of a parser. Reading past the
+// end gives zeros and empty text, so every input is a whole program.
 #pragma once
 
 #include <algorithm>

@@ -38,9 +38,10 @@ const World& world() {
       world.rows.zones.push_back(zone);
     }
     const std::pair<const char*, const char*> routes[] = {
-        {"a.io", "a.io/*"},         {"a.io", "a.io/a"},          {"a.io", "https://a.io/a*"}, {"a.io", "*.a.io/*"},
-        {"a.io", "*a.io/x"},        {"a.io", "*c.a.io/a/*"},     {"a.io", "cc.a.io/*"},       {"a.io", "*.b.a.io/*"},
-        {"b.a.io", "b.a.io/a/b"},   {"b.a.io", "*b.a.io/a/*"},   {"q.io", "*/*"},             {"q.io", "http://q.io/%61b*"},
+        {"a.io", "a.io/*"},        {"a.io", "a.io/a"},     {"a.io", "https://a.io/a*"},
+        {"a.io", "*.a.io/*"},      {"a.io", "*a.io/x"},    {"a.io", "*c.a.io/a/*"},
+        {"a.io", "cc.a.io/*"},     {"a.io", "*.b.a.io/*"}, {"b.a.io", "b.a.io/a/b"},
+        {"b.a.io", "*b.a.io/a/*"}, {"q.io", "*/*"},        {"q.io", "http://q.io/%61b*"},
         {"q.io", "x.y.q.io/a"}};
     for (const auto& [zone, pattern] : routes) {
       const std::string name = "s" + std::to_string(world.rows.routes.size());
@@ -73,7 +74,8 @@ void checkMatch(std::string_view authority, std::string_view target, Scheme sche
   const auto host = normalizeHostname(authority.substr(0, authority.find(':')));
   const Zone* owner = nullptr;
   for (const auto& zone : world().rows.zones) {
-    if (host && isInZone(*host, zone.name) && (owner == nullptr || zone.name.size() > owner->name.size())) owner = &zone;
+    if (host && isInZone(*host, zone.name) && (owner == nullptr || zone.name.size() > owner->name.size()))
+      owner = &zone;
   }
   // What routing takes for a host but the catalog does not (a label that begins with a dash) may lie in a zone as well.
   if (owner == nullptr) {
@@ -93,8 +95,9 @@ void checkMatch(std::string_view authority, std::string_view target, Scheme sche
     if (p.hosts == RoutePattern::Hosts::kBelow && !host->ends_with("." + p.host)) continue;
     if (p.hosts == RoutePattern::Hosts::kEnding && !host->ends_with(p.host)) continue;
     if (p.pathPrefix ? !path.starts_with(p.path) : path != p.path) continue;
-    const std::tuple rank{p.hosts == RoutePattern::Hosts::kOne ? 1 : 0, p.host.size() + (p.hosts == RoutePattern::Hosts::kBelow ? 1 : 0),
-                          p.path.size(), p.pathPrefix ? 0 : 1, p.schemes == RoutePattern::Schemes::kBoth ? 0 : 1};
+    const std::tuple rank{p.hosts == RoutePattern::Hosts::kOne ? 1 : 0,
+                          p.host.size() + (p.hosts == RoutePattern::Hosts::kBelow ? 1 : 0), p.path.size(),
+                          p.pathPrefix ? 0 : 1, p.schemes == RoutePattern::Schemes::kBoth ? 0 : 1};
     if (best != nullptr && rank <= bestRank) continue;
     best = &world().rows.routes[i];
     bestRank = rank;

@@ -1,5 +1,5 @@
-// The record of an invocation: whatever an engine and a client said, it is one line of valid JSON within its bound, shows
-// no secret, and its readable form cannot steer a terminal.
+// The record of an invocation: whatever an engine and a client said, it is one line of valid JSON within its bound,
+// shows no secret, and its readable form cannot steer a terminal.
 #include <boost/json.hpp>
 #include <cctype>
 #include <memory>
@@ -51,9 +51,11 @@ void checkShown(std::string_view text) {
 // Whether the secret stands where it is no header's value: mutations may well copy it there.
 bool saysSecret(const observe::InvocationFinished& fact) {
   const auto says = [](std::string_view text) { return text.find("NEVER") != std::string_view::npos; };
-  bool said = says(fact.url) || says(fact.script) || says(fact.version) || says(fact.method) || says(fact.cron) || says(fact.ray);
+  bool said = says(fact.url) || says(fact.script) || says(fact.version) || says(fact.method) || says(fact.cron) ||
+              says(fact.ray);
   for (const auto& log : fact.logs) said |= says(log.message);
-  for (const auto& exception : fact.exceptions) said |= says(exception.name) || says(exception.message) || says(exception.stack);
+  for (const auto& exception : fact.exceptions)
+    said |= says(exception.name) || says(exception.message) || says(exception.stack);
   std::string_view rest = fact.requestHead.text;
   while (!rest.empty()) {
     const auto take = [&] {
@@ -90,7 +92,8 @@ void tryTrace(Input& input) {
   std::string head;
   bool secrets = false;
   for (size_t count = input.upTo(60); count > 0 && !input.empty(); --count) {
-    static constexpr std::string_view kNames[] = {"cookie", "Set-Cookie", "Authorization", "x-api-key", "X-SECRET-x", "accept", "ACCEPT", "tokenize", "x-jwt"};
+    static constexpr std::string_view kNames[] = {"cookie", "Set-Cookie", "Authorization", "x-api-key", "X-SECRET-x",
+                                                  "accept", "ACCEPT",     "tokenize",      "x-jwt"};
     const size_t choice = input.upTo(std::size(kNames));
     std::string name(choice < std::size(kNames) ? kNames[choice] : input.text());
     std::erase(name, '\n');
@@ -112,7 +115,8 @@ void tryTrace(Input& input) {
     while (!piece.empty() && big.size() < size) big += piece;
   }
   for (size_t count = input.upTo(12); count > 0; --count) {
-    logs.push_back({input.number<double>(), static_cast<wire::LogLevel>(input.byte()), input.flag() ? input.text() : big});
+    logs.push_back(
+        {input.number<double>(), static_cast<wire::LogLevel>(input.byte()), input.flag() ? input.text() : big});
   }
   for (size_t count = input.upTo(4); count > 0; --count) {
     exceptions.push_back({input.number<double>(), input.text(), input.flag() ? input.text() : big, input.text()});
@@ -137,7 +141,8 @@ void tryTrace(Input& input) {
   const auto parsed = boost::json::parse({line.data(), line.size()}, error, {}, options);
   CHECK(!error);
   const auto& object = parsed.as_object();
-  for (const char* key : {"event", "eventTimestamp", "logs", "exceptions", "scriptName", "outcome", "truncated", "cpuTime", "wallTime"}) {
+  for (const char* key :
+       {"event", "eventTimestamp", "logs", "exceptions", "scriptName", "outcome", "truncated", "cpuTime", "wallTime"}) {
     CHECK(object.contains(key));
   }
   if (fact.kind == observe::EventKind::kFetch) {
@@ -160,7 +165,9 @@ void tryUrl(std::string_view url) {
   CHECK(logs::redactUrl(redacted) == redacted);
   // The rules of a run, by counting.
   for (size_t at = 0; at < url.size();) {
-    const auto inRun = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '+' || c == '_' || c == '-'; };
+    const auto inRun = [](char c) {
+      return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '+' || c == '_' || c == '-';
+    };
     size_t end = at;
     size_t digits = 0, upper = 0, lower = 0, hex = 0;
     while (end < url.size() && inRun(url[end])) {

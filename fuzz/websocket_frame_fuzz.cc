@@ -1,5 +1,5 @@
-// WebSocket frames: split input = whole input, whoever takes the pieces; bounds hold; nothing is delivered after a close
-// frame or a failure; what was decoded is decoded again from its own encoding.
+// WebSocket frames: split input = whole input, whoever takes the pieces; bounds hold; nothing is delivered after a
+// close frame or a failure; what was decoded is decoded again from its own encoding.
 #include <algorithm>
 #include <string>
 
@@ -111,7 +111,10 @@ std::vector<std::vector<uint8_t>> weir::fuzz::seeds() {
     Fixed masks;
     FrameEncoder encoder((choice & 1) != 0 ? Role::kClient : Role::kServer, deflate, &masks);
     std::string wire(1, static_cast<char>(choice));
-    encoder.piece(MessageKind::kText, bytes("gr\xc3\xbc\xc3\x9f" "e"), true, wire);
+    encoder.piece(MessageKind::kText,
+                  bytes("gr\xc3\xbc\xc3\x9f"
+                        "e"),
+                  true, wire);
     encoder.piece(MessageKind::kBinary, bytes(std::string(700, 'b')), true, wire);
     encoder.piece(MessageKind::kText, bytes("one "), false, wire);
     encoder.ping(bytes("p"), wire);

@@ -1,5 +1,5 @@
-// Messages between the two kinds of process: whatever decodes encodes to the same bytes, and every view of it lies in the
-// input.
+// Messages between the two kinds of process: whatever decodes encodes to the same bytes, and every view of it lies in
+// the input.
 #include <string>
 
 #include "base/check.h"
@@ -127,22 +127,61 @@ std::vector<std::vector<uint8_t>> weir::fuzz::seeds() {
   const Bytes content{reinterpret_cast<const uint8_t*>(body.data()), body.size()};
   std::vector<std::vector<uint8_t>> out;
   const auto invocation = InvocationId::make(3, 77, 5);
-  addSeed<Event>(out, 0, StartFetch{.invocation = invocation, .version = {12}, .nowMs = 1.7e12, .bodyKind = BodyKind::kInline,
-                                    .bodyLength = 5, .method = "POST", .url = "http://a.example/x?y=1", .head = {kHead},
-                                    .cf = "{}", .entrypoint = "Named", .body = content});
-  addSeed<Event>(out, 0, LoadVersion{.version = {7}, .bundleBlob = 1, .source = StartSource::kSnapshot, .imageBlob = 2, .imageHash = 300, .hashMark = 5});
-  addSeed<Event>(out, 0, SubresponseHead{.invocation = invocation, .subrequest = 2, .nowMs = 5, .status = 200,
-                                         .bodyKind = BodyKind::kStream, .bodyLength = 70'000, .statusText = "OK",
-                                         .url = "http://b.example/", .head = {kHead}, .body = {}});
-  addSeed<Event>(out, 0, StartScheduled{.invocation = invocation, .version = {1}, .nowMs = 1, .scheduledMs = 2, .cron = "* * * * *"});
+  addSeed<Event>(out, 0,
+                 StartFetch{.invocation = invocation,
+                            .version = {12},
+                            .nowMs = 1.7e12,
+                            .bodyKind = BodyKind::kInline,
+                            .bodyLength = 5,
+                            .method = "POST",
+                            .url = "http://a.example/x?y=1",
+                            .head = {kHead},
+                            .cf = "{}",
+                            .entrypoint = "Named",
+                            .body = content});
+  addSeed<Event>(out, 0,
+                 LoadVersion{.version = {7},
+                             .bundleBlob = 1,
+                             .source = StartSource::kSnapshot,
+                             .imageBlob = 2,
+                             .imageHash = 300,
+                             .hashMark = 5});
+  addSeed<Event>(out, 0,
+                 SubresponseHead{.invocation = invocation,
+                                 .subrequest = 2,
+                                 .nowMs = 5,
+                                 .status = 200,
+                                 .bodyKind = BodyKind::kStream,
+                                 .bodyLength = 70'000,
+                                 .statusText = "OK",
+                                 .url = "http://b.example/",
+                                 .head = {kHead},
+                                 .body = {}});
+  addSeed<Event>(
+      out, 0,
+      StartScheduled{.invocation = invocation, .version = {1}, .nowMs = 1, .scheduledMs = 2, .cron = "* * * * *"});
   addSeed<Event>(out, 0, Shutdown{});
-  addSeed<Effect>(out, 1, Respond{.invocation = invocation, .bodyKind = BodyKind::kPipe, .pipeFrom = 3, .statusText = "Found",
-                                  .head = {kHead}, .body = {}});
-  addSeed<Effect>(out, 1, Subrequest{.invocation = invocation, .subrequest = 9, .redirect = Redirect::kManual, .method = "GET",
-                                     .url = "https://c.example/", .head = {kHead}, .body = content});
-  addSeed<Effect>(out, 1, LogLine{.invocation = invocation, .level = LogLevel::kWarn, .timestampMs = 9, .message = "[1]"});
-  addSeed<Effect>(out, 1, ExceptionThrown{.invocation = invocation, .name = "TypeError", .message = "no", .stack = "at x"});
-  addSeed<Effect>(out, 1, Done{.invocation = invocation, .outcome = Outcome::kExceededCpu, .failOpen = true, .cpuUs = 50'000});
+  addSeed<Effect>(out, 1,
+                  Respond{.invocation = invocation,
+                          .bodyKind = BodyKind::kPipe,
+                          .pipeFrom = 3,
+                          .statusText = "Found",
+                          .head = {kHead},
+                          .body = {}});
+  addSeed<Effect>(out, 1,
+                  Subrequest{.invocation = invocation,
+                             .subrequest = 9,
+                             .redirect = Redirect::kManual,
+                             .method = "GET",
+                             .url = "https://c.example/",
+                             .head = {kHead},
+                             .body = content});
+  addSeed<Effect>(out, 1,
+                  LogLine{.invocation = invocation, .level = LogLevel::kWarn, .timestampMs = 9, .message = "[1]"});
+  addSeed<Effect>(out, 1,
+                  ExceptionThrown{.invocation = invocation, .name = "TypeError", .message = "no", .stack = "at x"});
+  addSeed<Effect>(out, 1,
+                  Done{.invocation = invocation, .outcome = Outcome::kExceededCpu, .failOpen = true, .cpuUs = 50'000});
   addSeed<Effect>(out, 1, VersionFailed{.version = {7}, .message = "no", .file = "index.js", .line = 3, .column = 9});
   addSeed<Effect>(out, 1, BodyChunk{.invocation = invocation, .stream = 1, .bytes = content});
   addSeed<Event>(out, 0, SocketPiece{.invocation = invocation, .socket = 1, .last = true, .bytes = content});

@@ -192,8 +192,23 @@ std::vector<std::vector<uint8_t>> weir::fuzz::seeds() {
   for (uint8_t kind = 0; kind < 3; ++kind) {
     std::vector<uint8_t> bytes{kind};
     for (int i = 0; i < 60; ++i) {
-      const uint8_t step[] = {0x7f, static_cast<uint8_t>(i * 37), static_cast<uint8_t>(i), 0, 0, 3, 0, 0, 0, 0x90,
-                              0xf0, static_cast<uint8_t>(i), 0xb1, 0x20, static_cast<uint8_t>(i), 1, 7};
+      const uint8_t step[] = {0x7f,
+                              static_cast<uint8_t>(i * 37),
+                              static_cast<uint8_t>(i),
+                              0,
+                              0,
+                              3,
+                              0,
+                              0,
+                              0,
+                              0x90,
+                              0xf0,
+                              static_cast<uint8_t>(i),
+                              0xb1,
+                              0x20,
+                              static_cast<uint8_t>(i),
+                              1,
+                              7};
       bytes.insert(bytes.end(), std::begin(step), std::end(step));
     }
     out.push_back(std::move(bytes));

@@ -1,5 +1,5 @@
-// bench_origin: the smallest server that does the job, one thread around epoll. It is the upstream of the proxy rows, and
-// what a platform adds is measured against it. Answers GET /bytes/N with N bytes, anything else with 1 KB; keeps
+// bench_origin: the smallest server that does the job, one thread around epoll. It is the upstream of the proxy rows,
+// and what a platform adds is measured against it. Answers GET /bytes/N with N bytes, anything else with 1 KB; keeps
 // connections alive. Prints its port and serves until it is killed or its parent has gone.
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -28,8 +28,8 @@ constexpr uint64_t kDefaultBytes = 1024;
 struct Connection {
   int fd;
   std::string in;
-  std::string head;        // of the response, not yet sent
-  uint64_t bodyLeft = 0;   // of the response, not yet sent
+  std::string head;       // of the response, not yet sent
+  uint64_t bodyLeft = 0;  // of the response, not yet sent
   uint32_t events = EPOLLIN;
 };
 
@@ -118,7 +118,8 @@ class Origin {
       const std::string_view digits = line.substr(at + kPath.size());
       std::from_chars(digits.data(), digits.data() + digits.size(), bytes);
     }
-    connection.head = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: " + std::to_string(bytes) + "\r\n\r\n";
+    connection.head =
+        "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: " + std::to_string(bytes) + "\r\n\r\n";
     connection.bodyLeft = bytes;
     const uint64_t joined = std::min<uint64_t>(bytes, kDefaultBytes);
     connection.head.append(piece_, 0, joined);

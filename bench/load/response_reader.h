@@ -47,8 +47,7 @@ class ResponseReader {
             return State::kDone;
           }
           break;
-        case Part::kDone:
-          return State::kDone;
+        case Part::kDone: return State::kDone;
       }
       if (line_.size() > kHeadBytesMax) return State::kBroken;
     }

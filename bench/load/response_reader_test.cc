@@ -18,13 +18,15 @@ std::vector<Case> cases() {
       {"length", "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc", ResponseReader::State::kDone, 200, 3},
       {"emptyLength", "HTTP/1.1 404 Not Found\r\ncontent-length:0\r\n\r\n", ResponseReader::State::kDone, 404, 0},
       {"noBody", "HTTP/1.1 204 No Content\r\n\r\n", ResponseReader::State::kDone, 204, 0},
-      {"chunked", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nA;x=y\r\n0123456789\r\n0\r\nT: 1\r\n\r\n",
+      {"chunked",
+       "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nA;x=y\r\n0123456789\r\n0\r\nT: 1\r\n\r\n",
        ResponseReader::State::kDone, 200, 13},
       {"cutHead", "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n", ResponseReader::State::kMore, 200, 0},
       {"cutBody", "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nab", ResponseReader::State::kMore, 200, 2},
       {"notHttp", "SSH-2.0-x\r\n", ResponseReader::State::kBroken, 0, 0},
       {"badLength", "HTTP/1.1 200 OK\r\nContent-Length: x\r\n", ResponseReader::State::kBroken, 200, 0},
-      {"badChunk", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabcd\r\n", ResponseReader::State::kBroken, 200, 3},
+      {"badChunk", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabcd\r\n", ResponseReader::State::kBroken,
+       200, 3},
   };
 }
 

@@ -176,15 +176,13 @@ class Run {
     if (got == 0) return fail(index, "the connection ended before the answer did");
     std::string_view bytes(buffer_.data(), static_cast<size_t>(got));
     switch (connection.reader.feed(bytes)) {
-      case ResponseReader::State::kMore:
-        return;
-      case ResponseReader::State::kBroken:
-        return fail(index, "not an HTTP/1.1 response");
-      case ResponseReader::State::kDone:
-        break;
+      case ResponseReader::State::kMore: return;
+      case ResponseReader::State::kBroken: return fail(index, "not an HTTP/1.1 response");
+      case ResponseReader::State::kDone: break;
     }
     if (!bytes.empty()) return fail(index, "bytes behind the response");
-    const auto took = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - connection.startedAt).count();
+    const auto took =
+        std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - connection.startedAt).count();
     const ResponseReader& answer = connection.reader;
     if (answer.status() != 200) return fail(index, "status " + std::to_string(answer.status()));
     if (options_.expectBytes != 0 && answer.bodyBytes() != options_.expectBytes) {

@@ -1,5 +1,6 @@
-// ByteBudget: how many bytes may be held at a time, and HeldBytes: who holds them. A script can make the platform keep bytes
-// for it (a body that nobody reads yet); what one script, and all of them, may have kept that way is bounded here.
+// ByteBudget: how many bytes may be held at a time, and HeldBytes: who holds them. A script can make the platform keep
+// bytes for it (a body that nobody reads yet); what one script, and all of them, may have kept that way is bounded
+// here.
 //
 // Threads: one's.
 #pragma once

@@ -14,8 +14,8 @@ namespace weir::base {
 
 }  // namespace weir::base
 
-#define CHECK(condition)                                                              \
-  do {                                                                                \
-    if (!(condition)) [[unlikely]]                                                    \
-      ::weir::base::checkFailed(#condition, __FILE__, __LINE__);                      \
+#define CHECK(condition)                                         \
+  do {                                                           \
+    if (!(condition)) [[unlikely]]                               \
+      ::weir::base::checkFailed(#condition, __FILE__, __LINE__); \
   } while (false)

@@ -45,18 +45,10 @@ inline char* writeCarefully(char* out, std::string_view& rest) {
   *out++ = '\\';
   switch (byte) {
     case '"':
-    case '\\':
-      *out++ = static_cast<char>(byte);
-      return out;
-    case '\n':
-      *out++ = 'n';
-      return out;
-    case '\r':
-      *out++ = 'r';
-      return out;
-    case '\t':
-      *out++ = 't';
-      return out;
+    case '\\': *out++ = static_cast<char>(byte); return out;
+    case '\n': *out++ = 'n'; return out;
+    case '\r': *out++ = 'r'; return out;
+    case '\t': *out++ = 't'; return out;
     default:
       std::memcpy(out, "u00", 3);
       out[3] = kHex[byte >> 4];

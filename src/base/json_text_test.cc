@@ -35,8 +35,8 @@ TEST(JsonText, specialCharactersAreEscapedAtEveryOffset) {
 TEST(JsonText, malformedUtf8BecomesReplacementCharacters) {
   const std::string fffd = "\xEF\xBF\xBD";
   EXPECT_EQ(wellFormedUtf8("a\xC0\xAF"), "a" + fffd + fffd);                 // overlong
-  EXPECT_EQ(wellFormedUtf8("\xED\xA0\x80"), fffd + fffd + fffd);              // surrogate
-  EXPECT_EQ(wellFormedUtf8("\xF4\x90\x80\x80"), fffd + fffd + fffd + fffd);   // above U+10FFFF
+  EXPECT_EQ(wellFormedUtf8("\xED\xA0\x80"), fffd + fffd + fffd);             // surrogate
+  EXPECT_EQ(wellFormedUtf8("\xF4\x90\x80\x80"), fffd + fffd + fffd + fffd);  // above U+10FFFF
   EXPECT_EQ(wellFormedUtf8("ok \xF0\x9F\x98\x80"), "ok \xF0\x9F\x98\x80");
 }
 
@@ -64,9 +64,35 @@ TEST(JsonText, validJsonIsRecognised) {
 }
 
 TEST(JsonText, anythingElseIsNot) {
-  for (const char* text : {"", "[", "]", "[1,]", "{\"a\"}", "{\"a\":1,}", "[1]]", "[1] 2", "01", "1.", ".5", "+1", "-",
-                           "1e", "'a'", "\"a", "\"\\x\"", "\"\\u12g4\"", "tru", "nulll", "[1\n]", "{1:2}", "[}", "{]",
-                           "\"\x01\"", "\"\xff\"", "[\"a\" \"b\"]", "{\"a\":1 \"b\":2}", "NaN"}) {
+  for (const char* text : {"",
+                           "[",
+                           "]",
+                           "[1,]",
+                           "{\"a\"}",
+                           "{\"a\":1,}",
+                           "[1]]",
+                           "[1] 2",
+                           "01",
+                           "1.",
+                           ".5",
+                           "+1",
+                           "-",
+                           "1e",
+                           "'a'",
+                           "\"a",
+                           "\"\\x\"",
+                           "\"\\u12g4\"",
+                           "tru",
+                           "nulll",
+                           "[1\n]",
+                           "{1:2}",
+                           "[}",
+                           "{]",
+                           "\"\x01\"",
+                           "\"\xff\"",
+                           "[\"a\" \"b\"]",
+                           "{\"a\":1 \"b\":2}",
+                           "NaN"}) {
     EXPECT_FALSE(isJsonLine(text)) << text;
   }
 }

@@ -1,8 +1,8 @@
-// Catalog: what the platform knows of its tenants. Commands and the management API change it, the data plane is routed by
-// what it says.
+// Catalog: what the platform knows of its tenants. Commands and the management API change it, the data plane is routed
+// by what it says.
 //
-// Every change is whole or not at all, and durable when the call returns. Several processes may use one catalog at once;
-// each hears of the others' changes through `changesSince`. Errors say which situation they are and what to do
+// Every change is whole or not at all, and durable when the call returns. Several processes may use one catalog at
+// once; each hears of the others' changes through `changesSince`. Errors say which situation they are and what to do
 // (error.h); after one, nothing has changed.
 //
 // Threads: an object belongs to one thread at a time. Calls wait for the store.
@@ -48,7 +48,8 @@ class Catalog {
   virtual Result<std::vector<Module>> modules(uint64_t version) = 0;  // the main module first
   virtual Result<std::vector<SealedSecret>> secrets(uint64_t version) = 0;
   virtual Result<std::optional<Bytes>> artifact(uint64_t version, Artifact artifact) = 0;
-  virtual Result<Deployment> deploy(std::string_view account, std::string_view script, const NewDeployment& deployment) = 0;
+  virtual Result<Deployment> deploy(std::string_view account, std::string_view script,
+                                    const NewDeployment& deployment) = 0;
   virtual Result<std::vector<Deployment>> deployments(std::string_view account, std::string_view script) = 0;
 
   // --- Schedules

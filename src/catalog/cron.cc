@@ -119,7 +119,8 @@ unsigned nearestWeekday(year_month month, unsigned day) {
 base::Result<Cron> Cron::parse(std::string_view given) {
   if (given.size() > kTextBytesMax) return base::Error{"cron: the expression is longer than 256 characters"};
   std::string text(given);
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
   std::vector<std::string_view> fields;
   for (std::string_view rest = text; !rest.empty();) {
     const size_t start = rest.find_first_not_of(" \t");
@@ -129,13 +130,17 @@ base::Result<Cron> Cron::parse(std::string_view given) {
     rest.remove_prefix(end);
   }
   if (fields.size() != 5) {
-    return base::Error{"cron: '" + shown(given) +
-                       "' has not five fields: write minute, hour, day of month, month and day of week, as in */5 * * * *"};
+    return base::Error{
+        "cron: '" + shown(given) +
+        "' has not five fields: write minute, hour, day of month, month and day of week, as in */5 * * * *"};
   }
   Cron cron;
-  if (const auto bad = firstBadItem(fields[0], [&](auto item) { return addItem(item, kMinute, 0, cron.minutes_); })) return problem(kMinute, *bad);
-  if (const auto bad = firstBadItem(fields[1], [&](auto item) { return addItem(item, kHour, 0, cron.hours_); })) return problem(kHour, *bad);
-  if (const auto bad = firstBadItem(fields[3], [&](auto item) { return addItem(item, kMonth, 0, cron.months_); })) return problem(kMonth, *bad);
+  if (const auto bad = firstBadItem(fields[0], [&](auto item) { return addItem(item, kMinute, 0, cron.minutes_); }))
+    return problem(kMinute, *bad);
+  if (const auto bad = firstBadItem(fields[1], [&](auto item) { return addItem(item, kHour, 0, cron.hours_); }))
+    return problem(kHour, *bad);
+  if (const auto bad = firstBadItem(fields[3], [&](auto item) { return addItem(item, kMonth, 0, cron.months_); }))
+    return problem(kMonth, *bad);
 
   const auto addDayOfMonth = [&](std::string_view item) {
     using Kind = DayRule::Kind;
@@ -196,20 +201,16 @@ bool Cron::matchesDay(sys_days day) const {
   const unsigned lastDay = lastDayOf(month);
   const auto fits = [&](const DayRule& rule) {
     switch (rule.kind) {
-      case DayRule::Kind::kLast:
-        return dayOfMonth + rule.offset == lastDay;
-      case DayRule::Kind::kNearestWeekday:
-        return rule.day <= lastDay && dayOfMonth == nearestWeekday(month, rule.day);
-      case DayRule::Kind::kLastWeekday:
-        return dayOfMonth == nearestWeekday(month, lastDay);
-      case DayRule::Kind::kLastOfWeekday:
-        return dayOfWeek == rule.day && dayOfMonth + 7 > lastDay;
-      case DayRule::Kind::kNthOfWeekday:
-        return dayOfWeek == rule.day && (dayOfMonth - 1) / 7 + 1 == rule.offset;
+      case DayRule::Kind::kLast: return dayOfMonth + rule.offset == lastDay;
+      case DayRule::Kind::kNearestWeekday: return rule.day <= lastDay && dayOfMonth == nearestWeekday(month, rule.day);
+      case DayRule::Kind::kLastWeekday: return dayOfMonth == nearestWeekday(month, lastDay);
+      case DayRule::Kind::kLastOfWeekday: return dayOfWeek == rule.day && dayOfMonth + 7 > lastDay;
+      case DayRule::Kind::kNthOfWeekday: return dayOfWeek == rule.day && (dayOfMonth - 1) / 7 + 1 == rule.offset;
     }
     return false;
   };
-  if (!anyDayOfMonth_ && (daysOfMonth_.test(dayOfMonth) || std::any_of(monthRules_.begin(), monthRules_.end(), fits))) return true;
+  if (!anyDayOfMonth_ && (daysOfMonth_.test(dayOfMonth) || std::any_of(monthRules_.begin(), monthRules_.end(), fits)))
+    return true;
   return !anyDayOfWeek_ && (daysOfWeek_.test(dayOfWeek) || std::any_of(weekRules_.begin(), weekRules_.end(), fits));
 }
 
@@ -217,8 +218,9 @@ bool Cron::matches(sys_time<minutes> when) const {
   const auto day = floor<days>(when);
   const hh_mm_ss time(when - day);
   const year_month_day date(day);
-  return minutes_.test(static_cast<size_t>(time.minutes().count())) && hours_.test(static_cast<size_t>(time.hours().count())) &&
-         months_.test(static_cast<unsigned>(date.month())) && matchesDay(day);
+  return minutes_.test(static_cast<size_t>(time.minutes().count())) &&
+         hours_.test(static_cast<size_t>(time.hours().count())) && months_.test(static_cast<unsigned>(date.month())) &&
+         matchesDay(day);
 }
 
 }  // namespace weir::catalog

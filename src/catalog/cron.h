@@ -3,9 +3,9 @@
 //   minute 0-59 · hour 0-23 · day of month 1-31 · month 1-12 or JAN-DEC · day of week 1-7 (1 is Sunday) or SUN-SAT
 //
 // Each is `*` or a list of values, ranges (`1-5`) and steps (`*/15`, `10-50/10`, `3/10`). Of the Quartz extensions the
-// platform knows L (last day of the month; with `L-3` three days before), W (`15W`: the weekday nearest to the 15th, in the
-// same month; `LW`) in the day of month, and L (`6L`: the last Friday) and # (`6#2`: the second Friday) in the day of week.
-// Where both day fields are restricted a day that fits either fits, as in cron(8).
+// platform knows L (last day of the month; with `L-3` three days before), W (`15W`: the weekday nearest to the 15th, in
+// the same month; `LW`) in the day of month, and L (`6L`: the last Friday) and # (`6#2`: the second Friday) in the day
+// of week. Where both day fields are restricted a day that fits either fits, as in cron(8).
 #pragma once
 
 #include <bitset>

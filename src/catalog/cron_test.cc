@@ -66,11 +66,26 @@ TEST(Cron, aDayThatFitsEitherFieldFits) {
 
 TEST(Cron, refusesWhatCannotBeReadAndNamesTheField) {
   const std::pair<const char*, const char*> cases[] = {
-      {"", "five fields"},           {"* * * *", "five fields"},     {"* * * * * *", "five fields"},   {"60 * * * *", "'60' is no minute"},
-      {"* 24 * * *", "hour"},        {"* * 0 * *", "day of month"},  {"* * 32 * *", "day of month"},   {"* * * 13 *", "month"},
-      {"* * * * 0", "day of week"},  {"* * * * 8", "day of week"},   {"5-1 * * * *", "'5-1'"},         {"*/0 * * * *", "'*/0'"},
-      {"1,,2 * * * *", "minute"},    {"a * * * *", "minute"},        {"-1 * * * *", "minute"},         {"* * L-31 * *", "day of month"},
-      {"* * * * 6#6", "day of week"}, {"* * W * *", "day of month"}, {"* * * FOO *", "month"},          {"1/2/3 * * * *", "minute"},
+      {"", "five fields"},
+      {"* * * *", "five fields"},
+      {"* * * * * *", "five fields"},
+      {"60 * * * *", "'60' is no minute"},
+      {"* 24 * * *", "hour"},
+      {"* * 0 * *", "day of month"},
+      {"* * 32 * *", "day of month"},
+      {"* * * 13 *", "month"},
+      {"* * * * 0", "day of week"},
+      {"* * * * 8", "day of week"},
+      {"5-1 * * * *", "'5-1'"},
+      {"*/0 * * * *", "'*/0'"},
+      {"1,,2 * * * *", "minute"},
+      {"a * * * *", "minute"},
+      {"-1 * * * *", "minute"},
+      {"* * L-31 * *", "day of month"},
+      {"* * * * 6#6", "day of week"},
+      {"* * W * *", "day of month"},
+      {"* * * FOO *", "month"},
+      {"1/2/3 * * * *", "minute"},
   };
   int checked = 0;
   for (const auto& [text, says] : cases) {

@@ -1,4 +1,5 @@
-// The first account: every catalog has one, so that there is something to own what is made before anybody thinks of accounts.
+// The first account: every catalog has one, so that there is something to own what is made before anybody thinks of
+// accounts.
 #pragma once
 
 #include "catalog/catalog.h"

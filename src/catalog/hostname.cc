@@ -12,7 +12,8 @@ bool isDigit(char c) { return c >= '0' && c <= '9'; }
 
 bool isLabel(std::string_view label) {
   if (label.empty() || label.size() > kLabelBytesMax || label.front() == '-' || label.back() == '-') return false;
-  return std::all_of(label.begin(), label.end(), [](char c) { return (c >= 'a' && c <= 'z') || isDigit(c) || c == '-' || c == '_'; });
+  return std::all_of(label.begin(), label.end(),
+                     [](char c) { return (c >= 'a' && c <= 'z') || isDigit(c) || c == '-' || c == '_'; });
 }
 
 }  // namespace
@@ -44,7 +45,8 @@ bool isInZone(std::string_view host, std::string_view zone) {
 }
 
 bool isScriptName(std::string_view text) {
-  if (text.empty() || text.size() > kLabelBytesMax || text.front() < 'a' || text.front() > 'z' || text.back() == '-') return false;
+  if (text.empty() || text.size() > kLabelBytesMax || text.front() < 'a' || text.front() > 'z' || text.back() == '-')
+    return false;
   return std::all_of(text.begin(), text.end(), [](char c) { return (c >= 'a' && c <= 'z') || isDigit(c) || c == '-'; });
 }
 

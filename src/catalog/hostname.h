@@ -1,4 +1,5 @@
-// Host names as zones, routes and custom domains hold them: lower case, without a trailing dot, IDNs in their ASCII form.
+// Host names as zones, routes and custom domains hold them: lower case, without a trailing dot, IDNs in their ASCII
+// form.
 #pragma once
 
 #include <optional>
@@ -15,7 +16,8 @@ std::optional<std::string> normalizeHostname(std::string_view text);
 // Whether `host` is `zone` or below it. Both normalized.
 bool isInZone(std::string_view host, std::string_view zone);
 
-// A label that can be a subdomain for scripts, and the name of a script: lower-case letters, digits, dashes; starts with a letter.
+// A label that can be a subdomain for scripts, and the name of a script: lower-case letters, digits, dashes; starts
+// with a letter.
 bool isScriptName(std::string_view text);
 
 }  // namespace weir::catalog

@@ -22,7 +22,7 @@ TEST(Ledger, offersWhatChangedUntilItIsSaved) {
   EXPECT_EQ(usage[0].account, "a");
   EXPECT_EQ(usage[0].daily.requests, 1u);
   EXPECT_EQ(ledger.unsaved(kStart, kWall).size(), 1u);  // saving it failed
-  ASSERT_TRUE(meter->daily.take(10, kWall));  // between the offer and the mark
+  ASSERT_TRUE(meter->daily.take(10, kWall));            // between the offer and the mark
   ledger.markSaved();
   usage = ledger.unsaved(kStart + 1s, kWall + 1'000);
   ASSERT_EQ(usage.size(), 1u);

@@ -22,12 +22,13 @@ void BurstWindow::raise(uint32_t second, uint32_t count) {
   const uint64_t wanted = uint64_t{second} << 32 | count;
   auto& slot = slots_[second % kSlots];
   uint64_t seen = slot.load(std::memory_order_relaxed);
-  while (seen < wanted && !slot.compare_exchange_weak(seen, wanted, std::memory_order_acq_rel)) {}
+  while (seen < wanted && !slot.compare_exchange_weak(seen, wanted, std::memory_order_acq_rel)) {
+  }
 }
 
-// The state that `word` becomes when `second` has come. What the second of `word` admitted is written down first: whoever
-// sees the new state sees that number too. A thread that comes late writes a smaller number for the same second, which
-// changes nothing.
+// The state that `word` becomes when `second` has come. What the second of `word` admitted is written down first:
+// whoever sees the new state sees that number too. A thread that comes late writes a smaller number for the same
+// second, which changes nothing.
 BurstWindow::State BurstWindow::advance(uint64_t word, uint32_t second) {
   const State old = unpack(word);
   if (old.total > 0) {

@@ -14,8 +14,8 @@
 
 namespace weir::catalog {
 
-// At most `limit` admissions in any sixty seconds: a sliding window, counted by whole seconds. An admission counts until
-// the second it fell into lies wholly outside, so the window is between 60 and 61 seconds long.
+// At most `limit` admissions in any sixty seconds: a sliding window, counted by whole seconds. An admission counts
+// until the second it fell into lies wholly outside, so the window is between 60 and 61 seconds long.
 class BurstWindow {
  public:
   static constexpr uint32_t kSeconds = 60;

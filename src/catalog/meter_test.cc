@@ -19,7 +19,7 @@ TEST(BurstWindow, admitsTheLimitAndNamesTheWait) {
   for (int i = 0; i < 3; ++i) EXPECT_TRUE(window.take(3, kStart + i * 10s).admitted);
   const auto refused = window.take(3, kStart + 25s);
   EXPECT_FALSE(refused.admitted);
-  EXPECT_EQ(refused.retryAfter, 36s);  // the first leaves when its second is a whole minute away
+  EXPECT_EQ(refused.retryAfter, 36s);                       // the first leaves when its second is a whole minute away
   EXPECT_EQ(window.take(3, kStart + 25s).retryAfter, 36s);  // a refusal takes nothing
   EXPECT_FALSE(window.take(3, kStart + 60s).admitted);
   EXPECT_TRUE(window.take(3, kStart + 25s + 36s).admitted);
@@ -91,8 +91,9 @@ TEST(BurstWindow, isRestoredWithItsAges) {
   EXPECT_TRUE(again.take(4, later + 21s).admitted);
 }
 
-// Threads whose clocks differ by less than a second, across many turns of the second: what they are admitted together is
-// the limit. A thread that is behind is counted with the second that others have reached, so windows of 59 are looked at.
+// Threads whose clocks differ by less than a second, across many turns of the second: what they are admitted together
+// is the limit. A thread that is behind is counted with the second that others have reached, so windows of 59 are
+// looked at.
 TEST(BurstWindow, threadsTogetherNeverPassTheLimit) {
   constexpr uint32_t kLimit = 5'000;
   constexpr int kThreads = 4;

@@ -25,9 +25,11 @@ Result<Origin> parseOrigin(std::string_view text) {
   if (text.ends_with('/')) text.remove_suffix(1);
   // A NUL above all: what reads C strings would take what is before it for the whole.
   for (const char c : text) {
-    if (static_cast<unsigned char>(c) <= 0x20 || c == 0x7f) return bad(whole, "it holds a space or a control character");
+    if (static_cast<unsigned char>(c) <= 0x20 || c == 0x7f)
+      return bad(whole, "it holds a space or a control character");
   }
-  if (text.find_first_of("/?#") != std::string_view::npos) return bad(whole, "an origin has no path; requests keep their own");
+  if (text.find_first_of("/?#") != std::string_view::npos)
+    return bad(whole, "an origin has no path; requests keep their own");
   if (text.find('@') != std::string_view::npos) return bad(whole, "an origin has no user and password");
   std::string_view port;
   if (text.starts_with('[')) {
@@ -35,7 +37,8 @@ Result<Origin> parseOrigin(std::string_view text) {
     in6_addr address{};
     if (end == std::string_view::npos) return bad(whole, "the bracket of the IPv6 address is not closed");
     origin.host = text.substr(1, end - 1);
-    if (inet_pton(AF_INET6, origin.host.c_str(), &address) != 1) return bad(whole, "no IPv6 address stands in the brackets");
+    if (inet_pton(AF_INET6, origin.host.c_str(), &address) != 1)
+      return bad(whole, "no IPv6 address stands in the brackets");
     text.remove_prefix(end + 1);
     if (!text.empty() && !text.starts_with(':')) return bad(whole, "after the bracket comes :PORT or nothing");
     if (text.starts_with(':')) port = text.substr(1);

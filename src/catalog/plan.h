@@ -21,15 +21,15 @@ struct PlanLimits {
   uint64_t startupCpuMs = 400;
   uint64_t memoryMb = 128;
   uint64_t subrequests = 1'000;
-  uint64_t burstPerMinute = 0;   // requests in any minute; 0: no limit
-  uint64_t requestsPerDay = 0;   // from 00:00 UTC; 0: no limit
+  uint64_t burstPerMinute = 0;    // requests in any minute; 0: no limit
+  uint64_t requestsPerDay = 0;    // from 00:00 UTC; 0: no limit
   uint64_t requestBodyBytes = 0;  // 0: what the platform takes from anybody
   uint64_t scripts = 500;
-  uint64_t schedules = 250;      // of all scripts together
+  uint64_t schedules = 250;  // of all scripts together
   uint64_t routesPerZone = 1'000;
   uint64_t domainsPerZone = 100;
-  uint64_t texts = 128;          // text values and secrets of one version
-  uint64_t textBytes = 5'000;    // of each
+  uint64_t texts = 128;              // text values and secrets of one version
+  uint64_t textBytes = 5'000;        // of each
   uint64_t uploadBytes = 10u << 20;  // one version, compressed
   uint64_t bundleBytes = 64u << 20;  // one version
 

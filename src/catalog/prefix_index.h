@@ -1,7 +1,8 @@
 // PrefixIndex: of a set of texts, the longest one that another text starts with, and all shorter ones from there.
 //
 // Sorted texts, each linked to the longest other one that is its beginning. A lookup is one binary search and one
-// comparison; every further step follows a link. Lives in vectors of its owner, so that many small indexes share memory.
+// comparison; every further step follows a link. Lives in vectors of its owner, so that many small indexes share
+// memory.
 #pragma once
 
 #include <algorithm>
@@ -31,14 +32,17 @@ void linkPrefixes(std::span<Entry> entries, const TextOf& textOf) {
 // Index of the longest entry that `key` starts with, or kNoPrefix. The next shorter one is its `parent`.
 template <class Entry, class TextOf>
 int32_t findLongestPrefix(std::span<const Entry> entries, std::string_view key, const TextOf& textOf) {
-  const auto behind = std::upper_bound(entries.begin(), entries.end(), key,
-                                       [&](std::string_view wanted, const Entry& entry) { return wanted < textOf(entry); });
+  const auto behind =
+      std::upper_bound(entries.begin(), entries.end(), key,
+                       [&](std::string_view wanted, const Entry& entry) { return wanted < textOf(entry); });
   auto at = static_cast<int32_t>(behind - entries.begin()) - 1;
   if (at < 0) return kNoPrefix;
   // Whatever begins `key` begins this entry too: it is this entry, or linked from it.
   const std::string_view text = textOf(entries[static_cast<size_t>(at)]);
-  const size_t common = static_cast<size_t>(std::mismatch(text.begin(), text.end(), key.begin(), key.end()).first - text.begin());
-  while (at >= 0 && textOf(entries[static_cast<size_t>(at)]).size() > common) at = entries[static_cast<size_t>(at)].parent;
+  const size_t common =
+      static_cast<size_t>(std::mismatch(text.begin(), text.end(), key.begin(), key.end()).first - text.begin());
+  while (at >= 0 && textOf(entries[static_cast<size_t>(at)]).size() > common)
+    at = entries[static_cast<size_t>(at)].parent;
   return at;
 }
 

@@ -27,7 +27,8 @@ TEST(PrefixIndex, findsEveryBeginningFromTheLongestOn) {
   const auto entries = indexOf({"", "/", "/a", "/a/b", "/ab", "/b"});
   const auto all = [&](std::string_view key) {
     std::vector<std::string> found;
-    for (int32_t at = findLongestPrefix(std::span<const Entry>(entries), key, kTextOf); at >= 0; at = entries[static_cast<size_t>(at)].parent) {
+    for (int32_t at = findLongestPrefix(std::span<const Entry>(entries), key, kTextOf); at >= 0;
+         at = entries[static_cast<size_t>(at)].parent) {
       found.push_back(entries[static_cast<size_t>(at)].text);
     }
     return found;
@@ -59,7 +60,8 @@ TEST(PrefixIndex, agreesWithLookingAtEveryText) {
         if (key.starts_with(text)) expected.insert(expected.begin(), text);
       }
       std::vector<std::string> found;
-      for (int32_t at = findLongestPrefix(std::span<const Entry>(entries), key, kTextOf); at >= 0; at = entries[static_cast<size_t>(at)].parent) {
+      for (int32_t at = findLongestPrefix(std::span<const Entry>(entries), key, kTextOf); at >= 0;
+           at = entries[static_cast<size_t>(at)].parent) {
         found.push_back(entries[static_cast<size_t>(at)].text);
       }
       ASSERT_EQ(found, expected) << key;

@@ -28,7 +28,8 @@ class Publisher {
     std::chrono::milliseconds poll{20};
     std::chrono::milliseconds saveUsage{1'000};
     std::function<void(std::shared_ptr<const Routing>)> publish = {};
-    // One line about what cannot be read or written just now. The routing stays as it was. Told once, until it works again.
+    // One line about what cannot be read or written just now. The routing stays as it was. Told once, until it works
+    // again.
     std::function<void(const std::string&)> onProblem = {};
   };
 

@@ -25,7 +25,14 @@ class PublisherTest : public testing::Test {
   std::string path() const { return folder_ + "/catalog.db"; }
 
   void start(std::string path) {
-    Publisher::Options options{clock_, random_, std::move(path), "workers.localhost", std::chrono::milliseconds(1), std::chrono::milliseconds(1), {}, {}};
+    Publisher::Options options{clock_,
+                               random_,
+                               std::move(path),
+                               "workers.localhost",
+                               std::chrono::milliseconds(1),
+                               std::chrono::milliseconds(1),
+                               {},
+                               {}};
     options.publish = [this](std::shared_ptr<const Routing> routing) {
       const std::lock_guard lock(mutex_);
       routing_ = std::move(routing);
@@ -56,7 +63,9 @@ class PublisherTest : public testing::Test {
   std::unique_ptr<Publisher> publisher_;
 };
 
-bool hasZone(const Routing& routing, const char* host) { return routing.find(host, Scheme::kHttp, "/").zone != nullptr; }
+bool hasZone(const Routing& routing, const char* host) {
+  return routing.find(host, Scheme::kHttp, "/").zone != nullptr;
+}
 
 TEST_F(PublisherTest, makesTheFirstAccountOnceAndPublishesBeforeItReturns) {
   start(path());

@@ -18,7 +18,8 @@ Error bad(std::string_view text, const std::string& why) {
 Result<RoutePattern> parseRoutePattern(std::string_view text, std::string_view zone) {
   const std::string_view whole = text;
   RoutePattern pattern;
-  if (text.empty()) return Error{Situation::kBadRoute, "a route pattern is missing: write one like " + std::string(zone) + "/*"};
+  if (text.empty())
+    return Error{Situation::kBadRoute, "a route pattern is missing: write one like " + std::string(zone) + "/*"};
   if (text.starts_with("https://")) {
     pattern.schemes = RoutePattern::Schemes::kHttps;
     text.remove_prefix(8);
@@ -43,7 +44,8 @@ Result<RoutePattern> parseRoutePattern(std::string_view text, std::string_view z
       host.remove_prefix(1);
     }
     if (host.find('*') != std::string_view::npos) return bad(whole, "in a host, * may only be the first character");
-    if (host.find(':') != std::string_view::npos) return bad(whole, "a route has no port; it matches requests to every port");
+    if (host.find(':') != std::string_view::npos)
+      return bad(whole, "a route has no port; it matches requests to every port");
     const auto normal = normalizeHostname(host);
     if (!normal) return bad(whole, "its host is no host name; write international names in their xn-- form");
     pattern.host = *normal;
@@ -59,8 +61,10 @@ Result<RoutePattern> parseRoutePattern(std::string_view text, std::string_view z
   if (fixed.find('?') != std::string_view::npos) {
     return bad(whole, "a route cannot name a query string; end its path with * to match any");
   }
-  if (fixed.find('#') != std::string_view::npos) return bad(whole, "a route cannot name a fragment; servers never see one");
-  if (fixed.size() > kRoutePathBytesMax) return bad(whole, "its path is longer than " + std::to_string(kRoutePathBytesMax) + " bytes");
+  if (fixed.find('#') != std::string_view::npos)
+    return bad(whole, "a route cannot name a fragment; servers never see one");
+  if (fixed.size() > kRoutePathBytesMax)
+    return bad(whole, "its path is longer than " + std::to_string(kRoutePathBytesMax) + " bytes");
   for (const char c : fixed) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) return bad(whole, "its path holds a control character");
   }

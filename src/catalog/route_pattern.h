@@ -25,8 +25,8 @@ struct RoutePattern {
 
   Schemes schemes = Schemes::kBoth;
   Hosts hosts = Hosts::kOne;
-  std::string host;     // normalized
-  std::string path;     // normalized (route_target.h), without the wildcard; starts with "/"
+  std::string host;         // normalized
+  std::string path;         // normalized (route_target.h), without the wildcard; starts with "/"
   bool pathPrefix = false;  // a wildcard follows
 
   bool operator==(const RoutePattern&) const = default;

@@ -26,7 +26,8 @@ int dots(std::string_view segment) {
   int count = 0;
   while (!segment.empty()) {
     if (segment.front() == '.') segment.remove_prefix(1);
-    else if (segment.size() >= 3 && segment[0] == '%' && segment[1] == '2' && (segment[2] | 0x20) == 'e') segment.remove_prefix(3);
+    else if (segment.size() >= 3 && segment[0] == '%' && segment[1] == '2' && (segment[2] | 0x20) == 'e')
+      segment.remove_prefix(3);
     else return 0;
     if (++count > 2) return 0;
   }

@@ -48,7 +48,8 @@ TEST(RouteTarget, oneSpellingForWhatScriptsSeeAlike) {
 
 TEST(RouteTarget, isIdempotentNeverLongerAndKnowsWhatIsNormal) {
   std::mt19937 random(3);
-  constexpr std::string_view kPieces[] = {"/", ".", "..", "%2e", "%2E", "a", "%61", "%", "%4", "1", "\\", "%2f", "?", "\xc3\xa4", "%c3%a4", "//"};
+  constexpr std::string_view kPieces[] = {"/",  ".", "..", "%2e", "%2E", "a",        "%61",    "%",
+                                          "%4", "1", "\\", "%2f", "?",   "\xc3\xa4", "%c3%a4", "//"};
   int normals = 0;
   for (int i = 0; i < 20'000; ++i) {
     std::string target = "/";

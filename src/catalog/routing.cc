@@ -33,8 +33,8 @@ struct Lookup {
 
   std::array<char, kHostnameBytesMax + 1> text;
   size_t size = 0;
-  uint32_t labels = 0;  // of the whole host
-  uint32_t hashed = 0;  // suffixes 1..hashed have a hash
+  uint32_t labels = 0;                         // of the whole host
+  uint32_t hashed = 0;                         // suffixes 1..hashed have a hash
   std::array<uint8_t, kLabelsMax + 1> starts;  // by number of labels
   std::array<uint64_t, kLabelsMax + 1> hashes;
 };
@@ -94,7 +94,8 @@ const RoutedVersion* RoutedScript::pick(uint64_t key) const {
   if (versions.size() == 1) return &versions.front();
   if (versions.empty()) return nullptr;
   // The high bits, mixed: keys need not be random.
-  const auto share = static_cast<uint32_t>((static_cast<unsigned __int128>(key * 0x9e3779b97f4a7c15ULL) * versions.back().shareUpTo) >> 64);
+  const auto share = static_cast<uint32_t>(
+      (static_cast<unsigned __int128>(key * 0x9e3779b97f4a7c15ULL) * versions.back().shareUpTo) >> 64);
   for (const auto& version : versions) {
     if (share < version.shareUpTo) return &version;
   }
@@ -132,7 +133,8 @@ Match Routing::find(std::string_view authority, Scheme scheme, std::string_view 
 [[gnu::noinline]] Match Routing::findUnusual(std::string_view authority, Scheme scheme, std::string_view target) const {
   std::array<char, kTargetBytesMax + 1> room;
   if (target == "*" || target.empty()) target = "/";
-  if (target.size() >= room.size()) return match(authority, scheme, target, true);  // the server has refused it long before
+  if (target.size() >= room.size())
+    return match(authority, scheme, target, true);  // the server has refused it long before
   return match(authority, scheme, normalizeTarget(target, room), true);
 }
 
@@ -146,14 +148,9 @@ Match Routing::match(std::string_view authority, Scheme scheme, std::string_view
   Match match;
   if (authority.empty()) return match;  // HTTP/1.0 may leave it out
   switch (host.parse(authority, labelsMax_, hashPoint_)) {
-    case Lookup::Kind::kBad:
-      match.kind = Match::Kind::kBadHost;
-      return match;
-    case Lookup::Kind::kIpAddress:
-      match.kind = Match::Kind::kIpAddress;
-      return match;
-    case Lookup::Kind::kName:
-      break;
+    case Lookup::Kind::kBad: match.kind = Match::Kind::kBadHost; return match;
+    case Lookup::Kind::kIpAddress: match.kind = Match::Kind::kIpAddress; return match;
+    case Lookup::Kind::kName: break;
   }
   // From the longest suffix down to the zone.
   std::array<const Node*, Lookup::kLabelsMax + 1> nodes;
@@ -217,7 +214,8 @@ Match Routing::findWorker(const Lookup& host, uint32_t depth) const {
     if (slot.hash != hash) continue;
     const RoutedScript& script = *scripts_[slot.node];
     const std::string& subdomain = *accounts_[script.account]->subdomain;
-    if (key.size() == script.name.size() + 1 + subdomain.size() && key.starts_with(script.name) && key.ends_with(subdomain)) {
+    if (key.size() == script.name.size() + 1 + subdomain.size() && key.starts_with(script.name) &&
+        key.ends_with(subdomain)) {
       return toScript(slot.node);
     }
   }

@@ -1,5 +1,5 @@
-// Routing: which script, origin or page answers a request. An immutable snapshot of what the catalog says; a change makes
-// another snapshot, which shares what did not change.
+// Routing: which script, origin or page answers a request. An immutable snapshot of what the catalog says; a change
+// makes another snapshot, which shares what did not change.
 //
 // A lookup hashes the host's suffixes once from the end, probes one table from the longest suffix down to the zone, and
 // searches the sorted paths of the hosts it finds. It allocates nothing and calls nothing; its work is bounded by the
@@ -37,8 +37,8 @@ struct RoutedAccount {
 struct RoutedVersion {
   uint64_t number = 0;
   std::string id;
-  uint32_t slot = 0;        // dense over the snapshot; an index for what the data plane keeps per version
-  uint32_t shareUpTo = 0;   // of kWholeShare: this version's share and those before it
+  uint32_t slot = 0;       // dense over the snapshot; an index for what the data plane keeps per version
+  uint32_t shareUpTo = 0;  // of kWholeShare: this version's share and those before it
 };
 
 struct RoutedScript {
@@ -47,7 +47,8 @@ struct RoutedScript {
   bool disabled = false;
   std::vector<RoutedVersion> versions;  // empty: not deployed
 
-  // `key` is anything evenly spread: the same key gets the same version as long as the shares stay. Null: none deployed.
+  // `key` is anything evenly spread: the same key gets the same version as long as the shares stay. Null: none
+  // deployed.
   const RoutedVersion* pick(uint64_t key) const;
 };
 
@@ -74,8 +75,8 @@ struct Match {
     kBadHost,
   };
   Kind kind = Kind::kUnknownHost;
-  bool failOpen = false;   // when the quota is used up, the request may go to the origin
-  bool isRoute = false;    // `script` answers by a route; otherwise it is itself the origin of the host
+  bool failOpen = false;  // when the quota is used up, the request may go to the origin
+  bool isRoute = false;   // `script` answers by a route; otherwise it is itself the origin of the host
   const RoutedScript* script = nullptr;
   const RoutedAccount* account = nullptr;  // of the script, else of the zone
   const RoutedZone* zone = nullptr;        // the host's, if any
@@ -115,11 +116,11 @@ class Routing {
   struct Node {
     const char* name = nullptr;  // borrowed from what the snapshot shares
     uint8_t size = 0;
-    bool platform = false;         // NAME.SUBDOMAIN of this answers
-    uint32_t zone = kNone;         // this name is a zone
-    uint32_t routesZone = kNone;   // whose routes the next two are in
-    uint32_t hosts = kNone;        // routes of exactly this host
-    uint32_t suffix = kNone;       // routes of hosts below it
+    bool platform = false;          // NAME.SUBDOMAIN of this answers
+    uint32_t zone = kNone;          // this name is a zone
+    uint32_t routesZone = kNone;    // whose routes the next two are in
+    uint32_t hosts = kNone;         // routes of exactly this host
+    uint32_t suffix = kNone;        // routes of hosts below it
     uint32_t domainScript = kNone;  // custom domain
   };
   struct Slot {
@@ -143,8 +144,8 @@ class Routing {
   uint32_t labelsMax_ = 0;
   std::vector<Slot> table_;  // open addressing, a power of two, at most half full
   std::vector<Node> nodes_;
-  std::vector<Slot> workers_;  // "name.subdomain" → script index
-  std::vector<Slot> byName_;   // "account/name" → script index
+  std::vector<Slot> workers_;                                   // "name.subdomain" → script index
+  std::vector<Slot> byName_;                                    // "account/name" → script index
   std::vector<std::shared_ptr<const RoutedAccount>> accounts_;  // by index; null where free
   std::vector<std::shared_ptr<const RoutedScript>> scripts_;    // by index; null where not there
   std::vector<std::shared_ptr<const RoutedZone>> zones_;        // by index; null where free

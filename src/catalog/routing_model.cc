@@ -16,7 +16,9 @@ constexpr uint32_t kLabelsMax = 127;
 
 std::string keyOf(const std::string& account, const std::string& name) { return account + "/" + name; }
 
-uint32_t labelsOf(std::string_view name) { return 1 + static_cast<uint32_t>(std::count(name.begin(), name.end(), '.')); }
+uint32_t labelsOf(std::string_view name) {
+  return 1 + static_cast<uint32_t>(std::count(name.begin(), name.end(), '.'));
+}
 
 template <class T>
 uint32_t takeIndex(std::vector<T>& items, std::vector<uint32_t>& free) {
@@ -124,9 +126,10 @@ void RoutingModel::applyAccount(const Account& row) {
 void RoutingModel::dropAccount(const std::string& id) {
   const auto at = accountIndexes_.find(id);
   if (at == accountIndexes_.end()) return;
-  const bool used = id == configured_.account ||
-                    std::any_of(scripts_.begin(), scripts_.end(), [&](const auto& entry) { return entry.second.account == id; }) ||
-                    std::any_of(zones_.begin(), zones_.end(), [&](const auto& entry) { return entry.second.row.account == id; });
+  const bool used =
+      id == configured_.account ||
+      std::any_of(scripts_.begin(), scripts_.end(), [&](const auto& entry) { return entry.second.account == id; }) ||
+      std::any_of(zones_.begin(), zones_.end(), [&](const auto& entry) { return entry.second.row.account == id; });
   if (used) {
     auto account = std::make_shared<RoutedAccount>(*accounts_[at->second]);
     account->subdomain.reset();
@@ -269,7 +272,8 @@ void RoutingModel::applyZone(const Zone& row, const std::vector<const Route*>& r
   zone->name = row.name;
   zone->account = accountIndex(row.account);
   zone->origin = row.origin;
-  zone->routes = std::make_shared<const ZoneRoutes>(row.name, std::move(compiled), [this](std::string_view name) { return hashOf(name); });
+  zone->routes = std::make_shared<const ZoneRoutes>(row.name, std::move(compiled),
+                                                    [this](std::string_view name) { return hashOf(name); });
   routedZones_[state.index] = std::move(zone);
   for (const auto& key : before) release(key);
 }
@@ -288,7 +292,8 @@ void RoutingModel::applyDomain(const CustomDomain& row) {
   dropDomain(row.hostname);
   if (!row.enabled) return;
   (void)refer(row.account, row.script);
-  domains_[row.hostname] = {std::make_shared<const std::string>(row.hostname), hashOf(row.hostname), keyOf(row.account, row.script)};
+  domains_[row.hostname] = {std::make_shared<const std::string>(row.hostname), hashOf(row.hostname),
+                            keyOf(row.account, row.script)};
 }
 
 void RoutingModel::dropDomain(const std::string& hostname) {
@@ -390,7 +395,8 @@ std::shared_ptr<const Routing> RoutingModel::build() {
     key.assign(script.name).append(".").append(*account.subdomain);
     insert(routing->workers_, hashOf(key), index);
   }
-  if (configured_.everyHost) routing->everyHost_ = scripts_.at(keyOf(configured_.account, *configured_.everyHost)).index;
+  if (configured_.everyHost)
+    routing->everyHost_ = scripts_.at(keyOf(configured_.account, *configured_.everyHost)).index;
   return routing;
 }
 

@@ -1,4 +1,5 @@
-// RoutingModel: what routing snapshots are built from. It takes rows as they change and compiles only what they concern.
+// RoutingModel: what routing snapshots are built from. It takes rows as they change and compiles only what they
+// concern.
 //
 // Threads: one at a time (the catalog's); the snapshots it makes are for everybody.
 #pragma once

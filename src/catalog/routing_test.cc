@@ -39,7 +39,8 @@ Zone zone(const std::string& id, const std::string& account, const std::string& 
   return row;
 }
 
-Route route(const std::string& zone, const std::string& pattern, std::optional<std::string> script, bool failOpen = false) {
+Route route(const std::string& zone, const std::string& pattern, std::optional<std::string> script,
+            bool failOpen = false) {
   return {zone + pattern, zone, pattern, std::move(script), failOpen};
 }
 
@@ -64,7 +65,8 @@ RoutingRows exampleRows() {
     rows.scripts.push_back(script("acme", name, rows.scripts.size() + 1));
   }
   rows.scripts.push_back(script("other", "hello", 100));
-  rows.zones = {zone("z1", "acme", "example.com"), zone("z2", "other", "eu.example.com"), zone("z3", "acme", "plain.org")};
+  rows.zones = {zone("z1", "acme", "example.com"), zone("z2", "other", "eu.example.com"),
+                zone("z3", "acme", "plain.org")};
   rows.routes = {
       route("z1", "www.example.com/*", "exact"),
       route("z1", "www.example.com/a/*", "prefix", true),
@@ -89,7 +91,12 @@ TEST(Routing, theMostSpecificRouteWins) {
   RoutingModel model({.hashSeed = 1});
   model.apply(exampleRows());
   const auto routing = model.build();
-  const struct { const char* host; Scheme scheme; const char* target; const char* expected; } cases[] = {
+  const struct {
+    const char* host;
+    Scheme scheme;
+    const char* target;
+    const char* expected;
+  } cases[] = {
       {"www.example.com", kHttp, "/", "exact"},
       {"www.example.com:8080", kHttp, "/x?y", "exact"},
       {"WWW.Example.COM", kHttp, "/", "exact"},
@@ -139,7 +146,8 @@ TEST(Routing, theMostSpecificRouteWins) {
       {"www.example.com", kHttp, "*", "exact"},
       {"www.example.com", kHttp, "", "exact"},
   };
-  for (const auto& c : cases) EXPECT_EQ(answer(routing->find(c.host, c.scheme, c.target)), c.expected) << c.host << c.target;
+  for (const auto& c : cases)
+    EXPECT_EQ(answer(routing->find(c.host, c.scheme, c.target)), c.expected) << c.host << c.target;
   EXPECT_EQ(std::size(cases), 47u);
   EXPECT_EQ(routing->scriptCount(), 11u);
   EXPECT_EQ(routing->zoneCount(), 3u);
@@ -189,7 +197,10 @@ TEST(Routing, aChangeShowsInTheNextSnapshotOnly) {
 
   RoutingRows change;
   change.whole = false;
-  change.changes = {{ChangeKind::kScript, "acme/hello"}, {ChangeKind::kZone, "z1"}, {ChangeKind::kDomain, "shop.plain.org"}, {ChangeKind::kAccount, "other"}};
+  change.changes = {{ChangeKind::kScript, "acme/hello"},
+                    {ChangeKind::kZone, "z1"},
+                    {ChangeKind::kDomain, "shop.plain.org"},
+                    {ChangeKind::kAccount, "other"}};
   change.scripts = {script("acme", "hello", 77)};
   change.zones = {zone("z1", "acme", "example.com")};
   change.routes = {route("z1", "www.example.com/*", "hello")};
@@ -272,7 +283,8 @@ TEST(Routing, sharesDecideWhichVersionAndKeysStick) {
 TEST(Routing, agreesWithLookingAtEveryRoute) {
   std::mt19937 random(5);
   const auto pick = [&](const auto& list) { return list[random() % std::size(list)]; };
-  const std::vector<std::string> hosts = {"a.io", "b.a.io", "c.b.a.io", "bb.a.io", "x.bb.a.io", "xb.a.io", "q.io", "b.q.io"};
+  const std::vector<std::string> hosts = {"a.io",      "b.a.io",  "c.b.a.io", "bb.a.io",
+                                          "x.bb.a.io", "xb.a.io", "q.io",     "b.q.io"};
   const std::vector<std::string> paths = {"/", "/a", "/ab", "/a/b", "/b", "/a?x"};
   int matched = 0;
   int compared = 0;
@@ -313,21 +325,23 @@ TEST(Routing, agreesWithLookingAtEveryRoute) {
           for (const auto& candidate : rows.routes) {
             if (candidate.zone != owner->id) continue;
             const auto p = *parseRoutePattern(candidate.pattern, owner->name);
-            if (p.schemes != RoutePattern::Schemes::kBoth && static_cast<int>(p.schemes) != static_cast<int>(scheme)) continue;
+            if (p.schemes != RoutePattern::Schemes::kBoth && static_cast<int>(p.schemes) != static_cast<int>(scheme))
+              continue;
             if (p.hosts == RoutePattern::Hosts::kOne && host != p.host) continue;
             if (p.hosts == RoutePattern::Hosts::kBelow && !host.ends_with("." + p.host)) continue;
             if (p.hosts == RoutePattern::Hosts::kEnding && !host.ends_with(p.host)) continue;
             if (p.pathPrefix ? !target.starts_with(p.path) : target != p.path) continue;
             const size_t hostSize = p.host.size() + (p.hosts == RoutePattern::Hosts::kBelow ? 1 : 0);
-            const std::tuple rank{p.hosts == RoutePattern::Hosts::kOne ? 1 : 0, hostSize, p.path.size(), p.pathPrefix ? 0 : 1,
-                                  p.schemes == RoutePattern::Schemes::kBoth ? 0 : 1};
+            const std::tuple rank{p.hosts == RoutePattern::Hosts::kOne ? 1 : 0, hostSize, p.path.size(),
+                                  p.pathPrefix ? 0 : 1, p.schemes == RoutePattern::Schemes::kBoth ? 0 : 1};
             if (best == nullptr || rank > bestRank) {
               best = &candidate;
               bestRank = rank;
             }
           }
           const std::string expected = best != nullptr && best->script ? *best->script : "origin of " + owner->name;
-          ASSERT_EQ(answer(routing->find(host, scheme, target)), expected) << host << target << " best " << (best ? best->pattern : "none");
+          ASSERT_EQ(answer(routing->find(host, scheme, target)), expected)
+              << host << target << " best " << (best ? best->pattern : "none");
           matched += best != nullptr;
           ++compared;
         }

@@ -34,13 +34,16 @@ TEST(Schema, everyEarlierSchemaBecomesACatalog) {
       ASSERT_TRUE(db.ok());
       ASSERT_TRUE(store::migrate(**db, schemaSteps().first(from)).ok());
       if (from >= 1) {
-        ASSERT_TRUE((*db)->run("INSERT INTO accounts VALUES ('a1', 'old', 1, 0, 'old', 5);"
-                               "INSERT INTO account_limits VALUES ('a1', 'cpu_ms', 7);"
-                               "INSERT INTO zones VALUES ('z1', 'a1', 'example.com', 'http://10.0.0.1', 5, 5);"
-                               "INSERT INTO routes VALUES ('r1', 'z1', 'example.com/*', 'hello', 1);"
-                               "INSERT INTO domains VALUES ('d1', 'a1', 'shop.org', 'hello', 1, 0, 5);"
-                               "INSERT INTO scripts (id, account, name, created, modified) VALUES (1, 'a1', 'hello', 5, 5);"
-                               "INSERT INTO changes (kind, key) VALUES (1, 'a1');").ok());
+        ASSERT_TRUE(
+            (*db)
+                ->run("INSERT INTO accounts VALUES ('a1', 'old', 1, 0, 'old', 5);"
+                      "INSERT INTO account_limits VALUES ('a1', 'cpu_ms', 7);"
+                      "INSERT INTO zones VALUES ('z1', 'a1', 'example.com', 'http://10.0.0.1', 5, 5);"
+                      "INSERT INTO routes VALUES ('r1', 'z1', 'example.com/*', 'hello', 1);"
+                      "INSERT INTO domains VALUES ('d1', 'a1', 'shop.org', 'hello', 1, 0, 5);"
+                      "INSERT INTO scripts (id, account, name, created, modified) VALUES (1, 'a1', 'hello', 5, 5);"
+                      "INSERT INTO changes (kind, key) VALUES (1, 'a1');")
+                .ok());
       }
     }
     auto catalog = SqliteCatalog::open(folder + "/catalog.db", {clock, random});

@@ -16,8 +16,8 @@ using Bytes = std::vector<std::byte>;
 struct Script {
   std::string account;
   std::string name;
-  bool disabled = false;     // by the operator: page 1103
-  bool workersDev = true;    // answers at NAME.SUBDOMAIN.workers.dev
+  bool disabled = false;   // by the operator: page 1103
+  bool workersDev = true;  // answers at NAME.SUBDOMAIN.workers.dev
   bool previews = false;
   std::string settings = "{}";  // what is not versioned, as JSON: logpush, tail consumers, observability, tags
   UnixMs createdMs = 0;
@@ -32,7 +32,16 @@ struct ScriptChange {
   std::optional<std::string> settings;
 };
 
-enum class ModuleKind : uint8_t { kEsModule = 0, kText = 1, kData = 2, kJson = 3, kWasm = 4, kSourceMap = 5, kPython = 6, kCommonJs = 7 };
+enum class ModuleKind : uint8_t {
+  kEsModule = 0,
+  kText = 1,
+  kData = 2,
+  kJson = 3,
+  kWasm = 4,
+  kSourceMap = 5,
+  kPython = 6,
+  kCommonJs = 7
+};
 
 struct Module {
   std::string name;
@@ -62,12 +71,12 @@ struct StartCheck {
 
 // Everything of a version but its modules and secrets.
 struct Version {
-  uint64_t number = 0;  // unique in this catalog, never used again
-  std::string id;       // UUID
-  std::string script;   // name
+  uint64_t number = 0;    // unique in this catalog, never used again
+  std::string id;         // UUID
+  std::string script;     // name
   uint32_t sequence = 0;  // 1 is the script's first
   UnixMs createdMs = 0;
-  std::string source;       // "wrangler", "api", …
+  std::string source;  // "wrangler", "api", …
   std::string author;
   std::string annotations = "{}";  // JSON
   VersionSyntax syntax = VersionSyntax::kEsModules;
@@ -97,8 +106,8 @@ struct NewVersion {
   std::vector<SealedSecret> secrets;
   Bytes heapSnapshot;  // empty: none
   Bytes codeCache;     // empty: none
-  // The version that was newest when this one was made from it; kConcurrentChange when it no longer is. Empty string: the
-  // script had no version.
+  // The version that was newest when this one was made from it; kConcurrentChange when it no longer is. Empty string:
+  // the script had no version.
   std::optional<std::string> expectedNewest;
 };
 

@@ -38,8 +38,9 @@ Status checkAccountName(std::string_view name) {
 
 Status checkSubdomain(std::string_view subdomain) {
   if (isScriptName(subdomain)) return base::Nothing{};
-  return Error{Situation::kBadSubdomain, "subdomain " + std::string(subdomain) +
-                                             ": it starts with a letter and has only lower-case letters, digits and dashes, at most 63"};
+  return Error{Situation::kBadSubdomain,
+               "subdomain " + std::string(subdomain) +
+                   ": it starts with a letter and has only lower-case letters, digits and dashes, at most 63"};
 }
 
 Status checkOverride(const LimitOverride& entry) {
@@ -50,7 +51,8 @@ Status checkOverride(const LimitOverride& entry) {
     return Error{Situation::kBadAccount, "limit " + entry.name + ": there is none of this name; known are " + known};
   }
   if (entry.value < field->min || entry.value > field->max) {
-    return Error{Situation::kBadAccount, "limit " + entry.name + ": must be from " + std::to_string(field->min) + " to " + std::to_string(field->max)};
+    return Error{Situation::kBadAccount, "limit " + entry.name + ": must be from " + std::to_string(field->min) +
+                                             " to " + std::to_string(field->max)};
   }
   return base::Nothing{};
 }
@@ -112,7 +114,9 @@ std::string SqliteCatalog::newUuid() {
 
 Status SqliteCatalog::note(ChangeKind kind, std::string_view key) {
   if (auto error = failure(db_->execute("INSERT INTO changes (kind, key) VALUES (?, ?)", kind, key))) return *error;
-  if (auto error = failure(db_->execute("DELETE FROM changes WHERE number <= ?", db_->lastInsertId() - kChangesKeptMax))) return *error;
+  if (auto error =
+          failure(db_->execute("DELETE FROM changes WHERE number <= ?", db_->lastInsertId() - kChangesKeptMax)))
+    return *error;
   return base::Nothing{};
 }
 
@@ -127,19 +131,25 @@ Result<Account> SqliteCatalog::addAccount(const NewAccount& account) {
     for (const auto& entry : account.overrides) {
       if (auto error = failure(checkOverride(entry))) return *error;
     }
-    auto taken = db_->query("SELECT name = ? FROM accounts WHERE name = ? OR subdomain = ?", account.name, account.name, account.subdomain);
+    auto taken = db_->query("SELECT name = ? FROM accounts WHERE name = ? OR subdomain = ?", account.name, account.name,
+                            account.subdomain);
     if (taken.next()) {
-      if (taken.integer(0) != 0) return Error{Situation::kAccountExists, "account " + account.name + ": there is one of this name"};
-      return Error{Situation::kSubdomainTaken, "subdomain " + *account.subdomain + ": another account has it; choose another"};
+      if (taken.integer(0) != 0)
+        return Error{Situation::kAccountExists, "account " + account.name + ": there is one of this name"};
+      return Error{Situation::kSubdomainTaken,
+                   "subdomain " + *account.subdomain + ": another account has it; choose another"};
     }
     if (auto error = failure(taken)) return *error;
     const std::string id = newId();
-    if (auto error = failure(db_->execute("INSERT INTO accounts (id, name, plan, subdomain, created) VALUES (?, ?, ?, ?, ?)", id,
-                                          account.name, account.plan, account.subdomain, nowMs()))) {
+    if (auto error =
+            failure(db_->execute("INSERT INTO accounts (id, name, plan, subdomain, created) VALUES (?, ?, ?, ?, ?)", id,
+                                 account.name, account.plan, account.subdomain, nowMs()))) {
       return *error;
     }
     for (const auto& entry : account.overrides) {
-      if (auto error = failure(db_->execute("INSERT OR REPLACE INTO account_limits VALUES (?, ?, ?)", id, entry.name, entry.value))) return *error;
+      if (auto error = failure(
+              db_->execute("INSERT OR REPLACE INTO account_limits VALUES (?, ?, ?)", id, entry.name, entry.value)))
+        return *error;
     }
     if (auto error = failure(note(ChangeKind::kAccount, id))) return *error;
     return findAccount(id);
@@ -158,22 +168,26 @@ Result<std::vector<Account>> SqliteCatalog::accounts() {
   auto limit = db_->query("SELECT account, name, value FROM account_limits");
   while (limit.next()) {
     const auto owner = at.find(limit.text(0));
-    if (owner != at.end()) out[owner->second].overrides.push_back({std::string(limit.text(1)), static_cast<uint64_t>(limit.integer(2))});
+    if (owner != at.end())
+      out[owner->second].overrides.push_back({std::string(limit.text(1)), static_cast<uint64_t>(limit.integer(2))});
   }
   if (auto error = failure(limit)) return *error;
   return out;
 }
 
 Result<Account> SqliteCatalog::findAccount(std::string_view idOrName) {
-  auto row = db_->query("SELECT id, name, plan, suspended, subdomain, created FROM accounts WHERE id = ? OR name = ? ORDER BY id = ? DESC",
-                        idOrName, idOrName, idOrName);
+  auto row = db_->query(
+      "SELECT id, name, plan, suspended, subdomain, created FROM accounts WHERE id = ? OR name = ? ORDER BY id = ? DESC",
+      idOrName, idOrName, idOrName);
   if (!row.next()) {
     if (auto error = failure(row)) return *error;
-    return Error{Situation::kAccountNotFound, "account " + std::string(idOrName) + ": there is none of this name or id; see weir account list"};
+    return Error{Situation::kAccountNotFound,
+                 "account " + std::string(idOrName) + ": there is none of this name or id; see weir account list"};
   }
   Account account = accountOf(row);
   auto limit = db_->query("SELECT name, value FROM account_limits WHERE account = ?", account.id);
-  while (limit.next()) account.overrides.push_back({std::string(limit.text(0)), static_cast<uint64_t>(limit.integer(1))});
+  while (limit.next())
+    account.overrides.push_back({std::string(limit.text(0)), static_cast<uint64_t>(limit.integer(1))});
   if (auto error = failure(limit)) return *error;
   return account;
 }
@@ -195,25 +209,31 @@ Result<Account> SqliteCatalog::changeAccount(std::string_view account, const Acc
       if (auto error = failure(checkSubdomain(*wanted.subdomain))) return *error;
       auto moved = db_->execute("UPDATE accounts SET subdomain = ? WHERE id = ?", *wanted.subdomain, id);
       if (!moved.ok() && moved.error().problem == store::Problem::kExists) {
-        return Error{Situation::kSubdomainTaken, "subdomain " + *wanted.subdomain + ": another account has it; choose another"};
+        return Error{Situation::kSubdomainTaken,
+                     "subdomain " + *wanted.subdomain + ": another account has it; choose another"};
       }
       if (auto error = failure(moved)) return *error;
     }
     if (wanted.plan) {
-      if (auto error = failure(db_->execute("UPDATE accounts SET plan = ? WHERE id = ?", *wanted.plan, id))) return *error;
+      if (auto error = failure(db_->execute("UPDATE accounts SET plan = ? WHERE id = ?", *wanted.plan, id)))
+        return *error;
     }
     if (wanted.suspended) {
-      if (auto error = failure(db_->execute("UPDATE accounts SET suspended = ? WHERE id = ?", *wanted.suspended, id))) return *error;
+      if (auto error = failure(db_->execute("UPDATE accounts SET suspended = ? WHERE id = ?", *wanted.suspended, id)))
+        return *error;
     }
     for (const auto& name : wanted.dropOverrides) {
       if (findLimitField(name) == nullptr) {
         if (auto error = failure(checkOverride({name, 0}))) return *error;
       }
-      if (auto error = failure(db_->execute("DELETE FROM account_limits WHERE account = ? AND name = ?", id, name))) return *error;
+      if (auto error = failure(db_->execute("DELETE FROM account_limits WHERE account = ? AND name = ?", id, name)))
+        return *error;
     }
     for (const auto& entry : wanted.setOverrides) {
       if (auto error = failure(checkOverride(entry))) return *error;
-      if (auto error = failure(db_->execute("INSERT OR REPLACE INTO account_limits VALUES (?, ?, ?)", id, entry.name, entry.value))) return *error;
+      if (auto error = failure(
+              db_->execute("INSERT OR REPLACE INTO account_limits VALUES (?, ?, ?)", id, entry.name, entry.value)))
+        return *error;
     }
     if (auto error = failure(note(ChangeKind::kAccount, id))) return *error;
     return findAccount(id);
@@ -230,9 +250,10 @@ Status SqliteCatalog::removeAccount(std::string_view account) {
         found->id);
     if (!used.next()) return *failure(used);
     if (used.integer(0) + used.integer(1) + used.integer(2) > 0) {
-      return Error{Situation::kAccountInUse, "account " + found->name + " still has " + std::to_string(used.integer(0)) + " scripts, " +
-                                                 std::to_string(used.integer(1)) + " zones and " + std::to_string(used.integer(2)) +
-                                                 " custom domains: remove them first, or suspend it"};
+      return Error{Situation::kAccountInUse,
+                   "account " + found->name + " still has " + std::to_string(used.integer(0)) + " scripts, " +
+                       std::to_string(used.integer(1)) + " zones and " + std::to_string(used.integer(2)) +
+                       " custom domains: remove them first, or suspend it"};
     }
     if (auto error = failure(db_->execute("DELETE FROM accounts WHERE id = ?", found->id))) return *error;
     return note(ChangeKind::kAccount, found->id);
@@ -252,7 +273,8 @@ Status SqliteCatalog::readRows(RoutingRows& rows) {
   // One query for everything, or one for each key.
   const auto readScript = [&](store::Statement row) -> Status {
     while (row.next()) {
-      if (rows.scripts.empty() || rows.scripts.back().name != row.text(1) || rows.scripts.back().account != row.text(0)) {
+      if (rows.scripts.empty() || rows.scripts.back().name != row.text(1) ||
+          rows.scripts.back().account != row.text(0)) {
         ScriptRow script;
         script.account = row.text(0);
         script.name = row.text(1);
@@ -262,7 +284,8 @@ Status SqliteCatalog::readRows(RoutingRows& rows) {
         rows.scripts.back().versions.clear();
       }
       if (row.isNull(4)) continue;
-      rows.scripts.back().versions.push_back({static_cast<uint64_t>(row.integer(4)), std::string(row.text(5)), static_cast<uint32_t>(row.integer(6))});
+      rows.scripts.back().versions.push_back(
+          {static_cast<uint64_t>(row.integer(4)), std::string(row.text(5)), static_cast<uint32_t>(row.integer(6))});
     }
     if (auto error = failure(row)) return *error;
     return base::Nothing{};
@@ -302,9 +325,10 @@ Status SqliteCatalog::readRows(RoutingRows& rows) {
     auto all = accounts();
     if (!all.ok()) return all.error();
     rows.accounts = std::move(all).value();
-    if (auto s = readScript(db_->query("SELECT s.account, s.name, s.disabled, s.workers_dev, v.number, v.id, dv.share FROM scripts s "
-                                       "LEFT JOIN deployment_versions dv ON dv.deployment = (SELECT max(number) FROM deployments WHERE script = s.id) "
-                                       "LEFT JOIN versions v ON v.number = dv.version ORDER BY s.id, dv.position"));
+    if (auto s = readScript(db_->query(
+            "SELECT s.account, s.name, s.disabled, s.workers_dev, v.number, v.id, dv.share FROM scripts s "
+            "LEFT JOIN deployment_versions dv ON dv.deployment = (SELECT max(number) FROM deployments WHERE script = s.id) "
+            "LEFT JOIN versions v ON v.number = dv.version ORDER BY s.id, dv.position"));
         !s.ok()) {
       return s;
     }
@@ -319,20 +343,27 @@ Status SqliteCatalog::readRows(RoutingRows& rows) {
   }
   for (const auto key : wanted(ChangeKind::kScript)) {
     const size_t slash = key.find('/');
-    if (auto s = readScript(db_->query("SELECT s.account, s.name, s.disabled, s.workers_dev, v.number, v.id, dv.share FROM scripts s "
-                                       "LEFT JOIN deployment_versions dv ON dv.deployment = (SELECT max(number) FROM deployments WHERE script = s.id) "
-                                       "LEFT JOIN versions v ON v.number = dv.version WHERE s.account = ? AND s.name = ? ORDER BY dv.position",
-                                       key.substr(0, slash), key.substr(slash + 1)));
+    if (auto s = readScript(db_->query(
+            "SELECT s.account, s.name, s.disabled, s.workers_dev, v.number, v.id, dv.share FROM scripts s "
+            "LEFT JOIN deployment_versions dv ON dv.deployment = (SELECT max(number) FROM deployments WHERE script = s.id) "
+            "LEFT JOIN versions v ON v.number = dv.version WHERE s.account = ? AND s.name = ? ORDER BY dv.position",
+            key.substr(0, slash), key.substr(slash + 1)));
         !s.ok()) {
       return s;
     }
   }
   for (const auto key : wanted(ChangeKind::kZone)) {
-    if (auto s = readZone(db_->query("SELECT id, account, name, origin FROM zones WHERE id = ?", key)); !s.ok()) return s;
-    if (auto s = readRoute(db_->query("SELECT id, zone, pattern, script, fail_open FROM routes WHERE zone = ?", key)); !s.ok()) return s;
+    if (auto s = readZone(db_->query("SELECT id, account, name, origin FROM zones WHERE id = ?", key)); !s.ok())
+      return s;
+    if (auto s = readRoute(db_->query("SELECT id, zone, pattern, script, fail_open FROM routes WHERE zone = ?", key));
+        !s.ok())
+      return s;
   }
   for (const auto key : wanted(ChangeKind::kDomain)) {
-    if (auto s = readDomain(db_->query("SELECT id, account, hostname, script, enabled FROM domains WHERE hostname = ?", key)); !s.ok()) return s;
+    if (auto s = readDomain(
+            db_->query("SELECT id, account, hostname, script, enabled FROM domains WHERE hostname = ?", key));
+        !s.ok())
+      return s;
   }
   return base::Nothing{};
 }
@@ -403,8 +434,9 @@ Status SqliteCatalog::saveUsage(const std::vector<Usage>& usage) {
   if (!transaction.ok()) return failed(transaction.error());
   for (const auto& each : usage) {
     // An account that was removed meanwhile has none.
-    if (auto error = failure(db_->execute("INSERT OR REPLACE INTO usage SELECT id, ?, ?, ?, ? FROM accounts WHERE id = ?", each.daily.day,
-                                          each.daily.requests, packSlots(each.burst), each.savedMs, each.account))) {
+    if (auto error = failure(
+            db_->execute("INSERT OR REPLACE INTO usage SELECT id, ?, ?, ?, ? FROM accounts WHERE id = ?",
+                         each.daily.day, each.daily.requests, packSlots(each.burst), each.savedMs, each.account))) {
       return *error;
     }
   }

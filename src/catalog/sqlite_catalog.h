@@ -39,7 +39,8 @@ class SqliteCatalog final : public Catalog {
   Result<std::vector<Module>> modules(uint64_t version) override;
   Result<std::vector<SealedSecret>> secrets(uint64_t version) override;
   Result<std::optional<Bytes>> artifact(uint64_t version, Artifact artifact) override;
-  Result<Deployment> deploy(std::string_view account, std::string_view script, const NewDeployment& deployment) override;
+  Result<Deployment> deploy(std::string_view account, std::string_view script,
+                            const NewDeployment& deployment) override;
   Result<std::vector<Deployment>> deployments(std::string_view account, std::string_view script) override;
 
   Result<std::vector<Schedule>> schedules(std::string_view account, std::string_view script) override;
@@ -84,7 +85,7 @@ class SqliteCatalog final : public Catalog {
   // Within a transaction.
   Status note(ChangeKind kind, std::string_view key);
 
-  std::string newId();    // 32 hex digits
+  std::string newId();  // 32 hex digits
   std::string newUuid();
   UnixMs nowMs() const { return static_cast<UnixMs>(clock_.wallMs()); }
 

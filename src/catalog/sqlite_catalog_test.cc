@@ -204,7 +204,8 @@ TEST_F(CatalogTest, deploymentsShareOutVersions) {
 
 TEST_F(CatalogTest, historyIsBoundedAndWhatServesStays) {
   const auto kept = catalog_->addVersion(upload(account_, "hello", "kept"), NewDeployment{}).value();
-  for (size_t i = 0; i < kVersionsKeptMax + 20; ++i) ASSERT_TRUE(catalog_->addVersion(upload(account_, "hello", std::to_string(i)), {}).ok());
+  for (size_t i = 0; i < kVersionsKeptMax + 20; ++i)
+    ASSERT_TRUE(catalog_->addVersion(upload(account_, "hello", std::to_string(i)), {}).ok());
   auto list = catalog_->versions(account_, "hello").value();
   EXPECT_EQ(list.size(), kVersionsKeptMax + 1);
   EXPECT_EQ(list.back().id, kept.id);
@@ -233,7 +234,8 @@ TEST_F(CatalogTest, limitsOfThePlanAreKept) {
   EXPECT_EQ(situation(catalog_->addDomain({account_, "b.example.com", "one"})), Situation::kTooManyDomains);
   EXPECT_TRUE(catalog_->addDomain({account_, "elsewhere.org", "one"}).ok());
   ASSERT_TRUE(catalog_->setSchedules(account_, "one", {"* * * * *", "0 0 * * *"}).ok());
-  EXPECT_EQ(situation(catalog_->setSchedules(account_, "one", {"1 * * * *", "2 * * * *", "3 * * * *"})), Situation::kTooManySchedules);
+  EXPECT_EQ(situation(catalog_->setSchedules(account_, "one", {"1 * * * *", "2 * * * *", "3 * * * *"})),
+            Situation::kTooManySchedules);
   EXPECT_EQ(catalog_->schedules(account_, "one").value().size(), 2u);
 }
 
@@ -275,7 +277,8 @@ TEST_F(CatalogTest, zonesRoutesAndDomainsSayWhatIsWrong) {
   EXPECT_EQ(situation(catalog_->addRoute("example.com", {"example.org/*", "hello"})), Situation::kBadRoute);
   EXPECT_EQ(situation(catalog_->addRoute("example.com", {"example.com/*", "Bad Name"})), Situation::kBadScriptName);
   ASSERT_TRUE(catalog_->addRoute("example.com", {"example.com/open/*", std::nullopt}).ok());
-  EXPECT_EQ(situation(catalog_->changeRoute("example.com", route->id, {"example.com/open/*", "hello"})), Situation::kDuplicateRoute);
+  EXPECT_EQ(situation(catalog_->changeRoute("example.com", route->id, {"example.com/open/*", "hello"})),
+            Situation::kDuplicateRoute);
   const auto changed = catalog_->changeRoute("example.com", route->id, {"example.com/new", "other", true});
   ASSERT_TRUE(changed.ok());
   EXPECT_EQ(changed->id, route->id);
@@ -337,8 +340,16 @@ TEST_F(CatalogTest, followingChangesIsTheSameAsReadingEverything) {
   EXPECT_FALSE(follower->mayHaveChanged().value());
   std::mt19937 random(17);
   const std::vector<std::string> names = {"example.com", "eu.example.com", "plain.org"};
-  const std::vector<std::string> hosts = {"example.com", "www.example.com", "eu.example.com", "a.eu.example.com", "plain.org", "shop.plain.org",
-                                          "one.acme.workers.dev", "two.acme.workers.dev", "one.other.workers.dev", "two.fresh.workers.dev"};
+  const std::vector<std::string> hosts = {"example.com",
+                                          "www.example.com",
+                                          "eu.example.com",
+                                          "a.eu.example.com",
+                                          "plain.org",
+                                          "shop.plain.org",
+                                          "one.acme.workers.dev",
+                                          "two.acme.workers.dev",
+                                          "one.other.workers.dev",
+                                          "two.fresh.workers.dev"};
   int changes = 0;
   for (int step = 0; step < 400; ++step) {
     const std::string owner = random() % 2 ? account_ : other_;
@@ -347,17 +358,26 @@ TEST_F(CatalogTest, followingChangesIsTheSameAsReadingEverything) {
     bool done = false;
     switch (random() % 10) {
       case 0: done = catalog_->addVersion(upload(owner, script, std::to_string(step)), NewDeployment{}).ok(); break;
-      case 1: done = catalog_->addZone({owner, zone, parseOrigin("http://10.0.0." + std::to_string(step % 200 + 1)).value()}).ok(); break;
+      case 1:
+        done = catalog_->addZone({owner, zone, parseOrigin("http://10.0.0." + std::to_string(step % 200 + 1)).value()})
+                   .ok();
+        break;
       case 2: done = random() % 4 == 0 && catalog_->removeZone(zone).ok(); break;
       case 3:
       case 4:
-      case 5: done = catalog_->addRoute(zone, {(random() % 2 ? "*." : "") + zone + (random() % 2 ? "/*" : "/a"), script}).ok(); break;
+      case 5:
+        done =
+            catalog_->addRoute(zone, {(random() % 2 ? "*." : "") + zone + (random() % 2 ? "/*" : "/a"), script}).ok();
+        break;
       case 6: {
         const auto routes = catalog_->routes(zone);
         done = routes.ok() && !routes->empty() && catalog_->removeRoute(zone, routes->front().id).ok();
         break;
       }
-      case 7: done = catalog_->addDomain({owner, "shop.plain.org", script}).ok() || catalog_->removeDomain(owner, "shop.plain.org").ok(); break;
+      case 7:
+        done = catalog_->addDomain({owner, "shop.plain.org", script}).ok() ||
+               catalog_->removeDomain(owner, "shop.plain.org").ok();
+        break;
       case 8: done = random() % 3 == 0 && catalog_->removeScript(owner, script).ok(); break;
       case 9: {
         AccountChange change;
@@ -393,9 +413,13 @@ TEST_F(CatalogTest, followingChangesIsTheSameAsReadingEverything) {
           }
         }
         ASSERT_EQ(x.zone == nullptr, y.zone == nullptr);
-        if (x.zone != nullptr) { ASSERT_EQ(x.zone->origin, y.zone->origin); }
+        if (x.zone != nullptr) {
+          ASSERT_EQ(x.zone->origin, y.zone->origin);
+        }
         ASSERT_EQ(x.account == nullptr, y.account == nullptr);
-        if (x.account != nullptr) { ASSERT_EQ(x.account->suspended, y.account->suspended); }
+        if (x.account != nullptr) {
+          ASSERT_EQ(x.account->suspended, y.account->suspended);
+        }
       }
     }
     ASSERT_EQ(followed->scriptCount(), whole->scriptCount());
@@ -433,7 +457,8 @@ void dieDuringDeploys(store::CrashVfs::Death death) {
         auto& catalog = **opened;
         auto account = catalog.addAccount({"acme", Plan::kPaid, {}, "acme"});
         for (int i = 0; i < 12 && account.ok(); ++i) {
-          const auto version = catalog.addVersion(upload(account->id, "hello", std::string(3'000, static_cast<char>('a' + i))), NewDeployment{});
+          const auto version = catalog.addVersion(
+              upload(account->id, "hello", std::string(3'000, static_cast<char>('a' + i))), NewDeployment{});
           if (!version.ok()) break;
           acknowledged = version->id;
         }

@@ -16,7 +16,8 @@ namespace {
 std::array<std::byte, 32> sha256(store::BlobView content) {
   std::array<std::byte, 32> hash;
   unsigned size = 0;
-  CHECK(EVP_Digest(content.data(), content.size(), reinterpret_cast<unsigned char*>(hash.data()), &size, EVP_sha256(), nullptr) == 1);
+  CHECK(EVP_Digest(content.data(), content.size(), reinterpret_cast<unsigned char*>(hash.data()), &size, EVP_sha256(),
+                   nullptr) == 1);
   return hash;
 }
 
@@ -75,30 +76,36 @@ Result<int64_t> SqliteCatalog::scriptRow(std::string_view account, std::string_v
 
 Result<std::vector<Script>> SqliteCatalog::scripts(std::string_view account) {
   std::vector<Script> out;
-  auto row = db_->query("SELECT account, name, disabled, workers_dev, previews, settings, created, modified FROM scripts "
-                        "WHERE account = ? ORDER BY name", account);
+  auto row = db_->query(
+      "SELECT account, name, disabled, workers_dev, previews, settings, created, modified FROM scripts "
+      "WHERE account = ? ORDER BY name",
+      account);
   while (row.next()) out.push_back(scriptOf(row));
   if (auto error = failure(row)) return *error;
   return out;
 }
 
 Result<Script> SqliteCatalog::findScript(std::string_view account, std::string_view name) {
-  auto row = db_->query("SELECT account, name, disabled, workers_dev, previews, settings, created, modified FROM scripts "
-                        "WHERE account = ? AND name = ?", account, name);
+  auto row = db_->query(
+      "SELECT account, name, disabled, workers_dev, previews, settings, created, modified FROM scripts "
+      "WHERE account = ? AND name = ?",
+      account, name);
   if (row.next()) return scriptOf(row);
   if (auto error = failure(row)) return *error;
   return noScript(name);
 }
 
-Result<Script> SqliteCatalog::changeScript(std::string_view account, std::string_view name, const ScriptChange& wanted) {
+Result<Script> SqliteCatalog::changeScript(std::string_view account, std::string_view name,
+                                           const ScriptChange& wanted) {
   return change([&]() -> Result<Script> {
     auto script = findScript(account, name);
     if (!script.ok()) return script;
-    if (auto error = failure(db_->execute("UPDATE scripts SET disabled = ?, workers_dev = ?, previews = ?, settings = ?, modified = ? "
-                                          "WHERE account = ? AND name = ?",
-                                          wanted.disabled.value_or(script->disabled), wanted.workersDev.value_or(script->workersDev),
-                                          wanted.previews.value_or(script->previews), wanted.settings.value_or(script->settings), nowMs(),
-                                          account, name))) {
+    if (auto error = failure(
+            db_->execute("UPDATE scripts SET disabled = ?, workers_dev = ?, previews = ?, settings = ?, modified = ? "
+                         "WHERE account = ? AND name = ?",
+                         wanted.disabled.value_or(script->disabled), wanted.workersDev.value_or(script->workersDev),
+                         wanted.previews.value_or(script->previews), wanted.settings.value_or(script->settings),
+                         nowMs(), account, name))) {
       return *error;
     }
     if (auto error = failure(note(ChangeKind::kScript, scriptKey(account, name)))) return *error;
@@ -111,16 +118,21 @@ Status SqliteCatalog::removeScript(std::string_view account, std::string_view na
     auto script = scriptRow(account, name);
     if (!script.ok()) return script.error();
     std::vector<int64_t> blobs;
-    auto blob = db_->query("SELECT blob FROM version_modules JOIN versions ON version = number WHERE script = ?1 "
-                           "UNION SELECT blob FROM version_artifacts JOIN versions ON version = number WHERE script = ?1", *script);
+    auto blob = db_->query(
+        "SELECT blob FROM version_modules JOIN versions ON version = number WHERE script = ?1 "
+        "UNION SELECT blob FROM version_artifacts JOIN versions ON version = number WHERE script = ?1",
+        *script);
     while (blob.next()) blobs.push_back(blob.integer(0));
     if (auto error = failure(blob)) return *error;
-    auto zone = db_->query("SELECT DISTINCT zone FROM routes JOIN zones ON zones.id = zone WHERE script = ? AND account = ?", name, account);
+    auto zone =
+        db_->query("SELECT DISTINCT zone FROM routes JOIN zones ON zones.id = zone WHERE script = ? AND account = ?",
+                   name, account);
     std::vector<std::string> zones;
     while (zone.next()) zones.emplace_back(zone.text(0));
     if (auto error = failure(zone)) return *error;
     for (const auto& id : zones) {
-      if (auto error = failure(db_->execute("DELETE FROM routes WHERE zone = ? AND script = ?", id, name))) return *error;
+      if (auto error = failure(db_->execute("DELETE FROM routes WHERE zone = ? AND script = ?", id, name)))
+        return *error;
       if (auto error = failure(note(ChangeKind::kZone, id))) return *error;
     }
     auto domain = db_->query("SELECT hostname FROM domains WHERE account = ? AND script = ?", account, name);
@@ -142,14 +154,17 @@ Result<int64_t> SqliteCatalog::storeBlob(store::BlobView content) {
   auto row = db_->query("SELECT id FROM blobs WHERE hash = ?", hash);
   if (row.next()) return row.integer(0);
   if (auto error = failure(row)) return *error;
-  if (auto error = failure(db_->execute("INSERT INTO blobs (hash, content) VALUES (?, ?)", hash, content))) return *error;
+  if (auto error = failure(db_->execute("INSERT INTO blobs (hash, content) VALUES (?, ?)", hash, content)))
+    return *error;
   return db_->lastInsertId();
 }
 
 Status SqliteCatalog::removeUnusedBlobs(const std::vector<int64_t>& candidates) {
   for (const int64_t blob : candidates) {
-    if (auto error = failure(db_->execute("DELETE FROM blobs WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM version_modules WHERE blob = ?1) "
-                                          "AND NOT EXISTS (SELECT 1 FROM version_artifacts WHERE blob = ?1)", blob))) {
+    if (auto error = failure(db_->execute(
+            "DELETE FROM blobs WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM version_modules WHERE blob = ?1) "
+            "AND NOT EXISTS (SELECT 1 FROM version_artifacts WHERE blob = ?1)",
+            blob))) {
       return *error;
     }
   }
@@ -158,21 +173,25 @@ Status SqliteCatalog::removeUnusedBlobs(const std::vector<int64_t>& candidates) 
 
 // Drops what of the script's history nobody can ask for any more.
 Status SqliteCatalog::prune(int64_t script) {
-  if (auto error = failure(db_->execute("DELETE FROM deployments WHERE script = ?1 AND number <= "
-                                        "(SELECT number FROM deployments WHERE script = ?1 ORDER BY number DESC LIMIT 1 OFFSET ?2)",
-                                        script, kDeploymentsKeptMax))) {
+  if (auto error = failure(
+          db_->execute("DELETE FROM deployments WHERE script = ?1 AND number <= "
+                       "(SELECT number FROM deployments WHERE script = ?1 ORDER BY number DESC LIMIT 1 OFFSET ?2)",
+                       script, kDeploymentsKeptMax))) {
     return *error;
   }
   std::vector<int64_t> versions;
   std::vector<int64_t> blobs;
-  auto old = db_->query("SELECT number FROM versions WHERE script = ?1 AND sequence <= "
-                        "(SELECT sequence FROM versions WHERE script = ?1 ORDER BY sequence DESC LIMIT 1 OFFSET ?2) "
-                        "AND NOT EXISTS (SELECT 1 FROM deployment_versions WHERE version = number)",
-                        script, kVersionsKeptMax);
+  auto old = db_->query(
+      "SELECT number FROM versions WHERE script = ?1 AND sequence <= "
+      "(SELECT sequence FROM versions WHERE script = ?1 ORDER BY sequence DESC LIMIT 1 OFFSET ?2) "
+      "AND NOT EXISTS (SELECT 1 FROM deployment_versions WHERE version = number)",
+      script, kVersionsKeptMax);
   while (old.next()) versions.push_back(old.integer(0));
   if (auto error = failure(old)) return *error;
   for (const int64_t version : versions) {
-    auto blob = db_->query("SELECT blob FROM version_modules WHERE version = ?1 UNION SELECT blob FROM version_artifacts WHERE version = ?1", version);
+    auto blob = db_->query(
+        "SELECT blob FROM version_modules WHERE version = ?1 UNION SELECT blob FROM version_artifacts WHERE version = ?1",
+        version);
     while (blob.next()) blobs.push_back(blob.integer(0));
     if (auto error = failure(blob)) return *error;
     if (auto error = failure(db_->execute("DELETE FROM versions WHERE number = ?", version))) return *error;
@@ -183,16 +202,19 @@ Status SqliteCatalog::prune(int64_t script) {
 Result<Version> SqliteCatalog::addVersion(const NewVersion& version, const std::optional<NewDeployment>& deployment) {
   return change([&]() -> Result<Version> {
     if (!isScriptName(version.script)) {
-      return Error{Situation::kBadScriptName, "script " + version.script +
-                                                  ": a name starts with a letter and has only lower-case letters, digits and dashes, at most 63"};
+      return Error{Situation::kBadScriptName,
+                   "script " + version.script +
+                       ": a name starts with a letter and has only lower-case letters, digits and dashes, at most 63"};
     }
     auto account = findAccount(version.account);
     if (!account.ok()) return account.error();
     const PlanLimits limits = account->limits();
-    const uint64_t bytes = std::accumulate(version.modules.begin(), version.modules.end(), uint64_t{0},
-                                           [](uint64_t sum, const Module& module) { return sum + module.content.size(); });
+    const uint64_t bytes =
+        std::accumulate(version.modules.begin(), version.modules.end(), uint64_t{0},
+                        [](uint64_t sum, const Module& module) { return sum + module.content.size(); });
     if (bytes > limits.bundleBytes) {
-      return Error{Situation::kTooLarge, "the modules have " + std::to_string(bytes) + " bytes together; the account may use " +
+      return Error{Situation::kTooLarge, "the modules have " + std::to_string(bytes) +
+                                             " bytes together; the account may use " +
                                              std::to_string(limits.bundleBytes)};
     }
     auto script = scriptRow(account->id, version.script);
@@ -201,11 +223,13 @@ Result<Version> SqliteCatalog::addVersion(const NewVersion& version, const std::
       auto count = db_->query("SELECT count(*) FROM scripts WHERE account = ?", account->id);
       if (!count.next()) return *failure(count);
       if (static_cast<uint64_t>(count.integer(0)) >= limits.scripts) {
-        return Error{Situation::kTooManyScripts, "the account has " + std::to_string(limits.scripts) +
-                                                     " scripts, which is all it may have: delete one that is not needed"};
+        return Error{Situation::kTooManyScripts,
+                     "the account has " + std::to_string(limits.scripts) +
+                         " scripts, which is all it may have: delete one that is not needed"};
       }
-      if (auto error = failure(db_->execute("INSERT INTO scripts (account, name, created, modified) VALUES (?, ?, ?, ?)", account->id,
-                                            version.script, nowMs(), nowMs()))) {
+      if (auto error =
+              failure(db_->execute("INSERT INTO scripts (account, name, created, modified) VALUES (?, ?, ?, ?)",
+                                   account->id, version.script, nowMs(), nowMs()))) {
         return *error;
       }
       script = db_->lastInsertId();
@@ -213,7 +237,8 @@ Result<Version> SqliteCatalog::addVersion(const NewVersion& version, const std::
     int64_t sequence = 0;
     std::string newest;
     {
-      auto row = db_->query("SELECT sequence, id FROM versions WHERE script = ? ORDER BY sequence DESC LIMIT 1", *script);
+      auto row =
+          db_->query("SELECT sequence, id FROM versions WHERE script = ? ORDER BY sequence DESC LIMIT 1", *script);
       if (row.next()) {
         sequence = row.integer(0);
         newest = row.text(1);
@@ -221,7 +246,8 @@ Result<Version> SqliteCatalog::addVersion(const NewVersion& version, const std::
       if (auto error = failure(row)) return *error;
     }
     if (version.expectedNewest && *version.expectedNewest != newest) {
-      return Error{Situation::kConcurrentChange, "script " + version.script + " was uploaded by somebody else meanwhile: try again"};
+      return Error{Situation::kConcurrentChange,
+                   "script " + version.script + " was uploaded by somebody else meanwhile: try again"};
     }
     const std::string id = newUuid();
     if (auto error = failure(db_->execute(
@@ -229,8 +255,8 @@ Result<Version> SqliteCatalog::addVersion(const NewVersion& version, const std::
             "compatibility_flags, bindings, limits, etag, start_kind, start_reason, startup_ms, handlers) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             id, *script, sequence + 1, nowMs(), version.source, version.author, version.annotations, version.syntax,
-            version.compatibilityDate, version.compatibilityFlags, version.bindings, version.limits, version.etag, version.check.kind,
-            version.check.reason, version.check.startupMs, version.check.handlers))) {
+            version.compatibilityDate, version.compatibilityFlags, version.bindings, version.limits, version.etag,
+            version.check.kind, version.check.reason, version.check.startupMs, version.check.handlers))) {
       return *error;
     }
     const int64_t number = db_->lastInsertId();
@@ -238,23 +264,27 @@ Result<Version> SqliteCatalog::addVersion(const NewVersion& version, const std::
       const auto& module = version.modules[i];
       auto blob = storeBlob(module.content);
       if (!blob.ok()) return blob.error();
-      if (auto error = failure(db_->execute("INSERT INTO version_modules VALUES (?, ?, ?, ?, ?, ?)", number, i, module.name, module.kind,
-                                            module.contentType, *blob))) {
+      if (auto error = failure(db_->execute("INSERT INTO version_modules VALUES (?, ?, ?, ?, ?, ?)", number, i,
+                                            module.name, module.kind, module.contentType, *blob))) {
         return *error;
       }
     }
     for (const auto& secret : version.secrets) {
-      if (auto error = failure(db_->execute("INSERT INTO version_secrets VALUES (?, ?, ?, ?)", number, secret.name, secret.key, secret.sealed))) {
+      if (auto error = failure(db_->execute("INSERT INTO version_secrets VALUES (?, ?, ?, ?)", number, secret.name,
+                                            secret.key, secret.sealed))) {
         return *error;
       }
     }
-    for (const auto& [kind, content] : {std::pair{Artifact::kHeapSnapshot, &version.heapSnapshot}, {Artifact::kCodeCache, &version.codeCache}}) {
+    for (const auto& [kind, content] :
+         {std::pair{Artifact::kHeapSnapshot, &version.heapSnapshot}, {Artifact::kCodeCache, &version.codeCache}}) {
       if (content->empty()) continue;
       auto blob = storeBlob(*content);
       if (!blob.ok()) return blob.error();
-      if (auto error = failure(db_->execute("INSERT INTO version_artifacts VALUES (?, ?, ?)", number, kind, *blob))) return *error;
+      if (auto error = failure(db_->execute("INSERT INTO version_artifacts VALUES (?, ?, ?)", number, kind, *blob)))
+        return *error;
     }
-    if (auto error = failure(db_->execute("UPDATE scripts SET modified = ? WHERE id = ?", nowMs(), *script))) return *error;
+    if (auto error = failure(db_->execute("UPDATE scripts SET modified = ? WHERE id = ?", nowMs(), *script)))
+      return *error;
     if (deployment) {
       NewDeployment only = *deployment;
       only.versions = {{id, kWholeShare}};
@@ -270,8 +300,10 @@ Result<std::vector<Version>> SqliteCatalog::versions(std::string_view account, s
   auto id = scriptRow(account, script);
   if (!id.ok()) return id.error();
   std::vector<Version> out;
-  auto row = db_->query("SELECT number, id, sequence, created, source, author, annotations, syntax, compatibility_date, compatibility_flags, "
-                        "bindings, limits, etag, start_kind, start_reason, startup_ms, handlers FROM versions WHERE script = ? ORDER BY sequence DESC", *id);
+  auto row = db_->query(
+      "SELECT number, id, sequence, created, source, author, annotations, syntax, compatibility_date, compatibility_flags, "
+      "bindings, limits, etag, start_kind, start_reason, startup_ms, handlers FROM versions WHERE script = ? ORDER BY sequence DESC",
+      *id);
   while (row.next()) out.push_back(versionOf(row, script));
   if (auto error = failure(row)) return *error;
   return out;
@@ -280,8 +312,10 @@ Result<std::vector<Version>> SqliteCatalog::versions(std::string_view account, s
 Result<Version> SqliteCatalog::findVersion(std::string_view account, std::string_view script, std::string_view id) {
   auto owner = scriptRow(account, script);
   if (!owner.ok()) return owner.error();
-  auto row = db_->query("SELECT number, id, sequence, created, source, author, annotations, syntax, compatibility_date, compatibility_flags, "
-                        "bindings, limits, etag, start_kind, start_reason, startup_ms, handlers FROM versions WHERE script = ? AND id = ?", *owner, id);
+  auto row = db_->query(
+      "SELECT number, id, sequence, created, source, author, annotations, syntax, compatibility_date, compatibility_flags, "
+      "bindings, limits, etag, start_kind, start_reason, startup_ms, handlers FROM versions WHERE script = ? AND id = ?",
+      *owner, id);
   if (row.next()) return versionOf(row, script);
   if (auto error = failure(row)) return *error;
   return noVersion(id);
@@ -289,7 +323,9 @@ Result<Version> SqliteCatalog::findVersion(std::string_view account, std::string
 
 Result<std::vector<Module>> SqliteCatalog::modules(uint64_t version) {
   std::vector<Module> out;
-  auto row = db_->query("SELECT name, kind, content_type, content FROM version_modules JOIN blobs ON blobs.id = blob WHERE version = ? ORDER BY position", version);
+  auto row = db_->query(
+      "SELECT name, kind, content_type, content FROM version_modules JOIN blobs ON blobs.id = blob WHERE version = ? ORDER BY position",
+      version);
   while (row.next()) {
     Module module;
     module.name = row.text(0);
@@ -316,7 +352,9 @@ Result<std::vector<SealedSecret>> SqliteCatalog::secrets(uint64_t version) {
 }
 
 Result<std::optional<Bytes>> SqliteCatalog::artifact(uint64_t version, Artifact artifact) {
-  auto row = db_->query("SELECT content FROM version_artifacts JOIN blobs ON blobs.id = blob WHERE version = ? AND kind = ?", version, artifact);
+  auto row =
+      db_->query("SELECT content FROM version_artifacts JOIN blobs ON blobs.id = blob WHERE version = ? AND kind = ?",
+                 version, artifact);
   if (row.next()) {
     const auto content = row.blob(0);
     return std::optional<Bytes>(Bytes(content.begin(), content.end()));
@@ -328,7 +366,8 @@ Result<std::optional<Bytes>> SqliteCatalog::artifact(uint64_t version, Artifact 
 Status SqliteCatalog::deployRow(int64_t script, const std::string& id, const NewDeployment& deployment) {
   const auto bad = [](const std::string& why) { return Error{Situation::kBadDeployment, "the deployment " + why}; };
   if (deployment.versions.empty()) return bad("names no version");
-  if (deployment.versions.size() > kDeployedVersionsMax) return bad("names more than " + std::to_string(kDeployedVersionsMax) + " versions");
+  if (deployment.versions.size() > kDeployedVersionsMax)
+    return bad("names more than " + std::to_string(kDeployedVersionsMax) + " versions");
   uint64_t sum = 0;
   std::set<std::string> seen;
   for (const auto& each : deployment.versions) {
@@ -336,22 +375,25 @@ Status SqliteCatalog::deployRow(int64_t script, const std::string& id, const New
     if (!seen.insert(each.version).second) return bad("names version " + each.version + " twice");
   }
   if (sum != kWholeShare) return bad("gives out shares that do not add up to 100 percent");
-  if (auto error = failure(db_->execute("INSERT INTO deployments (id, script, created, source, author, strategy, annotations) "
-                                        "VALUES (?, ?, ?, ?, ?, 'percentage', ?)",
-                                        id, script, nowMs(), deployment.source, deployment.author, deployment.annotations))) {
+  if (auto error =
+          failure(db_->execute("INSERT INTO deployments (id, script, created, source, author, strategy, annotations) "
+                               "VALUES (?, ?, ?, ?, ?, 'percentage', ?)",
+                               id, script, nowMs(), deployment.source, deployment.author, deployment.annotations))) {
     return *error;
   }
   const int64_t number = db_->lastInsertId();
   for (size_t i = 0; i < deployment.versions.size(); ++i) {
-    auto added = db_->execute("INSERT INTO deployment_versions SELECT ?, ?, number, ? FROM versions WHERE id = ? AND script = ?", number, i,
-                              deployment.versions[i].share, deployment.versions[i].version, script);
+    auto added =
+        db_->execute("INSERT INTO deployment_versions SELECT ?, ?, number, ? FROM versions WHERE id = ? AND script = ?",
+                     number, i, deployment.versions[i].share, deployment.versions[i].version, script);
     if (auto error = failure(added)) return *error;
     if (*added == 0) return noVersion(deployment.versions[i].version);
   }
   return base::Nothing{};
 }
 
-Result<Deployment> SqliteCatalog::deploy(std::string_view account, std::string_view script, const NewDeployment& deployment) {
+Result<Deployment> SqliteCatalog::deploy(std::string_view account, std::string_view script,
+                                         const NewDeployment& deployment) {
   return change([&]() -> Result<Deployment> {
     auto row = scriptRow(account, script);
     if (!row.ok()) return row.error();
@@ -359,7 +401,8 @@ Result<Deployment> SqliteCatalog::deploy(std::string_view account, std::string_v
     if (auto error = failure(deployRow(*row, id, deployment))) return *error;
     if (auto error = failure(prune(*row))) return *error;
     if (auto error = failure(note(ChangeKind::kScript, scriptKey(account, script)))) return *error;
-    return Deployment{id, nowMs(), deployment.source, deployment.author, "percentage", deployment.annotations, deployment.versions};
+    return Deployment{
+        id, nowMs(), deployment.source, deployment.author, "percentage", deployment.annotations, deployment.versions};
   });
 }
 
@@ -367,13 +410,20 @@ Result<std::vector<Deployment>> SqliteCatalog::deployments(std::string_view acco
   auto owner = scriptRow(account, script);
   if (!owner.ok()) return owner.error();
   std::vector<Deployment> out;
-  auto row = db_->query("SELECT d.id, d.created, d.source, d.author, d.strategy, d.annotations, v.id, dv.share FROM deployments d "
-                        "JOIN deployment_versions dv ON dv.deployment = d.number JOIN versions v ON v.number = dv.version "
-                        "WHERE d.script = ? ORDER BY d.number DESC, dv.position", *owner);
+  auto row = db_->query(
+      "SELECT d.id, d.created, d.source, d.author, d.strategy, d.annotations, v.id, dv.share FROM deployments d "
+      "JOIN deployment_versions dv ON dv.deployment = d.number JOIN versions v ON v.number = dv.version "
+      "WHERE d.script = ? ORDER BY d.number DESC, dv.position",
+      *owner);
   while (row.next()) {
     if (out.empty() || out.back().id != row.text(0)) {
-      out.push_back({std::string(row.text(0)), row.integer(1), std::string(row.text(2)), std::string(row.text(3)), std::string(row.text(4)),
-                     std::string(row.text(5)), {}});
+      out.push_back({std::string(row.text(0)),
+                     row.integer(1),
+                     std::string(row.text(2)),
+                     std::string(row.text(3)),
+                     std::string(row.text(4)),
+                     std::string(row.text(5)),
+                     {}});
     }
     out.back().versions.push_back({std::string(row.text(6)), static_cast<uint32_t>(row.integer(7))});
   }
@@ -385,13 +435,15 @@ Result<std::vector<Schedule>> SqliteCatalog::schedules(std::string_view account,
   auto owner = scriptRow(account, script);
   if (!owner.ok()) return owner.error();
   std::vector<Schedule> out;
-  auto row = db_->query("SELECT cron, created, modified FROM schedules WHERE script = ? ORDER BY created, cron", *owner);
+  auto row =
+      db_->query("SELECT cron, created, modified FROM schedules WHERE script = ? ORDER BY created, cron", *owner);
   while (row.next()) out.push_back({std::string(row.text(0)), row.integer(1), row.integer(2)});
   if (auto error = failure(row)) return *error;
   return out;
 }
 
-Result<std::vector<Schedule>> SqliteCatalog::setSchedules(std::string_view account, std::string_view script, const std::vector<std::string>& crons) {
+Result<std::vector<Schedule>> SqliteCatalog::setSchedules(std::string_view account, std::string_view script,
+                                                          const std::vector<std::string>& crons) {
   return change([&]() -> Result<std::vector<Schedule>> {
     auto owner = scriptRow(account, script);
     if (!owner.ok()) return owner.error();
@@ -405,18 +457,23 @@ Result<std::vector<Schedule>> SqliteCatalog::setSchedules(std::string_view accou
     }
     if (auto error = failure(row)) return *error;
     for (const auto& cron : gone) {
-      if (auto error = failure(db_->execute("DELETE FROM schedules WHERE script = ? AND cron = ?", *owner, cron))) return *error;
+      if (auto error = failure(db_->execute("DELETE FROM schedules WHERE script = ? AND cron = ?", *owner, cron)))
+        return *error;
     }
     for (const auto& cron : wanted) {
-      if (auto error = failure(db_->execute("INSERT INTO schedules VALUES (?1, ?2, ?3, ?3) ON CONFLICT DO UPDATE SET modified = ?3", *owner, cron, nowMs()))) {
+      if (auto error = failure(
+              db_->execute("INSERT INTO schedules VALUES (?1, ?2, ?3, ?3) ON CONFLICT DO UPDATE SET modified = ?3",
+                           *owner, cron, nowMs()))) {
         return *error;
       }
     }
-    auto count = db_->query("SELECT count(*) FROM schedules JOIN scripts ON scripts.id = script WHERE account = ?", account);
+    auto count =
+        db_->query("SELECT count(*) FROM schedules JOIN scripts ON scripts.id = script WHERE account = ?", account);
     if (!count.next()) return *failure(count);
     const uint64_t most = payer->limits().schedules;
     if (static_cast<uint64_t>(count.integer(0)) > most) {
-      return Error{Situation::kTooManySchedules, "the account may have " + std::to_string(most) + " schedules: remove one that is not needed"};
+      return Error{Situation::kTooManySchedules,
+                   "the account may have " + std::to_string(most) + " schedules: remove one that is not needed"};
     }
     if (auto error = failure(note(ChangeKind::kScript, scriptKey(account, script)))) return *error;
     return schedules(account, script);

@@ -47,7 +47,8 @@ Error noRoute(std::string_view route) {
 }
 
 Error duplicateRoute(std::string_view pattern) {
-  return {Situation::kDuplicateRoute, "route " + std::string(pattern) + ": the zone has it already; remove it first, or change it"};
+  return {Situation::kDuplicateRoute,
+          "route " + std::string(pattern) + ": the zone has it already; remove it first, or change it"};
 }
 
 }  // namespace
@@ -55,9 +56,12 @@ Error duplicateRoute(std::string_view pattern) {
 Result<Zone> SqliteCatalog::addZone(const NewZone& zone) {
   return change([&]() -> Result<Zone> {
     const auto name = normalizeHostname(zone.name);
-    if (!name) return Error{Situation::kBadZone, "zone " + zone.name + ": it is no host name; write international names in their xn-- form"};
+    if (!name)
+      return Error{Situation::kBadZone,
+                   "zone " + zone.name + ": it is no host name; write international names in their xn-- form"};
     if (isInZone(*name, "workers.dev")) {
-      return Error{Situation::kBadZone, "zone " + *name + ": workers.dev belongs to the platform; scripts answer there by name"};
+      return Error{Situation::kBadZone,
+                   "zone " + *name + ": workers.dev belongs to the platform; scripts answer there by name"};
     }
     auto account = findAccount(zone.account);
     if (!account.ok()) return account.error();
@@ -67,14 +71,17 @@ Result<Zone> SqliteCatalog::addZone(const NewZone& zone) {
                                                (taken.text(0) == account->id ? "" : ", and another account has it")};
     }
     if (auto error = failure(taken)) return *error;
-    auto foreign = db_->query("SELECT hostname FROM domains WHERE account <> ?1 AND (hostname = ?2 OR substr(hostname, -length(?2) - 1) = '.' || ?2)",
-                              account->id, *name);
+    auto foreign = db_->query(
+        "SELECT hostname FROM domains WHERE account <> ?1 AND (hostname = ?2 OR substr(hostname, -length(?2) - 1) = '.' || ?2)",
+        account->id, *name);
     if (foreign.next()) {
-      return Error{Situation::kZoneExists, "zone " + *name + ": another account has the custom domain " + std::string(foreign.text(0)) + " in it"};
+      return Error{Situation::kZoneExists, "zone " + *name + ": another account has the custom domain " +
+                                               std::string(foreign.text(0)) + " in it"};
     }
     if (auto error = failure(foreign)) return *error;
     const std::string id = newId();
-    if (auto error = failure(db_->execute("INSERT INTO zones VALUES (?, ?, ?, ?, ?, ?)", id, account->id, *name, textOf(zone.origin), nowMs(), nowMs()))) {
+    if (auto error = failure(db_->execute("INSERT INTO zones VALUES (?, ?, ?, ?, ?, ?)", id, account->id, *name,
+                                          textOf(zone.origin), nowMs(), nowMs()))) {
       return *error;
     }
     if (auto error = failure(note(ChangeKind::kZone, id))) return *error;
@@ -84,7 +91,9 @@ Result<Zone> SqliteCatalog::addZone(const NewZone& zone) {
 
 Result<std::vector<Zone>> SqliteCatalog::zones(std::optional<std::string_view> account) {
   std::vector<Zone> out;
-  auto row = db_->query("SELECT id, account, name, origin, created, modified FROM zones WHERE ?1 IS NULL OR account = ?1 ORDER BY name", account);
+  auto row = db_->query(
+      "SELECT id, account, name, origin, created, modified FROM zones WHERE ?1 IS NULL OR account = ?1 ORDER BY name",
+      account);
   while (row.next()) out.push_back(zoneRowOf(row));
   if (auto error = failure(row)) return *error;
   return out;
@@ -92,10 +101,12 @@ Result<std::vector<Zone>> SqliteCatalog::zones(std::optional<std::string_view> a
 
 Result<Zone> SqliteCatalog::findZone(std::string_view idOrName) {
   const auto name = normalizeHostname(idOrName);
-  auto row = db_->query("SELECT id, account, name, origin, created, modified FROM zones WHERE id = ? OR name = ?", idOrName, name);
+  auto row = db_->query("SELECT id, account, name, origin, created, modified FROM zones WHERE id = ? OR name = ?",
+                        idOrName, name);
   if (row.next()) return zoneRowOf(row);
   if (auto error = failure(row)) return *error;
-  return Error{Situation::kZoneNotFound, "zone " + std::string(idOrName) + ": there is none of this name or id; see weir zone list"};
+  return Error{Situation::kZoneNotFound,
+               "zone " + std::string(idOrName) + ": there is none of this name or id; see weir zone list"};
 }
 
 Result<std::optional<Zone>> SqliteCatalog::zoneOf(std::string_view hostname) {
@@ -116,7 +127,9 @@ Result<Zone> SqliteCatalog::setOrigin(std::string_view zone, const std::optional
   return change([&]() -> Result<Zone> {
     auto found = findZone(zone);
     if (!found.ok()) return found;
-    if (auto error = failure(db_->execute("UPDATE zones SET origin = ?, modified = ? WHERE id = ?", textOf(origin), nowMs(), found->id))) return *error;
+    if (auto error = failure(
+            db_->execute("UPDATE zones SET origin = ?, modified = ? WHERE id = ?", textOf(origin), nowMs(), found->id)))
+      return *error;
     if (auto error = failure(note(ChangeKind::kZone, found->id))) return *error;
     return findZone(found->id);
   });
@@ -154,7 +167,8 @@ Result<Route> SqliteCatalog::addRoute(std::string_view zone, const NewRoute& rou
                                                   " routes, which is all it may have: remove one that is not needed"};
     }
     Route added{newId(), owner->id, formatRoutePattern(*pattern), route.script, route.failOpen};
-    auto stored = db_->execute("INSERT INTO routes VALUES (?, ?, ?, ?, ?)", added.id, added.zone, added.pattern, added.script, added.failOpen);
+    auto stored = db_->execute("INSERT INTO routes VALUES (?, ?, ?, ?, ?)", added.id, added.zone, added.pattern,
+                               added.script, added.failOpen);
     if (!stored.ok() && stored.error().problem == store::Problem::kExists) return duplicateRoute(added.pattern);
     if (auto error = failure(stored)) return *error;
     if (auto error = failure(note(ChangeKind::kZone, owner->id))) return *error;
@@ -166,7 +180,8 @@ Result<std::vector<Route>> SqliteCatalog::routes(std::string_view zone) {
   auto owner = findZone(zone);
   if (!owner.ok()) return owner.error();
   std::vector<Route> out;
-  auto row = db_->query("SELECT id, zone, pattern, script, fail_open FROM routes WHERE zone = ? ORDER BY pattern", owner->id);
+  auto row =
+      db_->query("SELECT id, zone, pattern, script, fail_open FROM routes WHERE zone = ? ORDER BY pattern", owner->id);
   while (row.next()) out.push_back(routeOf(row));
   if (auto error = failure(row)) return *error;
   return out;
@@ -174,8 +189,10 @@ Result<std::vector<Route>> SqliteCatalog::routes(std::string_view zone) {
 
 Result<std::vector<Route>> SqliteCatalog::routesOf(std::string_view account, std::string_view script) {
   std::vector<Route> out;
-  auto row = db_->query("SELECT r.id, r.zone, r.pattern, r.script, r.fail_open FROM routes r JOIN zones z ON z.id = r.zone "
-                        "WHERE r.script = ? AND z.account = ? ORDER BY r.pattern", script, account);
+  auto row = db_->query(
+      "SELECT r.id, r.zone, r.pattern, r.script, r.fail_open FROM routes r JOIN zones z ON z.id = r.zone "
+      "WHERE r.script = ? AND z.account = ? ORDER BY r.pattern",
+      script, account);
   while (row.next()) out.push_back(routeOf(row));
   if (auto error = failure(row)) return *error;
   return out;
@@ -195,7 +212,8 @@ Result<Route> SqliteCatalog::changeRoute(std::string_view zone, std::string_view
     }
     if (id.empty()) return noRoute(route);
     Route changed{id, owner->id, formatRoutePattern(*pattern), to.script, to.failOpen};
-    auto stored = db_->execute("UPDATE routes SET pattern = ?, script = ?, fail_open = ? WHERE id = ?", changed.pattern, changed.script, changed.failOpen, id);
+    auto stored = db_->execute("UPDATE routes SET pattern = ?, script = ?, fail_open = ? WHERE id = ?", changed.pattern,
+                               changed.script, changed.failOpen, id);
     if (!stored.ok() && stored.error().problem == store::Problem::kExists) return duplicateRoute(changed.pattern);
     if (auto error = failure(stored)) return *error;
     if (auto error = failure(note(ChangeKind::kZone, owner->id))) return *error;
@@ -210,7 +228,8 @@ Status SqliteCatalog::removeRoute(std::string_view zone, std::string_view route)
     // In whatever spelling it is named.
     const auto pattern = parseRoutePattern(route, owner->name);
     const std::string canonical = pattern.ok() ? formatRoutePattern(*pattern) : std::string(route);
-    auto removed = db_->execute("DELETE FROM routes WHERE zone = ? AND (id = ? OR pattern = ?)", owner->id, route, canonical);
+    auto removed =
+        db_->execute("DELETE FROM routes WHERE zone = ? AND (id = ? OR pattern = ?)", owner->id, route, canonical);
     if (auto error = failure(removed)) return *error;
     if (*removed == 0) return noRoute(route);
     return note(ChangeKind::kZone, owner->id);
@@ -222,23 +241,29 @@ Result<CustomDomain> SqliteCatalog::addDomain(const NewCustomDomain& domain) {
     const auto hostname = normalizeHostname(domain.hostname);
     if (!hostname) return Error{Situation::kBadHostname, "custom domain " + domain.hostname + ": it is no host name"};
     if (isInZone(*hostname, "workers.dev")) {
-      return Error{Situation::kDomainOutsideZone, "custom domain " + *hostname + ": workers.dev belongs to the platform"};
+      return Error{Situation::kDomainOutsideZone,
+                   "custom domain " + *hostname + ": workers.dev belongs to the platform"};
     }
-    if (!isScriptName(domain.script)) return Error{Situation::kBadScriptName, "script " + domain.script + ": no script can have this name"};
+    if (!isScriptName(domain.script))
+      return Error{Situation::kBadScriptName, "script " + domain.script + ": no script can have this name"};
     auto account = findAccount(domain.account);
     if (!account.ok()) return account.error();
     auto zone = zoneOf(*hostname);
     if (!zone.ok()) return zone.error();
     if (*zone && (*zone)->account != account->id) {
-      return Error{Situation::kDomainOutsideZone, "custom domain " + *hostname + ": the zone " + (*zone)->name + " belongs to another account"};
+      return Error{Situation::kDomainOutsideZone,
+                   "custom domain " + *hostname + ": the zone " + (*zone)->name + " belongs to another account"};
     }
     if (*zone) {
-      auto count = db_->query("SELECT count(*) FROM domains WHERE hostname = ?1 OR substr(hostname, -length(?1) - 1) = '.' || ?1", (*zone)->name);
+      auto count = db_->query(
+          "SELECT count(*) FROM domains WHERE hostname = ?1 OR substr(hostname, -length(?1) - 1) = '.' || ?1",
+          (*zone)->name);
       if (!count.next()) return *failure(count);
       const uint64_t most = account->limits().domainsPerZone;
       if (static_cast<uint64_t>(count.integer(0)) >= most) {
-        return Error{Situation::kTooManyDomains, "zone " + (*zone)->name + " has " + std::to_string(most) +
-                                                     " custom domains, which is all it may have: remove one that is not needed"};
+        return Error{Situation::kTooManyDomains,
+                     "zone " + (*zone)->name + " has " + std::to_string(most) +
+                         " custom domains, which is all it may have: remove one that is not needed"};
       }
     }
     CustomDomain added;
@@ -250,10 +275,11 @@ Result<CustomDomain> SqliteCatalog::addDomain(const NewCustomDomain& domain) {
     added.enabled = domain.enabled;
     added.previews = domain.previews;
     added.createdMs = nowMs();
-    auto stored = db_->execute("INSERT INTO domains VALUES (?, ?, ?, ?, ?, ?, ?)", added.id, added.account, added.hostname, added.script,
-                               added.enabled, added.previews, added.createdMs);
+    auto stored = db_->execute("INSERT INTO domains VALUES (?, ?, ?, ?, ?, ?, ?)", added.id, added.account,
+                               added.hostname, added.script, added.enabled, added.previews, added.createdMs);
     if (!stored.ok() && stored.error().problem == store::Problem::kExists) {
-      return Error{Situation::kDuplicateDomain, "custom domain " + *hostname + ": a script has it already; remove it there first"};
+      return Error{Situation::kDuplicateDomain,
+                   "custom domain " + *hostname + ": a script has it already; remove it there first"};
     }
     if (auto error = failure(stored)) return *error;
     if (auto error = failure(note(ChangeKind::kDomain, *hostname))) return *error;
@@ -263,7 +289,9 @@ Result<CustomDomain> SqliteCatalog::addDomain(const NewCustomDomain& domain) {
 
 Result<std::vector<CustomDomain>> SqliteCatalog::domains(std::string_view account) {
   std::vector<CustomDomain> out;
-  auto row = db_->query("SELECT id, account, hostname, script, enabled, previews, created FROM domains WHERE account = ? ORDER BY hostname", account);
+  auto row = db_->query(
+      "SELECT id, account, hostname, script, enabled, previews, created FROM domains WHERE account = ? ORDER BY hostname",
+      account);
   while (row.next()) out.push_back(domainOf(row));
   if (auto error = failure(row)) return *error;
   for (auto& domain : out) {
@@ -279,12 +307,14 @@ Status SqliteCatalog::removeDomain(std::string_view account, std::string_view id
     const auto hostname = normalizeHostname(idOrHostname);
     std::string found;
     {
-      auto row = db_->query("SELECT hostname FROM domains WHERE account = ? AND (id = ? OR hostname = ?)", account, idOrHostname, hostname);
+      auto row = db_->query("SELECT hostname FROM domains WHERE account = ? AND (id = ? OR hostname = ?)", account,
+                            idOrHostname, hostname);
       if (row.next()) found = row.text(0);
       if (auto error = failure(row)) return *error;
     }
     if (found.empty()) {
-      return Error{Situation::kDomainNotFound, "custom domain " + std::string(idOrHostname) + ": the account has none of this name or id"};
+      return Error{Situation::kDomainNotFound,
+                   "custom domain " + std::string(idOrHostname) + ": the account has none of this name or id"};
     }
     if (auto error = failure(db_->execute("DELETE FROM domains WHERE hostname = ?", found))) return *error;
     return note(ChangeKind::kDomain, found);

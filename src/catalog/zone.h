@@ -11,16 +11,16 @@
 namespace weir::catalog {
 
 struct Zone {
-  std::string id;       // 32 hex digits
-  std::string account;  // id
-  std::string name;     // normalized host name; unique
+  std::string id;                // 32 hex digits
+  std::string account;           // id
+  std::string name;              // normalized host name; unique
   std::optional<Origin> origin;  // none: what no script answers is page 523
   UnixMs createdMs = 0;
   UnixMs modifiedMs = 0;
 };
 
-// A host belongs to the innermost zone: with zones example.com and eu.example.com, the second has a.eu.example.com, and no
-// route of the first matches it.
+// A host belongs to the innermost zone: with zones example.com and eu.example.com, the second has a.eu.example.com, and
+// no route of the first matches it.
 struct NewZone {
   std::string account;
   std::string name;
@@ -28,11 +28,11 @@ struct NewZone {
 };
 
 struct Route {
-  std::string id;    // 32 hex digits
-  std::string zone;  // id
-  std::string pattern;  // as RoutePattern prints it; unique in its zone
+  std::string id;                     // 32 hex digits
+  std::string zone;                   // id
+  std::string pattern;                // as RoutePattern prints it; unique in its zone
   std::optional<std::string> script;  // none: what it matches goes to the origin
-  bool failOpen = false;  // when the daily quota is used up: true: to the origin, false: page 1027
+  bool failOpen = false;              // when the daily quota is used up: true: to the origin, false: page 1027
 };
 
 struct NewRoute {
@@ -45,7 +45,7 @@ struct NewRoute {
 struct CustomDomain {
   std::string id;
   std::string account;
-  std::string hostname;  // normalized; unique
+  std::string hostname;             // normalized; unique
   std::optional<std::string> zone;  // id of the innermost zone, if the catalog has one
   std::string script;
   bool enabled = true;

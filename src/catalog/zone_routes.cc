@@ -17,12 +17,8 @@ ZoneRoutes::ZoneRoutes(std::string_view zone, std::vector<CompiledRoute> routes,
   for (const auto& route : routes) {
     const auto& pattern = route.pattern;
     switch (pattern.hosts) {
-      case RoutePattern::Hosts::kOne:
-        hosts[pattern.host].push_back(&route);
-        break;
-      case RoutePattern::Hosts::kBelow:
-        suffixes[pattern.host][""].push_back(&route);
-        break;
+      case RoutePattern::Hosts::kOne: hosts[pattern.host].push_back(&route); break;
+      case RoutePattern::Hosts::kBelow: suffixes[pattern.host][""].push_back(&route); break;
       case RoutePattern::Hosts::kEnding: {
         if (pattern.host == zone) {
           ending.push_back(&route);
@@ -30,13 +26,12 @@ ZoneRoutes::ZoneRoutes(std::string_view zone, std::vector<CompiledRoute> routes,
         }
         const size_t dot = pattern.host.find('.');
         CHECK(dot != std::string::npos);  // it is longer than its zone
-        suffixes[pattern.host.substr(dot + 1)][std::string(pattern.host.rend() - static_cast<ptrdiff_t>(dot), pattern.host.rend())]
-            .push_back(&route);
+        suffixes[pattern.host.substr(dot + 1)]
+                [std::string(pattern.host.rend() - static_cast<ptrdiff_t>(dot), pattern.host.rend())]
+                    .push_back(&route);
         break;
       }
-      case RoutePattern::Hosts::kAll:
-        all.push_back(&route);
-        break;
+      case RoutePattern::Hosts::kAll: all.push_back(&route); break;
     }
   }
   for (const auto& [name, group] : hosts) {
@@ -52,7 +47,8 @@ ZoneRoutes::ZoneRoutes(std::string_view zone, std::vector<CompiledRoute> routes,
     }
     linkPrefixes(std::span(tails_).subspan(begin), [&](const Tail& tail) { return text(tail.at, tail.size); });
     const uint32_t at = keep(name);
-    suffixes_.push_back({at, static_cast<uint32_t>(name.size()), hashOf(name), begin, static_cast<uint32_t>(tails_.size())});
+    suffixes_.push_back(
+        {at, static_cast<uint32_t>(name.size()), hashOf(name), begin, static_cast<uint32_t>(tails_.size())});
   }
   ending_ = addPaths(ending);
   all_ = addPaths(all);
@@ -76,7 +72,8 @@ ZoneRoutes::Paths ZoneRoutes::addPaths(std::span<const CompiledRoute* const> rou
       at->second.at = keep(route->pattern.path);
       at->second.size = static_cast<uint32_t>(route->pattern.path.size());
     }
-    auto& slot = (route->pattern.pathPrefix ? at->second.prefix : at->second.whole)[static_cast<size_t>(route->pattern.schemes)];
+    auto& slot =
+        (route->pattern.pathPrefix ? at->second.prefix : at->second.whole)[static_cast<size_t>(route->pattern.schemes)];
     slot = static_cast<uint32_t>(actions_.size());
     actions_.push_back(route->action);
   }
@@ -90,7 +87,7 @@ const RouteAction* ZoneRoutes::findPath(Paths range, Scheme scheme, std::string_
   const auto paths = std::span(paths_).subspan(range.begin, range.end - range.begin);
   const auto one = static_cast<size_t>(scheme);
   constexpr auto kBoth = static_cast<size_t>(RoutePattern::Schemes::kBoth);
-  const auto choose = [&](const uint32_t (&actions)[3]) -> const RouteAction* {
+  const auto choose = [&](const uint32_t(&actions)[3]) -> const RouteAction* {
     const uint32_t index = actions[one] != kNone ? actions[one] : actions[kBoth];
     return index == kNone ? nullptr : &actions_[index];
   };
@@ -105,8 +102,10 @@ const RouteAction* ZoneRoutes::findPath(Paths range, Scheme scheme, std::string_
   return nullptr;
 }
 
-const RouteAction* ZoneRoutes::findBelow(uint32_t suffix, std::string_view label, Scheme scheme, std::string_view target) const {
-  const auto tails = std::span(tails_).subspan(suffixes_[suffix].begin, suffixes_[suffix].end - suffixes_[suffix].begin);
+const RouteAction* ZoneRoutes::findBelow(uint32_t suffix, std::string_view label, Scheme scheme,
+                                         std::string_view target) const {
+  const auto tails =
+      std::span(tails_).subspan(suffixes_[suffix].begin, suffixes_[suffix].end - suffixes_[suffix].begin);
   std::array<char, 64> room;
   const size_t size = std::min(label.size(), room.size());
   for (size_t i = 0; i < size; ++i) room[i] = label[label.size() - 1 - i];

@@ -53,7 +53,8 @@ class ZoneRoutes {
   };
 
   // Patterns differ and belong to `zone`.
-  ZoneRoutes(std::string_view zone, std::vector<CompiledRoute> routes, const std::function<uint64_t(std::string_view)>& hashOf);
+  ZoneRoutes(std::string_view zone, std::vector<CompiledRoute> routes,
+             const std::function<uint64_t(std::string_view)>& hashOf);
 
   std::span<const NamedPaths> hosts() const { return hosts_; }
   std::span<const NamedTails> suffixes() const { return suffixes_; }
@@ -74,7 +75,7 @@ class ZoneRoutes {
     uint32_t at;
     uint32_t size;
     int32_t parent = kNoPrefix;
-    uint32_t whole[3] = {kNone, kNone, kNone};   // actions by RoutePattern::Schemes
+    uint32_t whole[3] = {kNone, kNone, kNone};  // actions by RoutePattern::Schemes
     uint32_t prefix[3] = {kNone, kNone, kNone};
   };
   struct Tail {

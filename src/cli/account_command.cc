@@ -48,7 +48,8 @@ catalog::Result<std::vector<catalog::LimitOverride>> limitsOf(const std::vector<
     }
     const auto [at, error] = std::from_chars(text.data() + equals + 1, end, value);
     if (error != std::errc() || at != end) {
-      return catalog::Error{catalog::Situation::kBadAccount, "--limit " + text + ": " + text.substr(equals + 1) + " is no whole number"};
+      return catalog::Error{catalog::Situation::kBadAccount,
+                            "--limit " + text + ": " + text.substr(equals + 1) + " is no whole number"};
     }
     out.push_back({text.substr(0, equals), value});
   }
@@ -81,8 +82,8 @@ void addAccountCommand(CLI::App& app, CatalogCommand& command) {
       std::vector<std::vector<std::string>> rows;
       std::vector<std::string> objects;
       for (const auto& account : *accounts) {
-        rows.push_back({account.name, account.id, std::string(catalog::nameOf(account.plan)), account.subdomain.value_or("-"),
-                        account.suspended ? "suspended" : "active"});
+        rows.push_back({account.name, account.id, std::string(catalog::nameOf(account.plan)),
+                        account.subdomain.value_or("-"), account.suspended ? "suspended" : "active"});
         objects.push_back(objectOf(account));
       }
       return session.list({"NAME", "ID", "PLAN", "SUBDOMAIN", "STATE"}, rows, objects, "no accounts");
@@ -96,10 +97,12 @@ void addAccountCommand(CLI::App& app, CatalogCommand& command) {
   const auto given = std::make_shared<Given>();
   const std::string limitHelp = "A limit other than the plan's, NAME=NUMBER; weir account show lists the names";
 
-  auto* add = addVerb(*noun, command, "add", "Make an account", "weir account add acme --plan free --subdomain acme --limit cpu_ms=50");
+  auto* add = addVerb(*noun, command, "add", "Make an account",
+                      "weir account add acme --plan free --subdomain acme --limit cpu_ms=50");
   add->add_option("NAME", given->name, "What to call it")->required();
   add->add_option("--plan", given->plan, "free or paid")->capture_default_str();
-  add->add_option("--subdomain", given->subdomain, "Its scripts answer at SCRIPT.SUBDOMAIN.workers.dev and under --workers-domain");
+  add->add_option("--subdomain", given->subdomain,
+                  "Its scripts answer at SCRIPT.SUBDOMAIN.workers.dev and under --workers-domain");
   add->add_option("--limit", given->limits, limitHelp);
   add->callback([&command, given] {
     command.changes = true;
@@ -126,9 +129,12 @@ void addAccountCommand(CLI::App& app, CatalogCommand& command) {
       const auto limits = account->limits();
       for (const auto& field : catalog::limitFields()) {
         const uint64_t value = limits.*field.member;
-        const bool own = std::any_of(account->overrides.begin(), account->overrides.end(), [&](const auto& entry) { return entry.name == field.name; });
+        const bool own = std::any_of(account->overrides.begin(), account->overrides.end(),
+                                     [&](const auto& entry) { return entry.name == field.name; });
         text += "\n  " + std::string(field.name) + std::string(20 - std::min<size_t>(field.name.size(), 19), ' ');
-        text += value == 0 && field.min == 0 && (field.name == "burst_per_minute" || field.name == "requests_per_day") ? "no limit" : std::to_string(value);
+        text += value == 0 && field.min == 0 && (field.name == "burst_per_minute" || field.name == "requests_per_day")
+                    ? "no limit"
+                    : std::to_string(value);
         if (own) text += "  (set)";
       }
       auto usage = session.catalog.usage();
@@ -136,14 +142,17 @@ void addAccountCommand(CLI::App& app, CatalogCommand& command) {
       // Counted only while there is a daily limit; saved once a second by the weir that serves.
       uint64_t today = 0;
       for (const auto& each : *usage) {
-        if (each.account == account->id && each.daily.day == catalog::DailyCount::dayOf(session.clock.wallMs())) today = each.daily.requests;
+        if (each.account == account->id && each.daily.day == catalog::DailyCount::dayOf(session.clock.wallMs()))
+          today = each.daily.requests;
       }
-      text += "\n  requests today      " + std::to_string(today) + (limits.requestsPerDay == 0 ? "  (not counted: there is no limit)" : "");
+      text += "\n  requests today      " + std::to_string(today) +
+              (limits.requestsPerDay == 0 ? "  (not counted: there is no limit)" : "");
       return session.say(text, objectOf(*account, today));
     };
   });
 
-  auto* set = addVerb(*noun, command, "set", "Change plan, limits, subdomain or name", "weir account set acme --plan paid --limit requests_per_day=500000");
+  auto* set = addVerb(*noun, command, "set", "Change plan, limits, subdomain or name",
+                      "weir account set acme --plan paid --limit requests_per_day=500000");
   set->add_option("NAME", given->name, "Its name or id")->required();
   auto* plan = set->add_option("--plan", given->plan, "free or paid");
   set->add_option("--subdomain", given->subdomain, "Where its scripts answer");
@@ -172,7 +181,8 @@ void addAccountCommand(CLI::App& app, CatalogCommand& command) {
 
   for (const bool suspended : {true, false}) {
     auto* verb = addVerb(*noun, command, suspended ? "suspend" : "resume",
-                         suspended ? "Stop everything it owns: page 1103" : "Let it go on", suspended ? "weir account suspend acme" : "weir account resume acme");
+                         suspended ? "Stop everything it owns: page 1103" : "Let it go on",
+                         suspended ? "weir account suspend acme" : "weir account resume acme");
     verb->add_option("NAME", given->name, "Its name or id")->required();
     verb->callback([&command, given, suspended] {
       command.changes = true;
@@ -184,14 +194,16 @@ void addAccountCommand(CLI::App& app, CatalogCommand& command) {
     });
   }
 
-  auto* remove = addVerb(*noun, command, "remove", "Remove an account that owns nothing any more", "weir account remove acme");
+  auto* remove =
+      addVerb(*noun, command, "remove", "Remove an account that owns nothing any more", "weir account remove acme");
   remove->add_option("NAME", given->name, "Its name or id")->required();
   remove->callback([&command, given] {
     command.changes = true;
     command.run = [given](CatalogSession& session) {
       auto account = session.catalog.findAccount(given->name);
       if (!account.ok()) return session.refuse(account.error());
-      if (auto removed = session.catalog.removeAccount(account->id); !removed.ok()) return session.refuse(removed.error());
+      if (auto removed = session.catalog.removeAccount(account->id); !removed.ok())
+        return session.refuse(removed.error());
       return session.say("removed account " + account->name, objectOf(*account));
     };
   });

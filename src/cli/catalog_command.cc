@@ -21,8 +21,9 @@ catalog::Result<catalog::Account> CatalogSession::account(const std::string& nam
   auto accounts = catalog.accounts();
   if (!accounts.ok()) return accounts.error();
   if (accounts->size() == 1) return accounts->front();
-  return catalog::Error{catalog::Situation::kAccountNotFound,
-                        "there are " + std::to_string(accounts->size()) + " accounts: name one with --account; see weir account list"};
+  return catalog::Error{
+      catalog::Situation::kAccountNotFound,
+      "there are " + std::to_string(accounts->size()) + " accounts: name one with --account; see weir account list"};
 }
 
 int CatalogSession::refuse(const catalog::Error& error) {
@@ -70,7 +71,8 @@ int runCatalogCommand(const CatalogCommand& command, const base::Clock& clock) {
   std::error_code error;
   if (command.changes) {
     std::filesystem::create_directories(command.data, error);
-    if (error) return fail("--data " + command.data + ": " + error.message() + "; name a directory that can be written");
+    if (error)
+      return fail("--data " + command.data + ": " + error.message() + "; name a directory that can be written");
   } else if (!std::filesystem::exists(catalogPath(command.data), error)) {
     return fail("--data " + command.data + ": there is no catalog; run weir serve once, or name another directory");
   }
@@ -84,7 +86,8 @@ int runCatalogCommand(const CatalogCommand& command, const base::Clock& clock) {
   return command.run(session);
 }
 
-CLI::App* addVerb(CLI::App& noun, CatalogCommand& command, const std::string& name, const std::string& help, const std::string& example) {
+CLI::App* addVerb(CLI::App& noun, CatalogCommand& command, const std::string& name, const std::string& help,
+                  const std::string& example) {
   auto* verb = noun.add_subcommand(name, help);
   verb->add_option("--data", command.data, "The data directory")->capture_default_str();
   verb->add_flag("--json", command.json, "As JSON");

@@ -1,5 +1,6 @@
 // CatalogCommand: what the verbs share that read and change the catalog in --data (`weir account`, `zone`, `route`,
-// `domain`). They open it directly, whether or not a weir serves from it: one that does routes by the change within 50 ms.
+// `domain`). They open it directly, whether or not a weir serves from it: one that does routes by the change within 50
+// ms.
 //
 // Each noun has a file of its own. Its verbs put down what is to be done in `run`; nothing happens while parsing.
 #pragma once
@@ -25,7 +26,8 @@ std::string catalogPath(const std::string& data);
 // What a verb works with. Each method that reports returns the process's exit code.
 class CatalogSession {
  public:
-  CatalogSession(catalog::Catalog& catalog, const base::Clock& clock, bool json) : catalog(catalog), clock(clock), json(json) {}
+  CatalogSession(catalog::Catalog& catalog, const base::Clock& clock, bool json)
+      : catalog(catalog), clock(clock), json(json) {}
 
   catalog::Catalog& catalog;
   const base::Clock& clock;
@@ -54,7 +56,8 @@ struct CatalogCommand {
 int runCatalogCommand(const CatalogCommand& command, const base::Clock& clock);
 
 // Adds a verb with --data and --json to `noun`. `example` is shown by its help.
-CLI::App* addVerb(CLI::App& noun, CatalogCommand& command, const std::string& name, const std::string& help, const std::string& example);
+CLI::App* addVerb(CLI::App& noun, CatalogCommand& command, const std::string& name, const std::string& help,
+                  const std::string& example);
 
 // The nouns.
 void addAccountCommand(CLI::App& app, CatalogCommand& command);

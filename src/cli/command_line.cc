@@ -11,20 +11,25 @@ namespace {
 std::string exampleOf(const char* text) { return std::string("Example:\n  ") + text; }
 
 // The settings' flags, each put down in `line` when it is given. `only`: of these; empty: all.
-void addSettings(CLI::App& command, CommandLine& line, const Settings& defaults, const std::set<std::string>& only = {}) {
+void addSettings(CLI::App& command, CommandLine& line, const Settings& defaults,
+                 const std::set<std::string>& only = {}) {
   for (const Setting& setting : settingsTable()) {
     if (!only.empty() && !only.contains(setting.flag)) continue;
     if (const auto* text = std::get_if<Setting::Text>(&setting.kind)) {
       const auto member = text->member;
       auto* option = command.add_option_function<std::string>(
-          setting.flag, [&line, member](const std::string& value) { line.given.push_back([member, value](Settings& s) { s.*member = value; }); },
+          setting.flag,
+          [&line, member](const std::string& value) {
+            line.given.push_back([member, value](Settings& s) { s.*member = value; });
+          },
           setting.help);
       if (!(defaults.*member).empty()) option->default_str(defaults.*member);
       option->run_callback_for_default(false);
     } else if (const auto* flag = std::get_if<Setting::Switch>(&setting.kind)) {
       const auto member = flag->member;
-      command.add_flag_callback(setting.flag, [&line, member] { line.given.push_back([member](Settings& s) { s.*member = true; }); },
-                                setting.help);
+      command.add_flag_callback(
+          setting.flag, [&line, member] { line.given.push_back([member](Settings& s) { s.*member = true; }); },
+          setting.help);
     } else {
       const auto number = std::get<Setting::Number>(setting.kind);
       const std::string name = setting.flag;
@@ -54,7 +59,8 @@ Parsed parseCommandLine(int argc, char** argv, const Settings& defaults) {
   app.footer(exampleOf("weir serve --config weir.toml\n  weir serve --help"));
 
   auto* serve = app.add_subcommand("serve", "Run the scripts of weir.toml");
-  serve->add_option("--config", line.config, "The scripts to run, and settings; flags win over it")->capture_default_str();
+  serve->add_option("--config", line.config, "The scripts to run, and settings; flags win over it")
+      ->capture_default_str();
   addSettings(*serve, line, defaults);
   serve->footer(exampleOf("weir serve --edge 127.0.0.1:8787 --control 127.0.0.1:8788 --config weir.toml"));
 
@@ -63,7 +69,8 @@ Parsed parseCommandLine(int argc, char** argv, const Settings& defaults) {
   addSettings(*dev, line, defaults);
   dev->footer(exampleOf("weir dev examples/hello/index.js"));
 
-  auto* doctor = app.add_subcommand("doctor", "Show what is installed and which confinements work here; 1 when something is amiss");
+  auto* doctor = app.add_subcommand(
+      "doctor", "Show what is installed and which confinements work here; 1 when something is amiss");
   doctor->add_flag("--json", line.json, "As JSON");
   addSettings(*doctor, line, defaults, {"--node", "--engine-dir"});
   doctor->footer(exampleOf("weir doctor --json"));
@@ -81,7 +88,8 @@ Parsed parseCommandLine(int argc, char** argv, const Settings& defaults) {
       return parsed;
     }
     std::string verb;
-    for (auto given = app.get_subcommands(); !given.empty(); given = given.back()->get_subcommands()) verb += " " + given.back()->get_name();
+    for (auto given = app.get_subcommands(); !given.empty(); given = given.back()->get_subcommands())
+      verb += " " + given.back()->get_name();
     std::fprintf(stderr, "weir: %s; see weir%s --help\n", error.what(), verb.c_str());
     parsed.exitCode = 2;
     return parsed;

@@ -28,7 +28,8 @@ Outcome parse(std::vector<std::string> arguments) {
 }
 
 TEST(CommandLine, flagsWinOverWhatIsThere) {
-  const auto outcome = parse({"serve", "--edge", "127.0.0.1:1", "--engines", "3", "--require-sandbox", "--config", "x.toml"});
+  const auto outcome =
+      parse({"serve", "--edge", "127.0.0.1:1", "--engines", "3", "--require-sandbox", "--config", "x.toml"});
   ASSERT_TRUE(outcome.parsed.run) << outcome.errors;
   EXPECT_EQ(outcome.parsed.line.command, Command::kServe);
   EXPECT_EQ(outcome.parsed.line.config, "x.toml");

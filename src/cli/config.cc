@@ -19,8 +19,10 @@ namespace {
 
 constexpr uintmax_t kFilesMax = 4096;
 
-base::Error at(const std::string& path, const toml::source_region& place, const std::string& key, const std::string& what) {
-  return {path + ":" + std::to_string(place.begin.line) + ":" + std::to_string(place.begin.column) + ": " + key + ": " + what};
+base::Error at(const std::string& path, const toml::source_region& place, const std::string& key,
+               const std::string& what) {
+  return {path + ":" + std::to_string(place.begin.line) + ":" + std::to_string(place.begin.column) + ": " + key + ": " +
+          what};
 }
 
 bool readFile(const fs::path& path, std::string& out) {
@@ -57,8 +59,8 @@ bool collectModules(const fs::path& main, ScriptConfig& script, std::string& pro
   script.modules.push_back(std::move(first));
   const fs::path folder = main.has_parent_path() ? main.parent_path() : fs::path(".");
   std::error_code error;
-  for (auto entry = fs::recursive_directory_iterator(folder, error); !error && entry != fs::recursive_directory_iterator();
-       entry.increment(error)) {
+  for (auto entry = fs::recursive_directory_iterator(folder, error);
+       !error && entry != fs::recursive_directory_iterator(); entry.increment(error)) {
     if (entry->path().filename() == "node_modules" || entry->path().filename().string().starts_with('.')) {
       if (entry->is_directory()) entry.disable_recursion_pending();
       continue;
@@ -83,7 +85,8 @@ bool collectModules(const fs::path& main, ScriptConfig& script, std::string& pro
 
 bool isScriptName(const std::string& name) {
   if (name.empty() || name.size() > 63 || name[0] < 'a' || name[0] > 'z' || name.back() == '-') return false;
-  return std::all_of(name.begin(), name.end(), [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; });
+  return std::all_of(name.begin(), name.end(),
+                     [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; });
 }
 
 // YYYY-MM-DD.
@@ -120,33 +123,38 @@ std::string listOf(const Range& range, Name name) {
   return out;
 }
 
-base::Status readLimits(const std::string& path, const toml::node& node, const std::string& where, wire::VersionLimits& limits) {
+base::Status readLimits(const std::string& path, const toml::node& node, const std::string& where,
+                        wire::VersionLimits& limits) {
   const auto* table = node.as_table();
   if (table == nullptr) return at(path, node.source(), where, "must be a table");
   for (const auto& [key, value] : *table) {
     const std::string name(key.str());
-    const auto* known = std::find_if(std::begin(kLimitKeys), std::end(kLimitKeys), [&](const auto& k) { return name == k.name; });
+    const auto* known =
+        std::find_if(std::begin(kLimitKeys), std::end(kLimitKeys), [&](const auto& k) { return name == k.name; });
     if (known == std::end(kLimitKeys)) {
-      return at(path, key.source(), where + "." + name, "unknown key; known are " + listOf(kLimitKeys, [](const auto& k) { return k.name; }));
+      return at(path, key.source(), where + "." + name,
+                "unknown key; known are " + listOf(kLimitKeys, [](const auto& k) { return k.name; }));
     }
     const auto number = value.value_exact<int64_t>();
     if (!number || *number < 1 || *number > known->max) {
-      return at(path, value.source(), where + "." + name, "must be a whole number from 1 to " + std::to_string(known->max));
+      return at(path, value.source(), where + "." + name,
+                "must be a whole number from 1 to " + std::to_string(known->max));
     }
     limits.*known->member = static_cast<uint32_t>(*number);
   }
   return base::Nothing{};
 }
 
-base::Status readSection(const std::string& path, const fs::path& folder, const std::string& section, const toml::node& node,
-                         Settings& settings) {
+base::Status readSection(const std::string& path, const fs::path& folder, const std::string& section,
+                         const toml::node& node, Settings& settings) {
   const auto* table = node.as_table();
   if (table == nullptr) return at(path, node.source(), section, "must be a table: write [" + section + "]");
   for (const auto& [key, value] : *table) {
     const std::string name(key.str());
     const std::string full = section + "." + name;
     const auto all = settingsTable();
-    const auto setting = std::find_if(all.begin(), all.end(), [&](const Setting& s) { return section == s.section && name == s.key; });
+    const auto setting =
+        std::find_if(all.begin(), all.end(), [&](const Setting& s) { return section == s.section && name == s.key; });
     if (setting == all.end()) {
       std::string known;
       for (const Setting& s : all) {
@@ -157,7 +165,8 @@ base::Status readSection(const std::string& path, const fs::path& folder, const 
     if (const auto* text = std::get_if<Setting::Text>(&setting->kind)) {
       const auto given = value.value_exact<std::string>();
       if (!given) return at(path, value.source(), full, "must be a string");
-      const bool isPath = text->member == &Settings::data || text->member == &Settings::node || text->member == &Settings::engineDir;
+      const bool isPath =
+          text->member == &Settings::data || text->member == &Settings::node || text->member == &Settings::engineDir;
       settings.*text->member = isPath && !given->empty() ? (folder / *given).lexically_normal().string() : *given;
     } else if (const auto* flag = std::get_if<Setting::Switch>(&setting->kind)) {
       const auto given = value.value_exact<bool>();
@@ -198,7 +207,8 @@ base::Result<Config> readConfig(const std::string& path, const Settings& default
     else if (std::any_of(all.begin(), all.end(), [&](const Setting& s) { return name == s.section; })) {
       status = readSection(path, folder, name, node, config.settings);
     } else {
-      return at(path, key.source(), name, "unknown key; known are [[script]], [limits], [edge], [control], [data], [engines], [quarantine]");
+      return at(path, key.source(), name,
+                "unknown key; known are [[script]], [limits], [edge], [control], [data], [engines], [quarantine]");
     }
     if (!status.ok()) return status.error();
   }
@@ -227,9 +237,9 @@ base::Result<Config> readConfig(const std::string& path, const Settings& default
         } else if (name == "compatibility_date") {
           if (!isDate(*value)) return at(path, node.source(), full, "must be a date like \"2026-01-01\"");
           script.compatibilityDate = *value;
-        }
-        else if (!isScriptName(*value)) {
-          return at(path, node.source(), full, "must start with a letter and hold only lower-case letters, digits and dashes");
+        } else if (!isScriptName(*value)) {
+          return at(path, node.source(), full,
+                    "must start with a letter and hold only lower-case letters, digits and dashes");
         } else if (!names.insert(*value).second) {
           return at(path, node.source(), full, "another script has this name");
         } else script.name = *value;
@@ -247,11 +257,14 @@ base::Result<Config> readConfig(const std::string& path, const Settings& default
         script.env = jsonOf(*vars);
       } else if (name == "crons") {
         const auto* crons = node.as_array();
-        if (crons == nullptr) return at(path, node.source(), full, "must be a list of cron expressions, as in [\"*/5 * * * *\"]");
+        if (crons == nullptr)
+          return at(path, node.source(), full, "must be a list of cron expressions, as in [\"*/5 * * * *\"]");
         for (const auto& cron : *crons) {
           const auto text = cron.value<std::string>();
-          if (!cron.is_string()) return at(path, cron.source(), full, "must be a list of cron expressions, as in [\"*/5 * * * *\"]");
-          if (const auto parsed = catalog::Cron::parse(*text); !parsed.ok()) return at(path, cron.source(), full, parsed.error().message);
+          if (!cron.is_string())
+            return at(path, cron.source(), full, "must be a list of cron expressions, as in [\"*/5 * * * *\"]");
+          if (const auto parsed = catalog::Cron::parse(*text); !parsed.ok())
+            return at(path, cron.source(), full, parsed.error().message);
           script.crons.push_back(*text);
         }
       } else if (name == "services") {
@@ -265,21 +278,25 @@ base::Result<Config> readConfig(const std::string& path, const Settings& default
             for (const auto& [field, value] : *fields) {
               auto* out = field == "script" ? &service.script : field == "entrypoint" ? &service.entrypoint : nullptr;
               if (out == nullptr) return at(path, field.source(), place, "unknown key; known are script, entrypoint");
-              if (!value.is_string()) return at(path, value.source(), place + "." + std::string(field.str()), "must be a string");
+              if (!value.is_string())
+                return at(path, value.source(), place + "." + std::string(field.str()), "must be a string");
               *out = *value.value<std::string>();
             }
           } else if (target.is_string()) {
             service.script = *target.value<std::string>();
           }
           if (!isScriptName(service.script)) {
-            return at(path, target.source(), place, "must name a script: \"name\" or { script = \"name\", entrypoint = \"Name\" }");
+            return at(path, target.source(), place,
+                      "must name a script: \"name\" or { script = \"name\", entrypoint = \"Name\" }");
           }
           script.services.push_back(std::move(service));
         }
       } else if (name == "limits") {
         if (auto status = readLimits(path, node, full, script.limits); !status.ok()) return status.error();
       } else {
-        return at(path, key.source(), full, "unknown key; known are name, main, vars, services, crons, limits, compatibility_date, compatibility_flags");
+        return at(
+            path, key.source(), full,
+            "unknown key; known are name, main, vars, services, crons, limits, compatibility_date, compatibility_flags");
       }
     }
     if (script.name.empty()) return at(path, table->source(), where + ".name", "is missing");

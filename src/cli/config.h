@@ -43,8 +43,8 @@ struct Config {
 // folder. An error names file, line, column and key.
 base::Result<Config> readConfig(const std::string& path, const Settings& defaults);
 
-// One script from one file: `weir dev FILE.js`. Its modules are the files with a known ending in the same folder and below,
-// but for node_modules and what begins with a dot.
+// One script from one file: `weir dev FILE.js`. Its modules are the files with a known ending in the same folder and
+// below, but for node_modules and what begins with a dot.
 base::Result<ScriptConfig> readSingleScript(const std::string& path);
 
 }  // namespace weir::cli

@@ -85,15 +85,17 @@ limits = { cpu_ms = 100, subrequests = 7 }
   EXPECT_EQ(script.compatibilityDate, "2025-05-05");
   EXPECT_EQ(script.compatibilityFlags, "one,two");
   EXPECT_TRUE(base::isJson(script.env, base::JsonKind::kObject)) << script.env;
-  EXPECT_EQ(script.limits.cpuMs, 100u);      // its own
-  EXPECT_EQ(script.limits.memoryMb, 64u);    // the file's
+  EXPECT_EQ(script.limits.cpuMs, 100u);    // its own
+  EXPECT_EQ(script.limits.memoryMb, 64u);  // the file's
   EXPECT_EQ(script.limits.subrequests, 7u);
   ASSERT_EQ(script.services.size(), 2u);
 }
 
 TEST_F(ConfigTest, modulesBesideTheMainOneComeWithTheirTypes) {
-  for (const char* name : {"lib/b.mjs", "page.html", "data.bin", "value.json", "code.wasm", "notes.txt"}) write(name, "x");
-  for (const char* name : {"node_modules/x/index.js", ".hidden/y.js", ".z.js", "README.md", "lib/image.png"}) write(name, "x");
+  for (const char* name : {"lib/b.mjs", "page.html", "data.bin", "value.json", "code.wasm", "notes.txt"})
+    write(name, "x");
+  for (const char* name : {"node_modules/x/index.js", ".hidden/y.js", ".z.js", "README.md", "lib/image.png"})
+    write(name, "x");
   const auto config = read(kScript);
   ASSERT_TRUE(config.ok());
   std::map<std::string, wire::ModuleType> found;
@@ -148,7 +150,8 @@ TEST_F(ConfigTest, whatIsWrongIsNamedWithLineColumnAndKey) {
       {script + "limits = { cpu = 1 }\n", "4:12: script[0].limits.cpu: unknown key; known are cpu_ms"},
       {script + "limits = { cpu_ms = 0 }\n", "4:21: script[0].limits.cpu_ms: must be a whole number from 1 to 300000"},
       {script + "limits = { cpu_ms = 1.5 }\n", "4:21: script[0].limits.cpu_ms: must be a whole number"},
-      {script + "limits = { memory_mb = 99999 }\n", "4:24: script[0].limits.memory_mb: must be a whole number from 1 to 4096"},
+      {script + "limits = { memory_mb = 99999 }\n",
+       "4:24: script[0].limits.memory_mb: must be a whole number from 1 to 4096"},
       {"limits = 1\n", "1:10: limits: must be a table"},
       {"[limits]\nx = 1\n", "2:1: limits.x: unknown key"},
       {"edge = 1\n", "1:8: edge: must be a table: write [edge]"},
@@ -158,7 +161,8 @@ TEST_F(ConfigTest, whatIsWrongIsNamedWithLineColumnAndKey) {
       {"[edge]\nloops = \"2\"\n", "2:9: edge.loops: must be a whole number"},
       {"[engines]\nrequire_sandbox = 1\n", "2:19: engines.require_sandbox: must be true or false"},
   };
-  for (const auto& [toml, expected] : cases) EXPECT_EQ(errorOf(toml).find(expected), 0u) << toml << "\n=> " << errorOf(toml);
+  for (const auto& [toml, expected] : cases)
+    EXPECT_EQ(errorOf(toml).find(expected), 0u) << toml << "\n=> " << errorOf(toml);
   EXPECT_EQ(std::size(cases), 41u);
 }
 
@@ -168,8 +172,8 @@ TEST_F(ConfigTest, everySettingCanBeWrittenAndKeepsItsBounds) {
     const auto line = [&](const std::string& value) {
       return "[" + std::string(setting.section) + "]\n" + setting.key + " = " + value + "\n";
     };
-    const std::string place = "2:" + std::to_string(std::string_view(setting.key).size() + 4) + ": " + setting.section + "." +
-                              setting.key + ": must be ";
+    const std::string place = "2:" + std::to_string(std::string_view(setting.key).size() + 4) + ": " + setting.section +
+                              "." + setting.key + ": must be ";
     if (const auto* number = std::get_if<Setting::Number>(&setting.kind)) {
       for (const int64_t value : {number->min, number->max}) {
         const auto config = read(line(std::to_string(value)));
@@ -178,7 +182,8 @@ TEST_F(ConfigTest, everySettingCanBeWrittenAndKeepsItsBounds) {
       }
       EXPECT_EQ(errorOf(line(std::to_string(number->max + 1))).find(place), 0u) << setting.key;
       EXPECT_EQ(errorOf(line(std::to_string(number->min - 1))).find(place), 0u) << setting.key;
-      EXPECT_EQ(problemWith(*number, number->get(Settings{})), "") << setting.key << ": its default is out of its bounds";
+      EXPECT_EQ(problemWith(*number, number->get(Settings{})), "")
+          << setting.key << ": its default is out of its bounds";
     } else if (const auto* text = std::get_if<Setting::Text>(&setting.kind)) {
       const auto config = read(line("\"/x\""));
       ASSERT_TRUE(config.ok()) << config.error().message;

@@ -24,7 +24,9 @@ bool writeAtomically(const std::string& directory, const std::string& name, cons
   const std::string temporary = directory + "/" + name + ".new";
   {
     const wire::Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-    if (!file || ::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) || ::fsync(file.get()) != 0) return false;
+    if (!file || ::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
+        ::fsync(file.get()) != 0)
+      return false;
   }
   if (::rename(temporary.c_str(), (directory + "/" + name).c_str()) != 0) return false;
   const wire::Descriptor folder(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -46,7 +48,8 @@ base::Result<DataDirectory> DataDirectory::open(const std::string& path) {
   const wire::Descriptor format(::open((path + "/format").c_str(), O_RDONLY | O_CLOEXEC));
   if (!format) {
     if (errno != ENOENT) return systemProblem(path, "cannot read its format");
-    if (!writeAtomically(path, "format", std::to_string(kFormat) + "\n")) return systemProblem(path, "cannot write its format");
+    if (!writeAtomically(path, "format", std::to_string(kFormat) + "\n"))
+      return systemProblem(path, "cannot write its format");
     return DataDirectory(std::move(lock));
   }
   char text[32] = {};
@@ -58,8 +61,8 @@ base::Result<DataDirectory> DataDirectory::open(const std::string& path) {
     return problem(path, "its file `format` is damaged; restore the directory from a backup, or name another");
   }
   if (found > kFormat) {
-    return problem(path, "a newer weir wrote it (format " + std::to_string(found) + ", this one knows " + std::to_string(kFormat) +
-                             "); run that one, or name another directory");
+    return problem(path, "a newer weir wrote it (format " + std::to_string(found) + ", this one knows " +
+                             std::to_string(kFormat) + "); run that one, or name another directory");
   }
   return DataDirectory(std::move(lock));
 }

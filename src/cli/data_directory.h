@@ -1,8 +1,8 @@
-// DataDirectory: the directory everything durable lives in, held by one weir at a time and never by one that is older than
-// what wrote it.
+// DataDirectory: the directory everything durable lives in, held by one weir at a time and never by one that is older
+// than what wrote it.
 //
-// `lock` in it is locked for the life of the process, by the kernel, so that a kill leaves no stale lock. `format` holds the
-// number of the layout; a higher one than ours means a newer weir has changed what we would misread.
+// `lock` in it is locked for the life of the process, by the kernel, so that a kill leaves no stale lock. `format`
+// holds the number of the layout; a higher one than ours means a newer weir has changed what we would misread.
 #pragma once
 
 #include <string>

@@ -14,7 +14,9 @@ class DataDirectoryTest : public testing::Test {
     std::string name = testing::TempDir() + "weir-data-XXXXXX";
     path = std::string(mkdtemp(name.data())) + "/made/when/missing";
   }
-  ~DataDirectoryTest() override { std::filesystem::remove_all(std::filesystem::path(path).parent_path().parent_path().parent_path()); }
+  ~DataDirectoryTest() override {
+    std::filesystem::remove_all(std::filesystem::path(path).parent_path().parent_path().parent_path());
+  }
   std::string format() {
     std::ifstream in(path + "/format");
     return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
@@ -45,7 +47,9 @@ TEST_F(DataDirectoryTest, oneWeirAtATime) {
 
 TEST_F(DataDirectoryTest, aNewerFormatIsRefusedAndLeftAlone) {
   setFormat("2\n");
-  EXPECT_EQ(refusal(), "--data " + path + ": a newer weir wrote it (format 2, this one knows 1); run that one, or name another directory");
+  EXPECT_EQ(refusal(),
+            "--data " + path +
+                ": a newer weir wrote it (format 2, this one knows 1); run that one, or name another directory");
   EXPECT_EQ(format(), "2\n");
 }
 

@@ -27,8 +27,8 @@ uint64_t stampOf(const std::filesystem::path& main) {
   int left = kFilesMax;
   std::error_code error;
   const fs::path folder = main.has_parent_path() ? main.parent_path() : fs::path(".");
-  for (auto entry = fs::recursive_directory_iterator(folder, error); !error && entry != fs::recursive_directory_iterator() && left > 0;
-       entry.increment(error), --left) {
+  for (auto entry = fs::recursive_directory_iterator(folder, error);
+       !error && entry != fs::recursive_directory_iterator() && left > 0; entry.increment(error), --left) {
     const std::string name = entry->path().filename().string();
     if (name == "node_modules" || name == "data" || name.starts_with('.')) {
       entry.disable_recursion_pending();
@@ -37,7 +37,8 @@ uint64_t stampOf(const std::filesystem::path& main) {
     std::error_code ignored;
     if (!entry->is_regular_file(ignored)) continue;
     const auto written = entry->last_write_time(ignored).time_since_epoch().count();
-    stamp += std::hash<std::string>()(entry->path().string() + '\0' + std::to_string(written));  // a sum: the order is the system's
+    stamp += std::hash<std::string>()(entry->path().string() + '\0' +
+                                      std::to_string(written));  // a sum: the order is the system's
   }
   return stamp;
 }
@@ -87,7 +88,8 @@ int dev(const CommandLine& line, const Settings& defaults, const base::Clock& cl
       std::fprintf(stderr, "weir: %s\n", read.error().message.c_str());
       return;
     }
-    if (const auto set = platform.setScripts({*read}, true); !set.ok()) std::fprintf(stderr, "weir: %s\n", set.error().message.c_str());
+    if (const auto set = platform.setScripts({*read}, true); !set.ok())
+      std::fprintf(stderr, "weir: %s\n", set.error().message.c_str());
   });
   reload.arm(clock.now());
   platform.run(stop);

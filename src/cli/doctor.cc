@@ -70,7 +70,8 @@ int doctor(const CommandLine& line, const Settings& defaults) {
   settings.engines = 1;
   // A folder of its own: the data directory may be in use, and this leaves nothing behind.
   std::string folder = (std::filesystem::temp_directory_path() / "weir-doctor-XXXXXX").string();
-  if (mkdtemp(folder.data()) == nullptr) return fail("cannot make a folder in " + std::filesystem::temp_directory_path().string());
+  if (mkdtemp(folder.data()) == nullptr)
+    return fail("cannot make a folder in " + std::filesystem::temp_directory_path().string());
   settings.data = folder;
   settings.catalog = false;
   const base::SystemClock clock;
@@ -83,8 +84,9 @@ int doctor(const CommandLine& line, const Settings& defaults) {
   if (line.json) {
     std::fputs(asJson(settings, engine.v8Version, sha256, engine.confinements).c_str(), stdout);
   } else {
-    std::printf("weir       %s\nnode       %s\nSHA-256    %s\nV8         %s\nengine     %s\n\n%s", WEIR_VERSION, settings.node.c_str(),
-                sha256.c_str(), engine.v8Version.c_str(), settings.engineDir.c_str(), engine.confinements.table().c_str());
+    std::printf("weir       %s\nnode       %s\nSHA-256    %s\nV8         %s\nengine     %s\n\n%s", WEIR_VERSION,
+                settings.node.c_str(), sha256.c_str(), engine.v8Version.c_str(), settings.engineDir.c_str(),
+                engine.confinements.table().c_str());
   }
   std::fflush(stdout);
   std::_Exit(engine.confinements.complete() ? 0 : 1);

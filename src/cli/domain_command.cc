@@ -25,7 +25,8 @@ std::string objectOf(const CustomDomain& domain) {
 }  // namespace
 
 void addDomainCommand(CLI::App& app, CatalogCommand& command) {
-  auto* noun = app.add_subcommand("domain", "Custom domains: hosts that a script answers whole, behind the routes of their zone");
+  auto* noun = app.add_subcommand("domain",
+                                  "Custom domains: hosts that a script answers whole, behind the routes of their zone");
   noun->require_subcommand(1);
   struct Given {
     std::string hostname, script, account;
@@ -56,11 +57,13 @@ void addDomainCommand(CLI::App& app, CatalogCommand& command) {
           objects.push_back(objectOf(domain));
         }
       }
-      return session.list({"HOST", "SCRIPT", "ACCOUNT", "ID"}, rows, objects, "no custom domains; add one with weir domain add HOST --script NAME");
+      return session.list({"HOST", "SCRIPT", "ACCOUNT", "ID"}, rows, objects,
+                          "no custom domains; add one with weir domain add HOST --script NAME");
     };
   });
 
-  auto* add = addVerb(*noun, command, "add", "Let a script answer a whole host", "weir domain add shop.example.com --script shop");
+  auto* add = addVerb(*noun, command, "add", "Let a script answer a whole host",
+                      "weir domain add shop.example.com --script shop");
   add->add_option("HOST", given->hostname, "The host name")->required();
   add->add_option("--script", given->script, "The script that answers")->required();
   add->add_option("--account", given->account, "Whose script it is; not needed where there is one account");
@@ -73,7 +76,8 @@ void addDomainCommand(CLI::App& app, CatalogCommand& command) {
       if (!domain.ok()) return session.refuse(domain.error());
       std::string text = "custom domain " + domain->hostname + " → script " + domain->script;
       if (!session.catalog.findScript(account->id, domain->script).ok()) {
-        text += "\n  the catalog has no script " + domain->script + ": unless weir.toml does, requests get page 1022 until it is deployed";
+        text += "\n  the catalog has no script " + domain->script +
+                ": unless weir.toml does, requests get page 1022 until it is deployed";
       }
       return session.say(text, objectOf(*domain));
     };
@@ -87,8 +91,10 @@ void addDomainCommand(CLI::App& app, CatalogCommand& command) {
     command.run = [given](CatalogSession& session) {
       auto account = session.account(given->account);
       if (!account.ok()) return session.refuse(account.error());
-      if (auto removed = session.catalog.removeDomain(account->id, given->hostname); !removed.ok()) return session.refuse(removed.error());
-      return session.say("removed custom domain " + given->hostname, JsonObject().text("hostname", given->hostname).done());
+      if (auto removed = session.catalog.removeDomain(account->id, given->hostname); !removed.ok())
+        return session.refuse(removed.error());
+      return session.say("removed custom domain " + given->hostname,
+                         JsonObject().text("hostname", given->hostname).done());
     };
   });
 }

@@ -49,7 +49,8 @@ void OperatorLog::engineDied(uint32_t, const observe::EngineDied& fact) {
 }
 
 void OperatorLog::scriptConfined(uint32_t, const observe::ScriptConfined& fact) {
-  print("weir: script " + std::string(fact.script) + " has cost engines their threads repeatedly and runs apart from now on, on engine " +
+  print("weir: script " + std::string(fact.script) +
+        " has cost engines their threads repeatedly and runs apart from now on, on engine " +
         std::to_string(fact.engine));
 }
 
@@ -62,7 +63,8 @@ void OperatorLog::versionChecked(uint32_t, const observe::VersionChecked& fact) 
   std::string line = "weir: script " + std::string(fact.script) + " is checked, ";
   line += std::to_string(fact.startupUs / 1000) + " ms of start-up";
   if (!fact.reason.empty()) {
-    line += fact.source == wire::StartSource::kCodeCache ? ", starts from its code cache: " : ", starts from its source: ";
+    line +=
+        fact.source == wire::StartSource::kCodeCache ? ", starts from its code cache: " : ", starts from its source: ";
     line += fact.reason;
   }
   print(line);

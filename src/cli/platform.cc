@@ -61,7 +61,8 @@ base::Result<std::unique_ptr<Platform>> Platform::start(const Settings& settings
   if (options.engines == 0) options.engines = cores;
   if (options.loops == 0) options.loops = std::min(cores, 16u);
   self->startedMs_ = clock.wallMs();
-  for (const auto step : {&Platform::checkAddress, &Platform::openData, &Platform::startEngines, &Platform::openRoutes, &Platform::openScripts, &Platform::openControl, &Platform::openLoops}) {
+  for (const auto step : {&Platform::checkAddress, &Platform::openData, &Platform::startEngines, &Platform::openRoutes,
+                          &Platform::openScripts, &Platform::openControl, &Platform::openLoops}) {
     if (auto status = (*self.*step)(); !status.ok()) return status.error();
   }
   self->sweepTimer_.arm(clock.now() + kSweepEvery);
@@ -78,7 +79,8 @@ base::Status Platform::checkAddress() {
 }
 
 base::Error Platform::edgeProblem(const base::Error& error) const {
-  return {"--edge " + options_.edge + ": " + error.message + "; stop what uses the port, or choose another with --edge"};
+  return {"--edge " + options_.edge + ": " + error.message +
+          "; stop what uses the port, or choose another with --edge"};
 }
 
 base::Status Platform::openData() {
@@ -104,18 +106,22 @@ base::Status Platform::startEngines() {
   const auto absolute = [](const std::string& path) { return std::filesystem::absolute(path).string(); };
   auto image = sandbox::EngineImage::load({absolute(options_.node), absolute(options_.engineDir + "/weir_engine.node"),
                                            absolute(options_.engineDir + "/launcher.cjs")});
-  if (!image.ok()) return base::Error{"the engine cannot be loaded: " + image.error().message + "; run make, or name the host with --node"};
+  if (!image.ok())
+    return base::Error{"the engine cannot be loaded: " + image.error().message +
+                       "; run make, or name the host with --node"};
   image_ = std::make_unique<sandbox::EngineImage>(std::move(image).value());
   std::ifstream in(options_.engineDir + "/base.snapshot", std::ios::binary);
   const std::string snapshot((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
   if (snapshot.empty()) return base::Error{"the engine's start-up snapshot is missing: run make"};
-  auto blob = wire::makeSealedBlob("base-snapshot", {reinterpret_cast<const std::byte*>(snapshot.data()), snapshot.size()});
+  auto blob =
+      wire::makeSealedBlob("base-snapshot", {reinterpret_cast<const std::byte*>(snapshot.data()), snapshot.size()});
   if (!blob.ok()) return blob.error();
   baseSnapshot_ = std::move(blob).value();
 
   const auto seed = sandbox::VersionStore::hashSeed(versionsDirectory());
   if (!seed.ok()) return base::Error{"--data " + seed.error().message + "; name a directory that can be written"};
-  const sandbox::EngineLink::Options engine{*image_, baseSnapshot_, nodeFlags(*seed), 0, options_.loops, options_.engineMemoryMb, options_.requireSandbox};
+  const sandbox::EngineLink::Options engine{*image_,        baseSnapshot_,           nodeFlags(*seed),       0,
+                                            options_.loops, options_.engineMemoryMb, options_.requireSandbox};
   auto limits = options_.supervision;
   limits.processBytesMax = (uint64_t{options_.engineMemoryMb} << 20) * options_.engineMemoryPercent / 100;
   auto supervisor = sandbox::Supervisor::start(loop_, {engine, options_.engines, limits, *facts_, *this});
@@ -137,9 +143,20 @@ base::Status Platform::openLoops() {
   edge::RaySource::Key key{};
   if (getrandom(key.data(), sizeof key, 0) != sizeof key) return base::Error{"the system has no randomness"};
   for (uint32_t i = 0; i < options_.loops; ++i) {
-    edge::EdgeLoop::Options loop{i, i == 0 ? edge_ : loops_[0]->address(), key, clock_, sinks_, supervisor_->engines(), routes_->current(), outbound, options_.errorDocsUrl,
-                                 [this, i](const auto& link, const wire::Effect& effect) { onEngineEffect(i, link, effect); },
-                                 options_.http, tls, {}};
+    edge::EdgeLoop::Options loop{
+        i,
+        i == 0 ? edge_ : loops_[0]->address(),
+        key,
+        clock_,
+        sinks_,
+        supervisor_->engines(),
+        routes_->current(),
+        outbound,
+        options_.errorDocsUrl,
+        [this, i](const auto& link, const wire::Effect& effect) { onEngineEffect(i, link, effect); },
+        options_.http,
+        tls,
+        {}};
     loop.placement.queueMax = std::chrono::milliseconds(options_.replicaQueueMs);
     auto opened = edge::EdgeLoop::open(std::move(loop));
     if (!opened.ok()) return edgeProblem(opened.error());
@@ -198,7 +215,8 @@ void Platform::loseEngine(std::shared_ptr<sandbox::EngineLink> link) {
   for (auto& loop : loops_) loop->loseEngine(link);
 }
 
-void Platform::onEngineEffect(uint32_t loop, const std::shared_ptr<sandbox::EngineLink>& link, const wire::Effect& effect) {
+void Platform::onEngineEffect(uint32_t loop, const std::shared_ptr<sandbox::EngineLink>& link,
+                              const wire::Effect& effect) {
   const auto report = [&](wire::VersionId number, auto&& fact, auto method) {
     const auto version = versions_.find(number);
     if (!version) return;
@@ -249,14 +267,15 @@ std::string Platform::engineIdentity(uint64_t hashSeed) const {
   CHECK(base.ok());
   // The seed itself stays in its file.
   char hashes[40];
-  std::snprintf(hashes, sizeof hashes, " %016llx %016llx", static_cast<unsigned long long>(wire::blobHash(base->bytes())),
+  std::snprintf(hashes, sizeof hashes, " %016llx %016llx",
+                static_cast<unsigned long long>(wire::blobHash(base->bytes())),
                 static_cast<unsigned long long>(wire::blobHash(std::as_bytes(std::span(&hashSeed, 1)))));
   return identity + hashes;
 }
 
 base::Status Platform::openRoutes() {
-  auto started = RoutePublisher::start({clock_, *facts_, options_.catalog ? catalogPath(options_.data) : "", options_.workersDomain,
-                                        [this](const auto& routes) {
+  auto started = RoutePublisher::start({clock_, *facts_, options_.catalog ? catalogPath(options_.data) : "",
+                                        options_.workersDomain, [this](const auto& routes) {
                                           for (auto& loop : loops_) loop->setRoutes(routes);
                                         }});
   if (!started.ok()) return started.error();
@@ -272,10 +291,14 @@ base::Status Platform::openScripts() {
   store_ = std::move(store).value();
   const auto startFrom = parseStartFrom(options_.startFrom);
   if (!startFrom) return base::Error{"--start-from " + options_.startFrom + ": must be snapshot, code-cache or source"};
-  const sandbox::VersionCheck::Options check{*image_, baseSnapshot_, nodeFlags(*seed), options_.requireSandbox, !expectDeploys_, {}};
+  const sandbox::VersionCheck::Options check{
+      *image_, baseSnapshot_, nodeFlags(*seed), options_.requireSandbox, !expectDeploys_, {}};
   const uint32_t cores = std::max(1u, std::thread::hardware_concurrency());
   scripts_ = std::make_unique<ScriptSet>(ScriptSet::Options{
-      *store_, versions_, *facts_, *startFrom,
+      *store_,
+      versions_,
+      *facts_,
+      *startFrom,
       {check, std::max(1u, cores / 2), expectDeploys_},
       [this](sandbox::RunnableVersion& version) {
         version.account = routes_->account().id;

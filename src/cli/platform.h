@@ -1,7 +1,7 @@
 // Platform: the concrete parts, built and wired: engines, loops, sinks.
 //
-// Threads: made and run on the main thread, which is the supervisor's: engines live as long as it. Each loop has a thread
-// of its own, and the catalog has one.
+// Threads: made and run on the main thread, which is the supervisor's: engines live as long as it. Each loop has a
+// thread of its own, and the catalog has one.
 #pragma once
 
 #include <atomic>
@@ -31,8 +31,8 @@ namespace weir::cli {
 
 class Platform final : private sandbox::EngineUsers {
  public:
-  // `sinks` are borrowed and hear every fact. `expectDeploys`: an engine for the next check stands ready, and checks do not
-  // yield to requests.
+  // `sinks` are borrowed and hear every fact. `expectDeploys`: an engine for the next check stands ready, and checks do
+  // not yield to requests.
   static base::Result<std::unique_ptr<Platform>> start(const Settings& settings, const base::Clock& clock,
                                                        const std::vector<observe::Sink*>& sinks = {},
                                                        bool expectDeploys = false);
@@ -82,7 +82,7 @@ class Platform final : private sandbox::EngineUsers {
   std::unique_ptr<DataDirectory> data_;
   std::unique_ptr<logs::Metrics> metrics_;
   std::unique_ptr<logs::TraceWriter> traces_;
-  std::vector<observe::Sink*> sinks_;  // of invocations
+  std::vector<observe::Sink*> sinks_;       // of invocations
   std::unique_ptr<observe::FanOut> facts_;  // of everything else
   std::unique_ptr<sandbox::EngineImage> image_;
   wire::Descriptor baseSnapshot_;

@@ -23,7 +23,8 @@ std::string objectOf(const Route& route, const Zone& zone) {
 }
 
 std::string lineOf(const Route& route) {
-  return "route " + route.pattern + " → " + (route.script ? "script " + *route.script : "the origin") + (route.failOpen ? ", fails open" : "");
+  return "route " + route.pattern + " → " + (route.script ? "script " + *route.script : "the origin") +
+         (route.failOpen ? ", fails open" : "");
 }
 
 // The zone of a pattern: the one named, else the innermost its host lies in.
@@ -35,10 +36,12 @@ catalog::Result<Zone> zoneOf(CatalogSession& session, const std::string& named, 
   if (host.starts_with("*.")) host.remove_prefix(2);
   else if (host.starts_with("*")) host.remove_prefix(1);
   if (host.empty()) {
-    return catalog::Error{catalog::Situation::kBadRoute, "route pattern " + pattern + ": it names no host, so name its zone with --zone"};
+    return catalog::Error{catalog::Situation::kBadRoute,
+                          "route pattern " + pattern + ": it names no host, so name its zone with --zone"};
   }
   auto zone = session.catalog.zoneOf(host);
-  if (!zone.ok()) return catalog::Error{catalog::Situation::kBadRoute, "route pattern " + pattern + ": its host is no host name"};
+  if (!zone.ok())
+    return catalog::Error{catalog::Situation::kBadRoute, "route pattern " + pattern + ": its host is no host name"};
   if (*zone) return **zone;
   return catalog::Error{catalog::Situation::kZoneNotFound, "route pattern " + pattern + ": " + std::string(host) +
                                                                " lies in no zone; add one with weir zone add"};
@@ -47,7 +50,8 @@ catalog::Result<Zone> zoneOf(CatalogSession& session, const std::string& named, 
 }  // namespace
 
 void addRouteCommand(CLI::App& app, CatalogCommand& command) {
-  auto* noun = app.add_subcommand("route", "Routes: which script answers what part of a zone; the most specific pattern wins");
+  auto* noun =
+      app.add_subcommand("route", "Routes: which script answers what part of a zone; the most specific pattern wins");
   noun->require_subcommand(1);
   struct Given {
     std::string pattern, script, zone;
@@ -75,21 +79,28 @@ void addRouteCommand(CLI::App& app, CatalogCommand& command) {
         auto routes = session.catalog.routes(zone.id);
         if (!routes.ok()) return session.refuse(routes.error());
         for (const auto& route : *routes) {
-          rows.push_back({route.pattern, route.script.value_or("(origin)"), route.failOpen ? "open" : "closed", zone.name, route.id});
+          rows.push_back({route.pattern, route.script.value_or("(origin)"), route.failOpen ? "open" : "closed",
+                          zone.name, route.id});
           objects.push_back(objectOf(route, zone));
         }
       }
-      return session.list({"PATTERN", "SCRIPT", "FAILS", "ZONE", "ID"}, rows, objects, "no routes; add one with weir route add PATTERN --script NAME");
+      return session.list({"PATTERN", "SCRIPT", "FAILS", "ZONE", "ID"}, rows, objects,
+                          "no routes; add one with weir route add PATTERN --script NAME");
     };
   });
 
-  auto* add = addVerb(*noun, command, "add", "Send what matches a pattern to a script, or past all scripts",
-                      "weir route add 'example.com/api/*' --script api\n  weir route add 'example.com/api/health' --none");
-  add->add_option("PATTERN", given->pattern, "[http://|https://][*[.]]HOST[/PATH][*]; without a * at its end the path is matched whole, query included")->required();
+  auto* add =
+      addVerb(*noun, command, "add", "Send what matches a pattern to a script, or past all scripts",
+              "weir route add 'example.com/api/*' --script api\n  weir route add 'example.com/api/health' --none");
+  add->add_option(
+         "PATTERN", given->pattern,
+         "[http://|https://][*[.]]HOST[/PATH][*]; without a * at its end the path is matched whole, query included")
+      ->required();
   auto* script = add->add_option("--script", given->script, "The script that answers");
   auto* none = add->add_flag("--none", given->none, "No script: to the zone's origin");
   script->excludes(none);
-  add->add_flag("--fail-open", given->failOpen, "When the account's daily quota is used up: to the origin instead of page 1027");
+  add->add_flag("--fail-open", given->failOpen,
+                "When the account's daily quota is used up: to the origin instead of page 1027");
   add->add_option("--zone", given->zone, "Its zone; else the innermost one of its host");
   add->callback([&command, given] {
     if (given->script.empty() && !given->none) throw CLI::RequiredError("--script or --none");
@@ -103,7 +114,8 @@ void addRouteCommand(CLI::App& app, CatalogCommand& command) {
       if (!route.ok()) return session.refuse(route.error());
       std::string text = lineOf(*route);
       if (route->script && !session.catalog.findScript(zone->account, *route->script).ok()) {
-        text += "\n  the catalog has no script " + *route->script + ": unless weir.toml does, requests get page 1022 until it is deployed";
+        text += "\n  the catalog has no script " + *route->script +
+                ": unless weir.toml does, requests get page 1022 until it is deployed";
       }
       return session.say(text, objectOf(*route, *zone));
     };
@@ -117,8 +129,10 @@ void addRouteCommand(CLI::App& app, CatalogCommand& command) {
     command.run = [given](CatalogSession& session) {
       auto zone = zoneOf(session, given->zone, given->pattern);
       if (!zone.ok()) return session.refuse(zone.error());
-      if (auto removed = session.catalog.removeRoute(zone->id, given->pattern); !removed.ok()) return session.refuse(removed.error());
-      return session.say("removed route " + given->pattern, JsonObject().text("pattern", given->pattern).text("zone_id", zone->id).done());
+      if (auto removed = session.catalog.removeRoute(zone->id, given->pattern); !removed.ok())
+        return session.refuse(removed.error());
+      return session.say("removed route " + given->pattern,
+                         JsonObject().text("pattern", given->pattern).text("zone_id", zone->id).done());
     };
   });
 }

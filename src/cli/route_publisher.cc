@@ -8,8 +8,11 @@ namespace weir::cli {
 
 base::Result<std::unique_ptr<RoutePublisher>> RoutePublisher::start(Options options) {
   auto self = std::unique_ptr<RoutePublisher>(new RoutePublisher(std::move(options)));
-  catalog::Publisher::Options catalog{self->options_.clock, self->random_, self->options_.catalogPath, self->options_.workersDomain};
-  catalog.publish = [raw = self.get()](std::shared_ptr<const catalog::Routing> routing) { raw->onRouting(std::move(routing)); };
+  catalog::Publisher::Options catalog{self->options_.clock, self->random_, self->options_.catalogPath,
+                                      self->options_.workersDomain};
+  catalog.publish = [raw = self.get()](std::shared_ptr<const catalog::Routing> routing) {
+    raw->onRouting(std::move(routing));
+  };
   catalog.onProblem = [](const std::string& problem) { std::fprintf(stderr, "weir: catalog: %s\n", problem.c_str()); };
   auto started = catalog::Publisher::start(std::move(catalog));
   if (!started.ok()) return base::Error{started.error().message};
@@ -72,7 +75,8 @@ void RoutePublisher::open() {
 void RoutePublisher::sweep() {
   std::vector<std::shared_ptr<const edge::Routes>> unused;  // destroyed behind the lock
   const std::lock_guard lock(mutex_);
-  const auto end = std::partition(retired_.begin(), retired_.end(), [](const auto& routes) { return routes.use_count() > 1; });
+  const auto end =
+      std::partition(retired_.begin(), retired_.end(), [](const auto& routes) { return routes.use_count() > 1; });
   unused.assign(std::make_move_iterator(end), std::make_move_iterator(retired_.end()));
   retired_.erase(end, retired_.end());
 }

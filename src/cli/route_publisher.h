@@ -1,7 +1,8 @@
-// RoutePublisher: puts together what the loops route by: the catalog's snapshot, and what runs for each version it names.
-// It publishes when either changes.
+// RoutePublisher: puts together what the loops route by: the catalog's snapshot, and what runs for each version it
+// names. It publishes when either changes.
 //
-// Threads: any, but for `sweep`, which frees what loops have let go of: the main one. `publish` is called on the catalog's.
+// Threads: any, but for `sweep`, which frees what loops have let go of: the main one. `publish` is called on the
+// catalog's.
 #pragma once
 
 #include <functional>
@@ -36,7 +37,8 @@ class RoutePublisher {
 
   // These configured versions and no others from now on, one per script, each with an odd number; `everyHost` names the
   // script that answers on every host. Published when it returns.
-  void serve(const std::vector<std::shared_ptr<const sandbox::RunnableVersion>>& versions, const std::optional<std::string>& everyHost);
+  void serve(const std::vector<std::shared_ptr<const sandbox::RunnableVersion>>& versions,
+             const std::optional<std::string>& everyHost);
 
   std::shared_ptr<const edge::Routes> current() const;
   // From now on every snapshot goes to `publish`; the current one at once.

@@ -35,7 +35,8 @@ std::string uuidOf(const Sha256& hash) {
   bytes[6] = static_cast<uint8_t>((bytes[6] & 0x0f) | 0x80);
   bytes[8] = static_cast<uint8_t>((bytes[8] & 0x3f) | 0x80);
   const std::string hex = base::hexOf(bytes);
-  return hex.substr(0, 8) + "-" + hex.substr(8, 4) + "-" + hex.substr(12, 4) + "-" + hex.substr(16, 4) + "-" + hex.substr(20);
+  return hex.substr(0, 8) + "-" + hex.substr(8, 4) + "-" + hex.substr(12, 4) + "-" + hex.substr(16, 4) + "-" +
+         hex.substr(20);
 }
 
 std::span<const uint8_t> bytesOf(const std::string& text) {
@@ -70,15 +71,16 @@ base::Result<ScriptSet::Prepared> ScriptSet::prepare(const ScriptConfig& script)
   bundle.compatibilityFlags = script.compatibilityFlags;
   bundle.env = script.env;
   for (const auto& service : script.services) bundle.services.push_back(service.binding);
-  for (const auto& module : script.modules) bundle.modules.push_back({module.name, module.type, bytesOf(module.content)});
+  for (const auto& module : script.modules)
+    bundle.modules.push_back({module.name, module.type, bytesOf(module.content)});
   std::vector<uint8_t> whole;
   wire::encodeBundle(bundle, whole);
   if (!wire::decodeBundle(whole)) return base::Error{"script " + script.name + ": its modules or values are too large"};
   auto blob = seal(whole);
   if (!blob.ok()) return blob.error();
 
-  // A check of module syntax needs no values of bindings, so it gets none: they cannot end up in a heap on the disk, and a
-  // version that differs in nothing else shares its image.
+  // A check of module syntax needs no values of bindings, so it gets none: they cannot end up in a heap on the disk,
+  // and a version that differs in nothing else shares its image.
   if (bundle.syntax == wire::Syntax::kEsModules) bundle.env = "{}";
   std::vector<uint8_t> checked;
   wire::encodeBundle(bundle, checked);
@@ -98,7 +100,8 @@ base::Result<ScriptSet::Prepared> ScriptSet::prepare(const ScriptConfig& script)
   }
   prepared.version->id = uuidOf(sha256({key, bytesOf(settings)}));
   prepared.version->limits = script.limits;
-  for (const auto& service : script.services) prepared.version->services.push_back({service.script, service.entrypoint});
+  for (const auto& service : script.services)
+    prepared.version->services.push_back({service.script, service.entrypoint});
   prepared.version->bundleBlob = std::move(blob).value();
   prepared.toCheck = std::move(toCheck).value();
   return prepared;
@@ -157,12 +160,11 @@ void ScriptSet::check(Prepared prepared) {
   sandbox::CheckQueue::Job job;
   job.bundle = std::move(prepared.toCheck);
   job.writeHeap = options_.startFrom == StartFrom::kSnapshot;
-  job.done = [this, script = prepared.script, number = prepared.version->number,
-              key = prepared.key](base::Result<sandbox::CheckVerdict> verdict) {
-    onVerdict(script, number, key, std::move(verdict));
-  };
+  job.done = [this, script = prepared.script, number = prepared.version->number, key = prepared.key](
+                 base::Result<sandbox::CheckVerdict> verdict) { onVerdict(script, number, key, std::move(verdict)); };
   if (!queue_.submit(std::move(job))) {
-    std::fprintf(stderr, "weir: script %s is served unchecked: too many wait for their check\n", prepared.script.c_str());
+    std::fprintf(stderr, "weir: script %s is served unchecked: too many wait for their check\n",
+                 prepared.script.c_str());
   }
 }
 
@@ -188,7 +190,8 @@ void ScriptSet::onVerdict(const std::string& script, wire::VersionId number, con
     if (!waited) current->refusal.set(refusal);
   } else {
     if (!record.ok()) {
-      std::fprintf(stderr, "weir: script %s: its image is not kept: %s\n", script.c_str(), record.error().message.c_str());
+      std::fprintf(stderr, "weir: script %s: its image is not kept: %s\n", script.c_str(),
+                   record.error().message.c_str());
       record = sandbox::VersionRecord{checked->handlers, checked->startupUs, "its image could not be stored", {}};
     }
     if (record->image) current->image.set(*record->image);

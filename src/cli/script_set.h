@@ -1,10 +1,10 @@
-// ScriptSet: the scripts that are served, as versions: each is checked in a throwaway engine, once in its life, and starts
-// from the image that the check made.
+// ScriptSet: the scripts that are served, as versions: each is checked in a throwaway engine, once in its life, and
+// starts from the image that the check made.
 //
-// Story of one version: a script that is new, or has changed, becomes a version. If the store knows it, it serves at once.
-// If not, it waits for its check, and the version before it serves on; where there is none before it, it serves meanwhile
-// from its source. A version that fails its check is reported and never takes the place of one that works; the first of its
-// script answers with the error page of its failure.
+// Story of one version: a script that is new, or has changed, becomes a version. If the store knows it, it serves at
+// once. If not, it waits for its check, and the version before it serves on; where there is none before it, it serves
+// meanwhile from its source. A version that fails its check is reported and never takes the place of one that works;
+// the first of its script answers with the error page of its failure.
 //
 // Threads: any.
 #pragma once
@@ -42,8 +42,8 @@ class ScriptSet {
     sandbox::CheckQueue::Options checks;
     // Decides where a new version runs.
     std::function<void(sandbox::RunnableVersion& version)> place;
-    // Gives loops what they serve, a version per script, and the script that answers on every host; called with a lock held,
-    // so that the last call has the newest. `then` is called once, on any thread, when every loop serves it.
+    // Gives loops what they serve, a version per script, and the script that answers on every host; called with a lock
+    // held, so that the last call has the newest. `then` is called once, on any thread, when every loop serves it.
     std::function<void(const std::vector<std::shared_ptr<const sandbox::RunnableVersion>>& versions,
                        const std::optional<std::string>& everyHost,
                        const std::shared_ptr<const std::vector<edge::Schedule>>& schedules, std::function<void()> then)>

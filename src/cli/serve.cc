@@ -14,7 +14,8 @@ int serve(const CommandLine& line, const Settings& defaults, const base::Clock& 
   auto started = Platform::start(settings, clock);
   if (!started.ok()) return fail(started.error().message);
   Platform& platform = **started;
-  if (const auto status = platform.setScripts(config->scripts, false); !status.ok()) return fail(status.error().message);
+  if (const auto status = platform.setScripts(config->scripts, false); !status.ok())
+    return fail(status.error().message);
 
   const std::string edge = platform.address();
   std::printf("weir %s on http://%s\n", WEIR_VERSION, edge.c_str());
@@ -23,8 +24,8 @@ int serve(const CommandLine& line, const Settings& defaults, const base::Clock& 
   }
   std::printf("  confinement: %s\n", platform.engines()[0].confinements.summary().c_str());
   for (const auto& script : config->scripts) {
-    std::printf("  http://%s.%s.%s%s/\n", script.name.c_str(), platform.subdomain().c_str(), settings.workersDomain.c_str(),
-                edge.substr(edge.rfind(':')).c_str());
+    std::printf("  http://%s.%s.%s%s/\n", script.name.c_str(), platform.subdomain().c_str(),
+                settings.workersDomain.c_str(), edge.substr(edge.rfind(':')).c_str());
   }
   std::fflush(stdout);
   platform.run(stop);

@@ -1,5 +1,5 @@
-// Settings: everything of the platform that an operator can set, in one table: its key in weir.toml, its flag, its bounds
-// and what it is for. A flag wins over weir.toml, which wins over the default.
+// Settings: everything of the platform that an operator can set, in one table: its key in weir.toml, its flag, its
+// bounds and what it is for. A flag wins over weir.toml, which wins over the default.
 #pragma once
 
 #include <cstdint>
@@ -16,19 +16,19 @@ struct Settings {
   std::string edge = "127.0.0.1:8787";
   uint32_t loops = 0;  // 0: one per core
   std::string workersDomain = "workers.localhost";
-  std::string errorDocsUrl;  // of the page on a code, "{code}" standing for it; empty: pages carry no link
+  std::string errorDocsUrl;   // of the page on a code, "{code}" standing for it; empty: pages carry no link
   std::string outboundAllow;  // address ranges, separated by commas
   std::string outboundDeny;
   http::HttpLimits http;
   uint32_t drainMs = 10'000;
-  std::string caFile;  // empty: none beside the system's
+  std::string caFile;   // empty: none beside the system's
   std::string control;  // empty: none
   bool controlAnyAddress = false;
   std::string data = "./data";
-  bool catalog = true;  // false for `weir dev`, which has no accounts
-  uint32_t engines = 0;              // 0: one per core
+  bool catalog = true;   // false for `weir dev`, which has no accounts
+  uint32_t engines = 0;  // 0: one per core
   uint32_t replicaQueueMs = 10;
-  uint32_t engineMemoryMb = 1024;    // isolates are evicted above it
+  uint32_t engineMemoryMb = 1024;      // isolates are evicted above it
   uint32_t engineMemoryPercent = 200;  // of that: the process is killed above it
   bool requireSandbox = false;
   std::string node;       // host executable

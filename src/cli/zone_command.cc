@@ -66,11 +66,13 @@ void addZoneCommand(CLI::App& app, CatalogCommand& command) {
         rows.push_back({zone.name, originOf(zone).value_or("-"), account.ok() ? account->name : zone.account, zone.id});
         objects.push_back(objectOf(zone));
       }
-      return session.list({"NAME", "ORIGIN", "ACCOUNT", "ID"}, rows, objects, "no zones; add one with weir zone add NAME --origin URL");
+      return session.list({"NAME", "ORIGIN", "ACCOUNT", "ID"}, rows, objects,
+                          "no zones; add one with weir zone add NAME --origin URL");
     };
   });
 
-  auto* add = addVerb(*noun, command, "add", "Add a zone: this host name and all below it", "weir zone add example.com --origin http://127.0.0.1:9000");
+  auto* add = addVerb(*noun, command, "add", "Add a zone: this host name and all below it",
+                      "weir zone add example.com --origin http://127.0.0.1:9000");
   add->add_option("NAME", given->name, "The host name")->required();
   add->add_option("--origin", given->origin, "Where requests go that no script answers, http://HOST:PORT");
   add->add_option("--account", given->account, "Whose it is; not needed where there is one account");
@@ -87,7 +89,8 @@ void addZoneCommand(CLI::App& app, CatalogCommand& command) {
     };
   });
 
-  auto* set = addVerb(*noun, command, "set", "Give a zone another origin", "weir zone set example.com --origin https://10.0.0.5");
+  auto* set = addVerb(*noun, command, "set", "Give a zone another origin",
+                      "weir zone set example.com --origin https://10.0.0.5");
   set->add_option("NAME", given->name, "The zone's name or id")->required();
   auto* origin = set->add_option("--origin", given->origin, "http://HOST:PORT or https://HOST:PORT");
   auto* none = set->add_flag("--no-origin", given->none, "None: what no script answers is page 523");

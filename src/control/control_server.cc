@@ -17,7 +17,9 @@ http::HttpLimits limits() {
   return limits;
 }
 
-ControlServer::Answer text(uint16_t status, std::string line) { return {status, "text/plain; charset=utf-8", line + "\n"}; }
+ControlServer::Answer text(uint16_t status, std::string line) {
+  return {status, "text/plain; charset=utf-8", line + "\n"};
+}
 
 }  // namespace
 
@@ -25,14 +27,17 @@ bool ControlServer::isLocalName(std::string_view authority) {
   const auto parts = net::parseHostPort(authority);
   if (!parts) return false;
   std::string host = parts->host;
-  std::transform(host.begin(), host.end(), host.begin(), [](unsigned char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : static_cast<char>(c); });
+  std::transform(host.begin(), host.end(), host.begin(), [](unsigned char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : static_cast<char>(c);
+  });
   if (host.ends_with('.')) host.pop_back();
   return host == "localhost" || host.ends_with(".localhost") || net::Address::fromIp(host, 0).has_value();
 }
 
 base::Result<std::unique_ptr<ControlServer>> ControlServer::start(Options options) {
   if (!options.anyAddress && options.address.scope() != net::AddressScope::kLoopback) {
-    return base::Error{"others can reach " + options.address.format() + "; name a loopback address, or allow it with --control-any-address"};
+    return base::Error{"others can reach " + options.address.format() +
+                       "; name a loopback address, or allow it with --control-any-address"};
   }
   auto self = std::unique_ptr<ControlServer>(new ControlServer(std::move(options)));
   http::Server::Options server;

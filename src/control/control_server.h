@@ -1,5 +1,5 @@
-// ControlServer: the address where operators and their tools ask, on a loop and a thread of its own, so that what they ask
-// costs the data plane nothing and is answered while that is busy.
+// ControlServer: the address where operators and their tools ask, on a loop and a thread of its own, so that what they
+// ask costs the data plane nothing and is answered while that is busy.
 //
 // GET /health    JSON (health.h); 503 when the platform takes no requests
 // GET /metrics   Prometheus text
@@ -40,7 +40,8 @@ class ControlServer final : private http::RequestHandler {
 
   const net::Address& address() const { return address_; }
 
-  // Whether a Host header may be answered on loopback: an IP literal, `localhost` or a name under it; with or without port.
+  // Whether a Host header may be answered on loopback: an IP literal, `localhost` or a name under it; with or without
+  // port.
   static bool isLocalName(std::string_view authority);
 
  private:

@@ -6,12 +6,12 @@ namespace weir::control {
 namespace {
 
 TEST(ControlServer, loopbackAnswersToAddressesAndLocalNamesOnly) {
-  for (const char* local : {"127.0.0.1", "127.0.0.1:8788", "[::1]:8788", "[::1]", "10.1.2.3:80", "localhost", "LOCALHOST:8788",
-                            "weir.localhost:8788", "localhost."}) {
+  for (const char* local : {"127.0.0.1", "127.0.0.1:8788", "[::1]:8788", "[::1]", "10.1.2.3:80", "localhost",
+                            "LOCALHOST:8788", "weir.localhost:8788", "localhost."}) {
     EXPECT_TRUE(ControlServer::isLocalName(local)) << local;
   }
-  for (const char* other : {"", "example.com", "example.com:8788", "127.0.0.1.example.com", "localhost.example.com", "notlocalhost",
-                            "127.0.0.1@example.com", "localhost:x", "::1"}) {
+  for (const char* other : {"", "example.com", "example.com:8788", "127.0.0.1.example.com", "localhost.example.com",
+                            "notlocalhost", "127.0.0.1@example.com", "localhost:x", "::1"}) {
     EXPECT_FALSE(ControlServer::isLocalName(other)) << other;
   }
 }

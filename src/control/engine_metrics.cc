@@ -21,20 +21,28 @@ void renderEngines(std::string& out, const std::vector<sandbox::EngineStatus>& e
     const char* help;
     uint64_t (*value)(const Status&);
   } families[] = {
-      {"weir_engine_up", "gauge", "1: the slot has an engine that serves.", [](const Status& s) -> uint64_t { return s.serving; }},
-      {"weir_engine_invocations", "gauge", "Invocations on the engine.", [](const Status& s) -> uint64_t { return s.inFlight; }},
-      {"weir_engine_isolates", "gauge", "Isolates in the engine.", [](const Status& s) -> uint64_t { return s.isolates; }},
-      {"weir_engine_isolate_bytes", "gauge", "Memory of those.", [](const Status& s) -> uint64_t { return s.isolateBytes; }},
-      {"weir_engine_process_bytes", "gauge", "Private memory of the engine's process.", [](const Status& s) -> uint64_t { return s.processBytes; }},
-      {"weir_engine_draining", "gauge", "Earlier engines of the slot that finish their work.", [](const Status& s) -> uint64_t { return s.draining; }},
-      {"weir_engine_starts_total", "counter", "Engines the slot has had ready.", [](const Status& s) -> uint64_t { return s.starts; }},
+      {"weir_engine_up", "gauge", "1: the slot has an engine that serves.",
+       [](const Status& s) -> uint64_t { return s.serving; }},
+      {"weir_engine_invocations", "gauge", "Invocations on the engine.",
+       [](const Status& s) -> uint64_t { return s.inFlight; }},
+      {"weir_engine_isolates", "gauge", "Isolates in the engine.",
+       [](const Status& s) -> uint64_t { return s.isolates; }},
+      {"weir_engine_isolate_bytes", "gauge", "Memory of those.",
+       [](const Status& s) -> uint64_t { return s.isolateBytes; }},
+      {"weir_engine_process_bytes", "gauge", "Private memory of the engine's process.",
+       [](const Status& s) -> uint64_t { return s.processBytes; }},
+      {"weir_engine_draining", "gauge", "Earlier engines of the slot that finish their work.",
+       [](const Status& s) -> uint64_t { return s.draining; }},
+      {"weir_engine_starts_total", "counter", "Engines the slot has had ready.",
+       [](const Status& s) -> uint64_t { return s.starts; }},
       {"weir_engine_confinements_missing", "gauge", "Confinements that the kernel refused.",
        [](const Status& s) -> uint64_t { return s.serving ? s.confinements.missing().size() : 0; }},
   };
   for (const auto& family : families) {
     head(out, family.name, family.type, family.help);
     for (const Status& engine : engines) {
-      ((((out += family.name) += "{slot=\"") += std::to_string(engine.slot)) += "\"} ") += std::to_string(family.value(engine));
+      ((((out += family.name) += "{slot=\"") += std::to_string(engine.slot)) += "\"} ") +=
+          std::to_string(family.value(engine));
       out += '\n';
     }
   }

@@ -60,7 +60,9 @@ class Writer {
   bool first_ = true;
 };
 
-uint64_t secondsBetween(double fromMs, double toMs) { return toMs > fromMs ? static_cast<uint64_t>((toMs - fromMs) / 1000) : 0; }
+uint64_t secondsBetween(double fromMs, double toMs) {
+  return toMs > fromMs ? static_cast<uint64_t>((toMs - fromMs) / 1000) : 0;
+}
 
 void writeEngine(Writer& json, const sandbox::EngineStatus& engine, double nowMs) {
   json.open('{');

@@ -11,7 +11,7 @@
 namespace weir::control {
 
 struct Health {
-  std::string version;  // of weir
+  std::string version;   // of weir
   double startedMs = 0;  // since 1970
   double nowMs = 0;
   bool draining = false;

@@ -8,9 +8,12 @@ namespace weir::edge {
 
 namespace {
 
-Admission page(uint16_t code, uint32_t retryAfterSeconds = 0) { return {Admission::Way::kPage, code, retryAfterSeconds, 0, nullptr}; }
+Admission page(uint16_t code, uint32_t retryAfterSeconds = 0) {
+  return {Admission::Way::kPage, code, retryAfterSeconds, 0, nullptr};
+}
 
-const catalog::RoutedVersion* choose(const catalog::RoutedScript& script, const http::HeaderList& headers, std::string_view request) {
+const catalog::RoutedVersion* choose(const catalog::RoutedScript& script, const http::HeaderList& headers,
+                                     std::string_view request) {
   if (script.versions.size() == 1) return &script.versions.front();
   const auto key = headers.find("Cloudflare-Workers-Version-Key");
   return script.pick(std::hash<std::string_view>()(key.value_or(request)));
@@ -18,8 +21,8 @@ const catalog::RoutedVersion* choose(const catalog::RoutedScript& script, const 
 
 }  // namespace
 
-Admission admit(const catalog::Match& match, const http::HeaderList& headers, std::string_view request, base::Instant now,
-                const base::Clock& clock) {
+Admission admit(const catalog::Match& match, const http::HeaderList& headers, std::string_view request,
+                base::Instant now, const base::Clock& clock) {
   using Kind = catalog::Match::Kind;
   switch (match.kind) {
     case Kind::kBadHost: return page(400);

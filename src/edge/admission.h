@@ -1,8 +1,8 @@
 // Admission: whether a routed request runs its script, goes to the origin, or is answered by a page.
 //
-// In this order: is there a script at all (1042, 1022) → is it or its account stopped (1103) → is the loop counter used up
-// (1019) → is the day's quota, on a route that fails open (to the origin, which then no limit concerns) → the burst limit
-// (1015) → the day's quota (1027).
+// In this order: is there a script at all (1042, 1022) → is it or its account stopped (1103) → is the loop counter used
+// up (1019) → is the day's quota, on a route that fails open (to the origin, which then no limit concerns) → the burst
+// limit (1015) → the day's quota (1027).
 //
 // Threads: any; the meters are shared.
 #pragma once
@@ -19,14 +19,14 @@ namespace weir::edge {
 struct Admission {
   enum class Way : uint8_t { kScript, kOrigin, kPage };
   Way way = Way::kPage;
-  uint16_t page = 0;               // kPage: an error code, or an HTTP status below 1000
-  uint32_t retryAfterSeconds = 0;  // of the page; 0: the code's own
-  uint8_t invocationsLeft = 0;     // kScript: before this one
+  uint16_t page = 0;                                // kPage: an error code, or an HTTP status below 1000
+  uint32_t retryAfterSeconds = 0;                   // of the page; 0: the code's own
+  uint8_t invocationsLeft = 0;                      // kScript: before this one
   const catalog::RoutedVersion* version = nullptr;  // kScript
 };
 
 // `request` names the request where its version is chosen by chance. Counts the request when the script is to run.
-Admission admit(const catalog::Match& match, const http::HeaderList& headers, std::string_view request, base::Instant now,
-                const base::Clock& clock);
+Admission admit(const catalog::Match& match, const http::HeaderList& headers, std::string_view request,
+                base::Instant now, const base::Clock& clock);
 
 }  // namespace weir::edge

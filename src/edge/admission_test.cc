@@ -34,8 +34,10 @@ class AdmissionTest : public testing::Test {
     zone.account = "acme";
     zone.name = "example.com";
     rows.zones = {zone};
-    rows.routes = {{"1", "z", "example.com/*", "hello", false}, {"2", "z", "open.example.com/*", "hello", true},
-                   {"3", "z", "gone.example.com/*", "gone", true}, {"4", "z", "two.example.com/*", "two", false},
+    rows.routes = {{"1", "z", "example.com/*", "hello", false},
+                   {"2", "z", "open.example.com/*", "hello", true},
+                   {"3", "z", "gone.example.com/*", "gone", true},
+                   {"4", "z", "two.example.com/*", "two", false},
                    {"5", "z", "shop.example.com/*", "hello", true}};
     catalog::CustomDomain domain;
     domain.account = "acme";

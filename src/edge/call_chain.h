@@ -1,5 +1,5 @@
-// CallChain: what a client's request and all the invocations it leads to inside this process share. Service bindings pass it
-// on, so that a chain of scripts has one budget and one count of how deep it may still go.
+// CallChain: what a client's request and all the invocations it leads to inside this process share. Service bindings
+// pass it on, so that a chain of scripts has one budget and one count of how deep it may still go.
 //
 // Threads: one loop's, as the invocations that share it.
 #pragma once

@@ -1,7 +1,7 @@
 // CronClock: once a minute of UTC, everything that is scheduled for it.
 //
-// A minute is handled once, when it begins or as soon as the loop comes to it; minutes that were missed (the process slept, the
-// clock was set forward) are left out, and a clock that is set back repeats none.
+// A minute is handled once, when it begins or as soon as the loop comes to it; minutes that were missed (the process
+// slept, the clock was set forward) are left out, and a clock that is set back repeats none.
 //
 // Threads: its loop's.
 #pragma once

@@ -16,7 +16,9 @@ constexpr double kMinute = 1'800'000'000'000;  // 2027-01-15 08:00 UTC
 
 class CronClockTest : public ::testing::Test {
  protected:
-  CronClockTest() : loop(clock), crons(loop, [this](const Schedule& schedule, double ms) { runs.emplace_back(schedule.text, ms); }) {}
+  CronClockTest()
+      : loop(clock),
+        crons(loop, [this](const Schedule& schedule, double ms) { runs.emplace_back(schedule.text, ms); }) {}
 
   void schedule(std::vector<const char*> texts) {
     auto list = std::make_shared<std::vector<Schedule>>();
@@ -45,7 +47,9 @@ TEST_F(CronClockTest, aMinuteIsHandledWhenItBeginsAndOnce) {
   EXPECT_EQ(runs, (Runs{{"* * * * *", kMinute + 60'000}}));
   clock.ms = kMinute + 120'500;
   turn();
-  EXPECT_EQ(runs, (Runs{{"* * * * *", kMinute + 60'000}, {"* * * * *", kMinute + 120'000}, {"*/2 * * * *", kMinute + 120'000}}));
+  EXPECT_EQ(
+      runs,
+      (Runs{{"* * * * *", kMinute + 60'000}, {"* * * * *", kMinute + 120'000}, {"*/2 * * * *", kMinute + 120'000}}));
 }
 
 TEST_F(CronClockTest, missedMinutesAreLeftOutAndAClockSetBackRepeatsNone) {

@@ -31,15 +31,20 @@ std::shared_ptr<const Routes> ofThisLoop(std::shared_ptr<const Routes> routes) {
 }  // namespace
 
 EdgeLoop::EdgeLoop(Options options)
-    : options_(std::move(options)), loop_(options_.clock),
-      rays_(options_.rayKey, static_cast<uint8_t>(options_.index)), resolver_(loop_, {}),
-      drainTimer_(loop_.timers(), [this] { cutDrain(); }), crons_(loop_, [this](const Schedule& schedule, double ms) { runScheduled(schedule.version, schedule.text, ms, {}); }),
+    : options_(std::move(options)),
+      loop_(options_.clock),
+      rays_(options_.rayKey, static_cast<uint8_t>(options_.index)),
+      resolver_(loop_, {}),
+      drainTimer_(loop_.timers(), [this] { cutDrain(); }),
+      crons_(loop_,
+             [this](const Schedule& schedule, double ms) { runScheduled(schedule.version, schedule.text, ms, {}); }),
       sweepTimer_(loop_.timers(), [this] { sweep(); }),
       holdTimer_(loop_.timers(), [this] { expireHeld(); }) {}
 
 base::Result<std::unique_ptr<EdgeLoop>> EdgeLoop::open(Options options) {
   auto self = std::unique_ptr<EdgeLoop>(new EdgeLoop(std::move(options)));
-  self->client_ = std::make_unique<http::Client>(self->loop_, self->resolver_, self->options_.tls.get(), self->options_.http);
+  self->client_ =
+      std::make_unique<http::Client>(self->loop_, self->resolver_, self->options_.tls.get(), self->options_.http);
   http::Server::Options server;
   server.address = self->options_.address;
   server.limits = self->options_.http;
@@ -76,7 +81,8 @@ void EdgeLoop::useEngine(uint32_t slot, std::shared_ptr<sandbox::EngineLink> lin
 }
 
 void EdgeLoop::addSeat(uint32_t slot, std::shared_ptr<sandbox::EngineLink> link) {
-  seats_.push_back(std::make_unique<EngineSeat>(loop_, options_.index, std::move(link), [this](EngineSeat& seat) { drainEngine(seat); }));
+  seats_.push_back(std::make_unique<EngineSeat>(loop_, options_.index, std::move(link),
+                                                [this](EngineSeat& seat) { drainEngine(seat); }));
   slotSeats_[slot] = seats_.back().get();
   seatHeld();
 }
@@ -89,9 +95,7 @@ void EdgeLoop::setRoutes(std::shared_ptr<const Routes> routes) {
   loop_.post([this, routes = std::move(routes)] { options_.routes = ofThisLoop(routes); });
 }
 
-void EdgeLoop::afterChanges(std::function<void()> then) {
-  loop_.post(std::move(then));
-}
+void EdgeLoop::afterChanges(std::function<void()> then) { loop_.post(std::move(then)); }
 
 void EdgeLoop::drain(std::chrono::milliseconds bound, std::function<void()> onEnd) {
   loop_.post([this, bound, onEnd = std::move(onEnd)] {
@@ -130,13 +134,17 @@ void EdgeLoop::endDrainIfEmpty() {
 }
 
 EdgeLoop::Seating EdgeLoop::seatFor(const sandbox::RunnableVersion& version) const {
-  const auto has = [&](uint32_t slot) { return slot < slotSeats_.size() && slotSeats_[slot] != nullptr && !slotSeats_[slot]->link->condemned(); };
-  const uint32_t apart = version.home ? version.home->slot.load(std::memory_order_relaxed) : sandbox::ScriptHome::kShared;
+  const auto has = [&](uint32_t slot) {
+    return slot < slotSeats_.size() && slotSeats_[slot] != nullptr && !slotSeats_[slot]->link->condemned();
+  };
+  const uint32_t apart =
+      version.home ? version.home->slot.load(std::memory_order_relaxed) : sandbox::ScriptHome::kShared;
   if (apart != sandbox::ScriptHome::kShared) return {has(apart) ? slotSeats_[apart] : nullptr, kNoRank};
   auto& placement = version.placement(options_.index);
   const auto now = loop_.now();
   // An engine that is to be replaced takes something new only where there is no other.
-  auto choice = placement.choose(version.slots, now, options_.placement, [&](uint32_t slot) { return has(slot) && !slotSeats_[slot]->link->retiring(); });
+  auto choice = placement.choose(version.slots, now, options_.placement,
+                                 [&](uint32_t slot) { return has(slot) && !slotSeats_[slot]->link->retiring(); });
   if (choice.slot == sandbox::Placement::kNone) choice = placement.choose(version.slots, now, options_.placement, has);
   if (choice.slot == sandbox::Placement::kNone) return {nullptr, kNoRank};
   return {slotSeats_[choice.slot], choice.rank};
@@ -171,7 +179,8 @@ void EdgeLoop::expireHeld() {
     held_.pop_front();
     heldBytes_ -= next.bytes;
     Invocation* const invocation = slots_[next.invocation.slot()].get();
-    if (invocation != nullptr && invocation->id() == next.invocation && invocation->isHeld()) invocation->lose(wire::Outcome::kDaemonDown);
+    if (invocation != nullptr && invocation->id() == next.invocation && invocation->isHeld())
+      invocation->lose(wire::Outcome::kDaemonDown);
   }
   if (!held_.empty()) holdTimer_.arm(held_.front().until);
 }
@@ -183,7 +192,8 @@ void EdgeLoop::onRequest(http::Exchange& exchange) {
   if (target.starts_with(kErrorPath)) {
     uint32_t code = 0;
     const auto digits = target.substr(kErrorPath.size());
-    if (digits.size() <= 4 && !digits.empty() && std::all_of(digits.begin(), digits.end(), [](char c) { return c >= '0' && c <= '9'; })) {
+    if (digits.size() <= 4 && !digits.empty() &&
+        std::all_of(digits.begin(), digits.end(), [](char c) { return c >= '0' && c <= '9'; })) {
       code = static_cast<uint32_t>(std::stoul(std::string(digits)));
     }
     const auto& known = errorCodes();
@@ -194,17 +204,21 @@ void EdgeLoop::onRequest(http::Exchange& exchange) {
   if (const auto* every = routes.routing->everyHost(); every != nullptr && !every->versions.empty()) {
     if (const auto query = ScheduledTrigger::parse(target)) {
       const auto trigger = std::make_shared<ScheduledTrigger>(exchange);
-      return runScheduled(routes.runnable(every->versions.front()), query->cron, query->timeMs.value_or(options_.clock.wallMs()),
+      return runScheduled(routes.runnable(every->versions.front()), query->cron,
+                          query->timeMs.value_or(options_.clock.wallMs()),
                           [trigger](wire::Outcome outcome) { trigger->answer(outcome); });
     }
   }
   const auto& head = exchange.head();
-  const auto match = routes.routing->find(head.authority, exchange.isTls() ? catalog::Scheme::kHttps : catalog::Scheme::kHttp, target);
+  const auto match =
+      routes.routing->find(head.authority, exchange.isTls() ? catalog::Scheme::kHttps : catalog::Scheme::kHttp, target);
   const Admission admission = admit(match, head.headers, ray.id(), loop_.now(), options_.clock);
-  if (admission.way == Admission::Way::kPage) return respondWithPage(exchange, admission.page, ray, admission.retryAfterSeconds);
+  if (admission.way == Admission::Way::kPage)
+    return respondWithPage(exchange, admission.page, ray, admission.retryAfterSeconds);
   const uint64_t own = match.account->limits.requestBodyBytes;
   const uint64_t bodyBytesMax = own > 0 ? own : options_.http.bodyBytesMax;
-  if (head.framing == http::Framing::kLength && head.contentLength > bodyBytesMax) return respondWithPage(exchange, 413, ray);
+  if (head.framing == http::Framing::kLength && head.contentLength > bodyBytesMax)
+    return respondWithPage(exchange, 413, ray);
   exchange.setBodyBytesMax(bodyBytesMax);
   if (admission.way == Admission::Way::kOrigin) return proxy(exchange, *match.zone, ray);
   const auto& version = routes.runnable(*admission.version);
@@ -244,14 +258,16 @@ Invocation* EdgeLoop::begin(std::shared_ptr<const sandbox::RunnableVersion> vers
   }
   generation_ = (generation_ + 1) & 0xffffff;
   auto& invocation = slots_[slot];
-  invocation = std::make_unique<Invocation>(*this, wire::InvocationId::make(options_.index, generation_, slot), std::move(version));
+  invocation = std::make_unique<Invocation>(*this, wire::InvocationId::make(options_.index, generation_, slot),
+                                            std::move(version));
   ++inFlight_;
   if (!sweepTimer_.armed()) sweepTimer_.arm(loop_.now() + kSweepEvery);
   return invocation.get();
 }
 
 void EdgeLoop::proxy(http::Exchange& exchange, const catalog::RoutedZone& zone, const Ray& ray) {
-  auto made = std::make_unique<OriginProxy>(static_cast<OriginProxyOwner&>(*this), *client_, zone.shared_from_this(), ray);
+  auto made =
+      std::make_unique<OriginProxy>(static_cast<OriginProxyOwner&>(*this), *client_, zone.shared_from_this(), ray);
   OriginProxy& proxy = *made;
   proxies_[&proxy] = std::move(made);
   proxy.start(exchange);
@@ -266,7 +282,8 @@ void EdgeLoop::onProxyOver(OriginProxy& proxy) {
 std::string EdgeLoop::zoneOf(std::string_view authority) const {
   const auto match = options_.routes->routing->findBehindRoutes(authority);
   if (match.zone != nullptr) return match.zone->name;
-  const std::string subdomain = match.account != nullptr ? match.account->subdomain.value_or(match.account->name) : "unknown";
+  const std::string subdomain =
+      match.account != nullptr ? match.account->subdomain.value_or(match.account->name) : "unknown";
   return subdomain + "." + options_.routes->workersDomain;
 }
 
@@ -389,7 +406,8 @@ bool EdgeLoop::drainEngine(EngineSeat& seat) {
       break;
     }
     if (const auto chunk = wire::decodeChunk<wire::Effect>(*record)) {
-      // Its bytes go from the ring to the socket: nobody looks into them, so nobody minds when the engine rewrites them.
+      // Its bytes go from the ring to the socket: nobody looks into them, so nobody minds when the engine rewrites
+      // them.
       onChunk(seat, *chunk);
       seat.reader.pop();
       continue;
@@ -403,9 +421,11 @@ bool EdgeLoop::drainEngine(EngineSeat& seat) {
 }
 
 void EdgeLoop::loseSeat(sandbox::EngineLink& link) {
-  const auto at = std::find_if(seats_.begin(), seats_.end(), [&](const auto& seat) { return seat->link.get() == &link; });
+  const auto at =
+      std::find_if(seats_.begin(), seats_.end(), [&](const auto& seat) { return seat->link.get() == &link; });
   if (at == seats_.end()) return;
-  while (drainEngine(**at)) {}  // what it said before it died still counts
+  while (drainEngine(**at)) {
+  }  // what it said before it died still counts
   const std::unique_ptr<EngineSeat> seat = std::move(*at);
   seats_.erase(at);
   std::replace(slotSeats_.begin(), slotSeats_.end(), seat.get(), static_cast<EngineSeat*>(nullptr));

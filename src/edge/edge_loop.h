@@ -1,7 +1,8 @@
 // EdgeLoop: the data plane of one thread. Requests come in over HTTP, become invocations on an engine, and go out as
 // responses, error pages and trace records.
 //
-// Threads: everything on the loop's thread, but for `useEngine`, `loseEngine`, `setRoutes` and `drain`, which post to it.
+// Threads: everything on the loop's thread, but for `useEngine`, `loseEngine`, `setRoutes` and `drain`, which post to
+// it.
 #pragma once
 
 #include <atomic>
@@ -32,21 +33,24 @@ namespace weir::edge {
 class InnerExchange;
 class Invocation;
 
-class EdgeLoop final : private http::RequestHandler, private OriginProxyOwner, private net::BatchHook, private net::SleepHook {
+class EdgeLoop final : private http::RequestHandler,
+                       private OriginProxyOwner,
+                       private net::BatchHook,
+                       private net::SleepHook {
  public:
   struct Options {
     uint32_t index = 0;
     net::Address address;
     RaySource::Key rayKey{};
     const base::Clock& clock;
-    std::vector<observe::Sink*> sinks;  // borrowed; outlive the loop
+    std::vector<observe::Sink*> sinks;                          // borrowed; outlive the loop
     std::vector<std::shared_ptr<sandbox::EngineLink>> engines;  // one per slot
     std::shared_ptr<const Routes> routes;
     std::shared_ptr<const OutboundPolicy> outbound;  // never null
-    std::string errorDocsUrl;  // error_page.h, ErrorContext::errorDocsUrl
+    std::string errorDocsUrl;                        // error_page.h, ErrorContext::errorDocsUrl
     // Effects that are of no invocation: of a version or the engine. Called on this loop's thread.
     std::function<void(const std::shared_ptr<sandbox::EngineLink>&, const wire::Effect&)> onEngineEffect;
-    http::HttpLimits http;  // of clients and of origins
+    http::HttpLimits http;                             // of clients and of origins
     std::shared_ptr<const net::TlsClientContext> tls;  // of subrequests, the same for every loop
     sandbox::PlacementLimits placement;
   };
@@ -108,7 +112,9 @@ class EdgeLoop final : private http::RequestHandler, private OriginProxyOwner, p
   void endDrainIfEmpty();
   // `retryAfterSeconds` 0: the code's own.
   void respondWithPage(http::Exchange& exchange, uint16_t code, const Ray& ray, uint32_t retryAfterSeconds);
-  void respondWithPage(http::Exchange& exchange, uint16_t code, const Ray& ray) override { respondWithPage(exchange, code, ray, 0); }
+  void respondWithPage(http::Exchange& exchange, uint16_t code, const Ray& ray) override {
+    respondWithPage(exchange, code, ray, 0);
+  }
   void proxy(http::Exchange& exchange, const catalog::RoutedZone& zone, const Ray& ray);
   void onProxyOver(OriginProxy& proxy) override;
   // The zone that a host's script is in, as CF-Worker names it.

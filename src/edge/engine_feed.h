@@ -31,7 +31,8 @@ class EngineFeed {
   static constexpr std::chrono::milliseconds kStuckMax{10'000};
 
   // Both borrowed; they outlive it.
-  EngineFeed(net::Loop& loop, sandbox::EngineLink& link) : loop_(loop), link_(link), retry_(loop.timers(), [this] { retry(); }) {}
+  EngineFeed(net::Loop& loop, sandbox::EngineLink& link)
+      : loop_(loop), link_(link), retry_(loop.timers(), [this] { retry(); }) {}
 
   // Never waits. An engine that leaves too much waiting is condemned.
   template <class Message>

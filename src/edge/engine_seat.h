@@ -21,8 +21,13 @@ class EngineSeat final : private net::FdHandler {
   // `onSpoken`: there may be effects to read.
   EngineSeat(net::Loop& loop, uint32_t loopIndex, std::shared_ptr<sandbox::EngineLink> engine,
              std::function<void(EngineSeat&)> onSpoken)
-      : link(std::move(engine)), feed(loop, *link), reader(link->reader(loopIndex)), loop_(loop), use_(link->use(loopIndex)),
-        descriptor_(link->wakeDescriptor(loopIndex)), onSpoken_(std::move(onSpoken)) {
+      : link(std::move(engine)),
+        feed(loop, *link),
+        reader(link->reader(loopIndex)),
+        loop_(loop),
+        use_(link->use(loopIndex)),
+        descriptor_(link->wakeDescriptor(loopIndex)),
+        onSpoken_(std::move(onSpoken)) {
     loop_.watch(descriptor_, EPOLLIN, *this);
   }
   ~EngineSeat() { loop_.unwatch(descriptor_, *this); }
@@ -49,7 +54,8 @@ class EngineSeat final : private net::FdHandler {
  private:
   void onReady(uint32_t) override {
     uint64_t count = 0;
-    if (::read(descriptor_, &count, sizeof count) < 0) {}  // it is non-blocking; another wake-up may have emptied it
+    if (::read(descriptor_, &count, sizeof count) < 0) {
+    }  // it is non-blocking; another wake-up may have emptied it
     onSpoken_(*this);
   }
 

@@ -304,9 +304,10 @@ void renderHtml(std::string& out, const Facts& facts) {
   const uint16_t shown = error != nullptr ? facts.code : facts.status;
   const bool comeBackLater = facts.code == 1027;  // has a public template of its own: the code is the second line
 
-  out += "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-         "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-         "<meta name=\"robots\" content=\"noindex, nofollow\">\n<title>";
+  out +=
+      "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+      "<meta name=\"robots\" content=\"noindex, nofollow\">\n<title>";
   html(facts.title);
   if (!facts.host.empty()) {
     out += " | ";
@@ -314,9 +315,10 @@ void renderHtml(std::string& out, const Facts& facts) {
   }
   ((out += " | ") += kName) += "</title>\n<style>";
   out += kStyle;
-  out += "</style>\n</head>\n<body>\n<div id=\"cf-wrapper\">\n"
-         "<div id=\"cookie-alert\" class=\"cf-alert\" hidden>Please enable cookies.</div>\n"
-         "<div id=\"cf-error-details\" class=\"cf-error-details-wrapper\">\n<header class=\"cf-error-overview\">\n<h1>";
+  out +=
+      "</style>\n</head>\n<body>\n<div id=\"cf-wrapper\">\n"
+      "<div id=\"cookie-alert\" class=\"cf-alert\" hidden>Please enable cookies.</div>\n"
+      "<div id=\"cf-error-details\" class=\"cf-error-details-wrapper\">\n<header class=\"cf-error-overview\">\n<h1>";
   if (comeBackLater) {
     out += "<span class=\"cf-error-type\">Please check back later</span>";
   } else {
@@ -340,8 +342,9 @@ void renderHtml(std::string& out, const Facts& facts) {
     html(facts.title);
     out += "</h2>\n";
   }
-  out += "</header>\n<main class=\"cf-columns\">\n<section class=\"cf-column\">\n<h2>What happened?</h2>\n"
-         "<p class=\"cf-error-description\">";
+  out +=
+      "</header>\n<main class=\"cf-columns\">\n<section class=\"cf-column\">\n<h2>What happened?</h2>\n"
+      "<p class=\"cf-error-description\">";
   html(error == nullptr ? facts.detail : comeBackLater ? error->detail : error->whatHappened);
   out += "</p>\n";
   if (!facts.host.empty()) {
@@ -375,8 +378,9 @@ void renderHtml(std::string& out, const Facts& facts) {
   }
   if (!facts.clientIp.empty()) {
     // <details> reveals without a script, so the page can forbid scripts altogether.
-    out += "<div class=\"cf-footer-item\" id=\"cf-footer-item-ip\">Your IP: <details>"
-           "<summary id=\"cf-footer-ip-reveal\">Click to reveal</summary><bdi id=\"cf-footer-ip\">";
+    out +=
+        "<div class=\"cf-footer-item\" id=\"cf-footer-item-ip\">Your IP: <details>"
+        "<summary id=\"cf-footer-ip-reveal\">Click to reveal</summary><bdi id=\"cf-footer-ip\">";
     html(facts.clientIp);
     out += "</bdi></details></div>\n";
   }
@@ -415,8 +419,7 @@ ErrorPage render(const Facts& facts, PageForm form) {
   };
   header("content-type", contentTypeOf(form));
   if (facts.retryAfterSeconds != 0) header("retry-after", std::to_string(facts.retryAfterSeconds));
-  header("cache-control",
-         "private, max-age=0, no-store, no-cache, must-revalidate, post-check=0, pre-check=0");
+  header("cache-control", "private, max-age=0, no-store, no-cache, must-revalidate, post-check=0, pre-check=0");
   header("expires", "Thu, 01 Jan 1970 00:00:01 GMT");
   header("referrer-policy", "same-origin");
   header("x-frame-options", "SAMEORIGIN");

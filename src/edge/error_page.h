@@ -17,10 +17,10 @@ namespace weir::edge {
 
 // Borrowed for the call. Any field may be empty; what is not known is left out of the page.
 struct ErrorContext {
-  std::string_view host;      // as the client named it
-  std::string_view ray;       // as the cf-ray header has it: "0123456789abcdef-WEI"
+  std::string_view host;  // as the client named it
+  std::string_view ray;   // as the cf-ray header has it: "0123456789abcdef-WEI"
   std::string_view clientIp;
-  int64_t timeSeconds = 0;    // since 1970-01-01T00:00:00Z
+  int64_t timeSeconds = 0;         // since 1970-01-01T00:00:00Z
   uint32_t retryAfterSeconds = 0;  // in place of the code's own, where a rule knows better; 0: the code's own
   // Setting: http(s) URL of the page on a code, "{code}" standing for the number ("/NNNN" is appended where it is
   // missing). Empty: `type` is "urn:weir:error:NNNN" and pages carry no link.

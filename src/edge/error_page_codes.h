@@ -11,13 +11,13 @@ namespace weir::edge {
 
 // All text is ours, ASCII, one paragraph without markup unless said otherwise.
 struct ErrorFacts {
-  uint16_t code;                 // 1000–1200, or an HTTP status from 500 to 526
+  uint16_t code;  // 1000–1200, or an HTTP status from 500 to 526
   uint16_t httpStatus;
-  std::string_view name;         // error_name
-  std::string_view title;        // short text, without the number
-  std::string_view category;     // error_category
+  std::string_view name;      // error_name
+  std::string_view title;     // short text, without the number
+  std::string_view category;  // error_category
   bool retryable;
-  uint16_t retryAfterSeconds;    // 0: no Retry-After
+  uint16_t retryAfterSeconds;  // 0: no Retry-After
   bool ownerActionRequired;
   std::string_view detail;
   std::string_view whatYouShouldDo;  // Markdown, for programs and their authors

@@ -9,17 +9,20 @@ namespace weir::edge {
 namespace {
 
 // Set by the platform, or for a connection's two ends only.
-constexpr std::array kReplaced = {"cdn-loop",     "cf-connecting-ip", "cf-ipcountry",      "cf-ray",  "cf-visitor",
-                                  "expect",       "host",             "x-forwarded-for",   "x-forwarded-proto", "x-real-ip"};
+constexpr std::array kReplaced = {"cdn-loop",          "cf-connecting-ip", "cf-ipcountry", "cf-ray",
+                                  "cf-visitor",        "expect",           "host",         "x-forwarded-for",
+                                  "x-forwarded-proto", "x-real-ip"};
 
 bool isReplaced(std::string_view name) {
-  return std::any_of(kReplaced.begin(), kReplaced.end(), [&](const char* each) { return http::equalsIgnoreCase(name, each); });
+  return std::any_of(kReplaced.begin(), kReplaced.end(),
+                     [&](const char* each) { return http::equalsIgnoreCase(name, each); });
 }
 
 // Fields that a Connection field names belong to the connection too (RFC 9110 §7.6.1).
 class ConnectionFields {
  public:
-  explicit ConnectionFields(const http::HeaderList& headers) : headers_(headers), any_(headers.find("connection").has_value()) {}
+  explicit ConnectionFields(const http::HeaderList& headers)
+      : headers_(headers), any_(headers.find("connection").has_value()) {}
   bool has(std::string_view name) const {
     return http::isHopByHop(name) || (any_ && headers_.containsToken("connection", name));
   }

@@ -14,14 +14,27 @@ std::string textOf(const http::HeaderList& headers) {
 TEST(Forwarding, anOriginSeesTheClientsRequestAndWhoseItIs) {
   http::RequestHead head;
   head.authority = "example.com:8080";
-  head.headers = {{"host", "example.com:8080"}, {"User-Agent", "t"}, {"Connection", "X-Mine, keep-alive"}, {"x-mine", "1"}, {"Keep-Alive", "5"},
-                  {"TE", "trailers"}, {"Expect", "100-continue"}, {"X-Forwarded-For", "203.0.113.9"}, {"X-Forwarded-Proto", "gopher"},
-                  {"cf-connecting-ip", "6.6.6.6"}, {"cf-ray", "forged"}, {"CDN-Loop", "other; v=1"}, {"CF-EW-Via", "7"}, {"x-real-ip", "6.6.6.6"},
-                  {"Cookie", "a=b"}, {"Cookie", "c=d"}};
-  EXPECT_EQ(textOf(forwardedRequest(head, {"0123456789abcdef", "192.0.2.1", false})),
-            "Host: example.com:8080\nUser-Agent: t\nCF-EW-Via: 7\nCookie: a=b\nCookie: c=d\nCDN-Loop: other; v=1, weir\n"
-            "CF-Ray: 0123456789abcdef\nCF-Connecting-IP: 192.0.2.1\nCF-IPCountry: XX\nCF-Visitor: {\"scheme\":\"http\"}\n"
-            "X-Forwarded-For: 203.0.113.9, 192.0.2.1\nX-Forwarded-Proto: http\n");
+  head.headers = {{"host", "example.com:8080"},
+                  {"User-Agent", "t"},
+                  {"Connection", "X-Mine, keep-alive"},
+                  {"x-mine", "1"},
+                  {"Keep-Alive", "5"},
+                  {"TE", "trailers"},
+                  {"Expect", "100-continue"},
+                  {"X-Forwarded-For", "203.0.113.9"},
+                  {"X-Forwarded-Proto", "gopher"},
+                  {"cf-connecting-ip", "6.6.6.6"},
+                  {"cf-ray", "forged"},
+                  {"CDN-Loop", "other; v=1"},
+                  {"CF-EW-Via", "7"},
+                  {"x-real-ip", "6.6.6.6"},
+                  {"Cookie", "a=b"},
+                  {"Cookie", "c=d"}};
+  EXPECT_EQ(
+      textOf(forwardedRequest(head, {"0123456789abcdef", "192.0.2.1", false})),
+      "Host: example.com:8080\nUser-Agent: t\nCF-EW-Via: 7\nCookie: a=b\nCookie: c=d\nCDN-Loop: other; v=1, weir\n"
+      "CF-Ray: 0123456789abcdef\nCF-Connecting-IP: 192.0.2.1\nCF-IPCountry: XX\nCF-Visitor: {\"scheme\":\"http\"}\n"
+      "X-Forwarded-For: 203.0.113.9, 192.0.2.1\nX-Forwarded-Proto: http\n");
   head.headers = {};
   const auto bare = forwardedRequest(head, {"0123456789abcdef", "::1", true});
   EXPECT_EQ(bare.find("x-forwarded-for"), "::1");
@@ -32,9 +45,17 @@ TEST(Forwarding, anOriginSeesTheClientsRequestAndWhoseItIs) {
 
 TEST(Forwarding, aClientSeesTheOriginsResponse) {
   http::ResponseHead head;
-  head.headers = {{"Content-Type", "text/plain"}, {"X-Accel-Redirect", "/secret"}, {"x-accel-buffering", "no"}, {"X-Accelerate", "stays"},
-                  {"Connection", "close, X-Hop"}, {"X-Hop", "1"}, {"Set-Cookie", "a"}, {"Set-Cookie", "b"}, {"Server", "origin"}};
-  EXPECT_EQ(textOf(forwardedResponse(head)), "Content-Type: text/plain\nX-Accelerate: stays\nSet-Cookie: a\nSet-Cookie: b\nServer: origin\n");
+  head.headers = {{"Content-Type", "text/plain"},
+                  {"X-Accel-Redirect", "/secret"},
+                  {"x-accel-buffering", "no"},
+                  {"X-Accelerate", "stays"},
+                  {"Connection", "close, X-Hop"},
+                  {"X-Hop", "1"},
+                  {"Set-Cookie", "a"},
+                  {"Set-Cookie", "b"},
+                  {"Server", "origin"}};
+  EXPECT_EQ(textOf(forwardedResponse(head)),
+            "Content-Type: text/plain\nX-Accelerate: stays\nSet-Cookie: a\nSet-Cookie: b\nServer: origin\n");
 }
 
 TEST(Forwarding, countsHowOftenARequestCameThrough) {

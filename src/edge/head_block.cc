@@ -25,8 +25,8 @@ void append(std::string& out, http::Header header) {
 // A connection may name fields as its own, but not take away what says where a message goes and ends, nor what a script
 // answers with a WebSocket.
 bool isNamed(const http::HeaderList& headers, std::string_view name) {
-  return !http::equalsIgnoreCase(name, "upgrade") && !http::equalsIgnoreCase(name, "host") && !http::equalsIgnoreCase(name, "content-length") &&
-         headers.containsToken("connection", name);
+  return !http::equalsIgnoreCase(name, "upgrade") && !http::equalsIgnoreCase(name, "host") &&
+         !http::equalsIgnoreCase(name, "content-length") && headers.containsToken("connection", name);
 }
 
 }  // namespace

@@ -14,15 +14,17 @@ std::string shown(const http::HeaderList& headers) {
 }
 
 TEST(HeadBlock, whatAnEngineSendsComesInItsOrder) {
-  EXPECT_EQ(shown(headersOf({"Accept\n*/*\nx-twice\n1\nX-Twice\n2\nempty\n\n"})), "Accept=*/*;x-twice=1;X-Twice=2;empty=;");
+  EXPECT_EQ(shown(headersOf({"Accept\n*/*\nx-twice\n1\nX-Twice\n2\nempty\n\n"})),
+            "Accept=*/*;x-twice=1;X-Twice=2;empty=;");
   EXPECT_EQ(shown(headersOf({""})), "");
 }
 
 TEST(HeadBlock, aScriptSeesNothingThatBelongsToTheConnection) {
   http::RequestHead request;
   request.connectionNames = true;  // as the decoder says when Connection names other fields
-  request.headers = {{"Host", "a.example"}, {"Connection", "X-Mine, close"}, {"x-mine", "1"},
-                     {"Keep-Alive", "timeout=1"}, {"Accept", "*/*"}, {"accept", "text/html"}};
+  request.headers = {{"Host", "a.example"}, {"Connection", "X-Mine, close"},
+                     {"x-mine", "1"},       {"Keep-Alive", "timeout=1"},
+                     {"Accept", "*/*"},     {"accept", "text/html"}};
   std::string out;
   appendHead(out, request);
   EXPECT_EQ(out.find("x-mine"), std::string::npos) << out;

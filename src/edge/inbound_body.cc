@@ -47,9 +47,7 @@ bool InboundBody::pipeTo(BodySink& sink) {
   target_ = Target::kSink;
   sink_ = &sink;
   switch (arrival_) {
-    case Arrival::kFlowing:
-      source_.readBody(wire::Bounds::kStreamWindowBytes);
-      break;
+    case Arrival::kFlowing: source_.readBody(wire::Bounds::kStreamWindowBytes); break;
     case Arrival::kEnded:
       target_ = Target::kOver;
       std::exchange(sink_, nullptr)->endBody();
@@ -141,7 +139,9 @@ void InboundBody::onRoom() {
 void InboundBody::sendHeld() {
   const std::string held = std::exchange(held_, {});
   credit_ -= std::min<uint64_t>(credit_, held.size());
-  inChunks(std::as_bytes(std::span(held)), [&](auto part) { voice_.say(wire::BodyChunk{voice_.id(), stream_, asWire(part)}); });
+  inChunks(std::as_bytes(std::span(held)), [&](auto part) {
+    voice_.say(wire::BodyChunk{voice_.id(), stream_, asWire(part)});
+  });
 }
 
 void InboundBody::finishToEngine() {

@@ -92,10 +92,10 @@ class InboundBody final : private RoomWaiter {
   const wire::StreamId stream_;
   Target target_ = Target::kNone;
   Arrival arrival_ = Arrival::kFlowing;
-  std::string reason_;      // of kBroken
-  uint64_t credit_ = 0;     // the engine takes so many bytes more
-  uint64_t asked_ = 0;      // of those, asked of the source and not here yet
-  std::string held_;        // here, while the engine's ring has no room
+  std::string reason_;             // of kBroken
+  uint64_t credit_ = 0;            // the engine takes so many bytes more
+  uint64_t asked_ = 0;             // of those, asked of the source and not here yet
+  std::string held_;               // here, while the engine's ring has no room
   EngineFeed* waitsOn_ = nullptr;  // for room
   BodySink* sink_ = nullptr;
   uint64_t owed_ = 0;  // taken by the sink, not asked for again

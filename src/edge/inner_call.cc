@@ -21,7 +21,8 @@ http::RequestHead headFor(const http::ClientRequest& request, std::optional<uint
   head.method = request.method;
   head.target = request.target;
   head.authority = request.host.find(':') == std::string::npos ? request.host : "[" + request.host + "]";
-  if (request.port != 0 && request.port != (request.https ? 443 : 80)) head.authority += ":" + std::to_string(request.port);
+  if (request.port != 0 && request.port != (request.https ? 443 : 80))
+    head.authority += ":" + std::to_string(request.port);
   head.headers = request.headers;
   head.headers.set("host", head.authority);
   if (length) head.headers.set("content-length", std::to_string(*length));
@@ -216,14 +217,18 @@ class InnerCall::Answer final : public InnerExchange {
 
 std::unique_ptr<InnerCall> InnerCall::start(net::Loop& loop, http::ClientRequest request, const net::Address& client,
                                             Budgets budgets, InnerCallEvents& events, Answerer answerer) {
-  std::unique_ptr<InnerCall> call(new InnerCall(loop, std::move(request), client, budgets, events, std::move(answerer)));
+  std::unique_ptr<InnerCall> call(
+      new InnerCall(loop, std::move(request), client, budgets, events, std::move(answerer)));
   call->pump_.schedule();
   return call;
 }
 
 InnerCall::InnerCall(net::Loop& loop, http::ClientRequest request, const net::Address& client, Budgets budgets,
                      InnerCallEvents& events, Answerer answerer)
-    : events_(events), held_(budgets.own, budgets.shared), answerer_(std::move(answerer)), completeBody_(request.bodyKind != http::RequestBody::kStreamed),
+    : events_(events),
+      held_(budgets.own, budgets.shared),
+      answerer_(std::move(answerer)),
+      completeBody_(request.bodyKind != http::RequestBody::kStreamed),
       loop_(loop),
       pump_(loop, [this] { pump(); }) {
   std::optional<uint64_t> length;

@@ -1,12 +1,12 @@
 // InnerCall: a request that is answered inside this process, without a socket between: a service binding, or a fetch()
 // that comes back to this platform. Whoever asks holds it as a ClientCall; whoever answers borrows it as an Exchange.
 //
-// Story: start() returns at once → at the end of the iteration the answerer gets the exchange → request body flows to it as
-// it grants, response head and body flow back as the caller grants → onEnd, onError or onException, once. Dropping the
-// call tells the answerer that its client is gone.
+// Story: start() returns at once → at the end of the iteration the answerer gets the exchange → request body flows to
+// it as it grants, response head and body flow back as the caller grants → onEnd, onError or onException, once.
+// Dropping the call tells the answerer that its client is gone.
 //
-// Both bodies wait in buffers that hold at most kBufferBytesMax, and no more than the budgets of the asking script and the
-// loop have left; beyond that `write` refuses, as the HTTP client and server do.
+// Both bodies wait in buffers that hold at most kBufferBytesMax, and no more than the budgets of the asking script and
+// the loop have left; beyond that `write` refuses, as the HTTP client and server do.
 //
 // Threads: one loop's; both ends live on it.
 #pragma once
@@ -28,7 +28,8 @@ namespace weir::edge {
 // An exchange whose client is a script: what went wrong is told to it instead of being shown as a page.
 class InnerExchange : public http::Exchange {
  public:
-  // Instead of a response: the answering script failed. The exchange is dead afterwards. Only before a response started.
+  // Instead of a response: the answering script failed. The exchange is dead afterwards. Only before a response
+  // started.
   virtual void fail(std::string_view name, std::string_view message) = 0;
   // Answers 101 and gives one end of a WebSocket; the caller gets the other. The exchange is dead afterwards.
   virtual std::unique_ptr<http::websocket::Channel> upgradeInner(const http::HeaderList& headers) = 0;
@@ -57,8 +58,8 @@ class InnerCall final : public http::ClientCall {
   using Answerer = std::function<void(InnerExchange& exchange)>;
 
   // `request.headers` reach the answerer as they are, with Content-Length where the length is known. `client` is the
-  // address the answerer is told. `events` is borrowed until the call ends or is dropped; nothing is called from within.
-  // What it keeps counts against `own`, of the script that asks, and `shared`; borrowed, they outlive the call.
+  // address the answerer is told. `events` is borrowed until the call ends or is dropped; nothing is called from
+  // within. What it keeps counts against `own`, of the script that asks, and `shared`; borrowed, they outlive the call.
   struct Budgets {
     base::ByteBudget& own;
     base::ByteBudget& shared;

@@ -65,8 +65,8 @@ class InnerCallTest : public ::testing::Test {
 
   void call(http::ClientRequest request, std::function<void(InnerExchange&)> atOnce = {}) {
     request.host = "inner.example";
-    caller.call = InnerCall::start(loop, std::move(request), *net::Address::fromIp("192.0.2.7", 1), {own, shared}, caller,
-                                   [this, atOnce](InnerExchange& exchange) {
+    caller.call = InnerCall::start(loop, std::move(request), *net::Address::fromIp("192.0.2.7", 1), {own, shared},
+                                   caller, [this, atOnce](InnerExchange& exchange) {
                                      ++served;
                                      answerer.exchange = &exchange;
                                      exchange.setEvents(answerer);

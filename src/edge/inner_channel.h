@@ -1,5 +1,5 @@
-// InnerChannel: one end of a WebSocket between two scripts of this process: messages pass from one to the other in memory,
-// as fast as the other takes them. Pairs; each end has its owner.
+// InnerChannel: one end of a WebSocket between two scripts of this process: messages pass from one to the other in
+// memory, as fast as the other takes them. Pairs; each end has its owner.
 //
 // Threads: one loop's; both ends live on it.
 #pragma once

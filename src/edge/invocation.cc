@@ -62,7 +62,8 @@ void Invocation::start(http::Exchange& exchange, const Ray& ray, uint8_t invocat
 
   wire::StartFetch event;
   describe(event);
-  const bool small = request.framing != http::Framing::kLength || request.contentLength <= wire::Bounds::kInlineBodyBytesMax;
+  const bool small =
+      request.framing != http::Framing::kLength || request.contentLength <= wire::Bounds::kInlineBodyBytesMax;
   const auto body = small ? exchange.takeCompleteBody() : std::nullopt;
   if (body) {
     if (!body->empty()) {
@@ -81,7 +82,8 @@ void Invocation::start(http::Exchange& exchange, const Ray& ray, uint8_t invocat
   handOver(event);
 }
 
-void Invocation::startScheduled(const Ray& ray, std::string_view cron, double scheduledMs, std::function<void(wire::Outcome)> onEnd) {
+void Invocation::startScheduled(const Ray& ray, std::string_view cron, double scheduledMs,
+                                std::function<void(wire::Outcome)> onEnd) {
   ray_ = ray;
   startedMs_ = loop_.options_.clock.wallMs();
   started_ = loop_.loop_.now();
@@ -179,7 +181,8 @@ void Invocation::seatOn(EdgeLoop::Seating seating) {
 void Invocation::leaveSeat() {
   if (seat_ != nullptr) seat_->invocationEnded();
   seat_ = nullptr;
-  if (std::exchange(waiting_, false) && rank_ != EdgeLoop::kNoRank) version_->placement(loop_.options_.index).lost(rank_);
+  if (std::exchange(waiting_, false) && rank_ != EdgeLoop::kNoRank)
+    version_->placement(loop_.options_.index).lost(rank_);
 }
 
 // ---- the response ----
@@ -198,7 +201,8 @@ bool Invocation::on(const wire::Respond& effect) {
   }
   response_ = Response::kOver;
   responseBytes_ = effect.body.size();
-  if (!exchange_->respond(effect.status, headers, {reinterpret_cast<const char*>(effect.body.data()), effect.body.size()})) {
+  if (!exchange_->respond(effect.status, headers,
+                          {reinterpret_cast<const char*>(effect.body.data()), effect.body.size()})) {
     refuseResponse();
   }
   exchange_ = nullptr;
@@ -358,9 +362,9 @@ Subrequests& Invocation::subrequests() {
     if (!chain_) chain_ = std::make_shared<CallChain>(version_->limits.subrequests);
     const std::string_view host = std::string_view(url_).substr(url_.find("://") + 3);
     zone_ = loop_.zoneOf(host.substr(0, host.find('/')));
-    subrequests_ = std::make_unique<Subrequests>(*loop_.client_, loop_.options_.clock, static_cast<SocketTaker&>(*this), voice_,
-                                                 static_cast<ServiceCaller&>(*this), *loop_.options_.outbound, zone_, ray_.id(),
-                                                 invocationsLeft_, *chain_, SubrequestLimits{});
+    subrequests_ = std::make_unique<Subrequests>(*loop_.client_, loop_.options_.clock, static_cast<SocketTaker&>(*this),
+                                                 voice_, static_cast<ServiceCaller&>(*this), *loop_.options_.outbound,
+                                                 zone_, ray_.id(), invocationsLeft_, *chain_, SubrequestLimits{});
   }
   return *subrequests_;
 }
@@ -378,9 +382,8 @@ ServiceCall Invocation::callService(uint32_t service, http::ClientRequest reques
   InheritedCall inherited{target.entrypoint, chain_, static_cast<uint8_t>(invocationsLeft_ - 1)};
   return {InnerCall::start(loop_.loop_, std::move(request), client_,
                            {version_->heldBytes(loop_.options_.index), loop_.callBytes_}, events,
-                           [&loop = loop_, version = std::move(version), inherited = std::move(inherited)](InnerExchange& exchange) {
-                             loop.serveInner(exchange, version, inherited);
-                           }),
+                           [&loop = loop_, version = std::move(version), inherited = std::move(inherited)](
+                               InnerExchange& exchange) { loop.serveInner(exchange, version, inherited); }),
           0};
 }
 
@@ -413,7 +416,8 @@ bool Invocation::respondWithSocket(const wire::Respond& effect) {
   exchange_ = nullptr;
   if (!refusal) return true;
   status_ = refusal->status;
-  http::HeaderList page{{"Content-Type", "text/plain; charset=UTF-8"}, {"Sec-WebSocket-Version", "13"}, {"cf-ray", ray_.header()}};
+  http::HeaderList page{
+      {"Content-Type", "text/plain; charset=UTF-8"}, {"Sec-WebSocket-Version", "13"}, {"cf-ray", ray_.header()}};
   if (!exchange.respond(refusal->status, page, std::string(refusal->reason) + "\n")) exchange.abort();
   return true;
 }
@@ -477,7 +481,8 @@ bool Invocation::on(const wire::ExceptionThrown& effect) {
     truncated_ = true;
     return true;
   }
-  exceptions_.push_back({effect.timestampMs, std::string(effect.name), std::string(effect.message), std::string(effect.stack)});
+  exceptions_.push_back(
+      {effect.timestampMs, std::string(effect.name), std::string(effect.message), std::string(effect.stack)});
   return true;
 }
 
@@ -514,7 +519,8 @@ void Invocation::settle(wire::Outcome outcome, uint64_t cpuUs) {
   leaveSeat();
   if (clientBody_) clientBody_->forgetEngine();
   engineStreams_ = false;
-  if (sockets_) sockets_->endEngine(outcome == wire::Outcome::kOk ? http::websocket::kGoingAway : http::websocket::kInternalError);
+  if (sockets_)
+    sockets_->endEngine(outcome == wire::Outcome::kOk ? http::websocket::kGoingAway : http::websocket::kInternalError);
   voice_.silence();
   if (subrequests_) subrequests_->keepOnly(responseBody_);
   if (exchange_ != nullptr && !responded_) {
@@ -532,7 +538,8 @@ void Invocation::settle(wire::Outcome outcome, uint64_t cpuUs) {
 
 // Over when the engine is done and the client has its response, or has gone.
 void Invocation::conclude() {
-  if (!done_ || exchange_ != nullptr || (sockets_ && !sockets_->clientOver()) || std::exchange(concluded_, true)) return;
+  if (!done_ || exchange_ != nullptr || (sockets_ && !sockets_->clientOver()) || std::exchange(concluded_, true))
+    return;
   if (sockets_) {
     clientGone_ |= sockets_->clientLost();
     responseBytes_ += sockets_->clientBytes();

@@ -29,28 +29,30 @@ class Invocation final : private http::ExchangeEvents,
   bool isOn(const EngineSeat* seat) const { return seat_ == seat; }
   bool isHeld() const { return !held_.empty(); }
 
-  // Hands the request to the engine; on failure the client has its page and the invocation is over. `invocationsLeft` in
-  // its chain, this one included (loop_counter.h).
+  // Hands the request to the engine; on failure the client has its page and the invocation is over. `invocationsLeft`
+  // in its chain, this one included (loop_counter.h).
   void start(http::Exchange& exchange, const Ray& ray, uint8_t invocationsLeft);
 
   // The same, for a script as client: what goes wrong is told to it instead of shown as a page.
   void startInner(InnerExchange& exchange, const Ray& ray, InheritedCall inherited);
 
   // A cron trigger. `onEnd`, which may be empty, is told how it ended.
-  void startScheduled(const Ray& ray, std::string_view cron, double scheduledMs, std::function<void(wire::Outcome)> onEnd);
+  void startScheduled(const Ray& ray, std::string_view cron, double scheduledMs,
+                      std::function<void(wire::Outcome)> onEnd);
 
   // It was held: hands it to an engine, if there is one now; on failure as `start`.
   bool resume();
 
-  // The engine has ended, having read its events up to `readUpTo`. True: it never heard of this one, which has been held
-  // for another; false: nothing has changed.
+  // The engine has ended, having read its events up to `readUpTo`. True: it never heard of this one, which has been
+  // held for another; false: nothing has changed.
   bool startElsewhere(uint64_t readUpTo);
 
   // The engine has said something of it.
   void hear() {
     if (!waiting_) return;
     waiting_ = false;
-    if (rank_ != EdgeLoop::kNoRank) version_->placement(loop_.options_.index).answered(rank_, sentAt_, loop_.loop_.now());
+    if (rank_ != EdgeLoop::kNoRank)
+      version_->placement(loop_.options_.index).answered(rank_, sentAt_, loop_.loop_.now());
   }
 
   // Effects. False: the engine broke the protocol.
@@ -156,16 +158,16 @@ class Invocation final : private http::ExchangeEvents,
   uint32_t rank_ = 0;           // of that engine in the version's placement
   bool waiting_ = false;        // the engine has not said anything of it
   base::Instant sentAt_{};
-  uint64_t sentFrom_ = 0;       // where in the event ring, or before
-  bool repeatable_ = true;      // the event that starts it can be made again
-  std::vector<uint8_t> held_;   // the event that starts it, while there is no engine
+  uint64_t sentFrom_ = 0;      // where in the event ring, or before
+  bool repeatable_ = true;     // the event that starts it can be made again
+  std::vector<uint8_t> held_;  // the event that starts it, while there is no engine
   const std::shared_ptr<const sandbox::RunnableVersion> version_;
   http::Exchange* exchange_ = nullptr;  // null once it is dead
-  InnerExchange* inner_ = nullptr;      // the same, when the client is a script; of use only while exchange_ is not null
+  InnerExchange* inner_ = nullptr;  // the same, when the client is a script; of use only while exchange_ is not null
   std::string entrypoint_;
   net::Address client_;
   uint8_t invocationsLeft_ = kInvocationsMax;
-  std::shared_ptr<CallChain> chain_;    // made with the first subrequest, unless it is inherited
+  std::shared_ptr<CallChain> chain_;      // made with the first subrequest, unless it is inherited
   std::unique_ptr<Scheduled> scheduled_;  // null: a request
   Ray ray_{};
   std::string method_, url_, head_;
@@ -184,11 +186,11 @@ class Invocation final : private http::ExchangeEvents,
   bool done_ = false;
   bool concluded_ = false;
   bool released_ = false;
-  bool engineSocket_ = false;  // the engine has answered with a WebSocket of its own
+  bool engineSocket_ = false;                        // the engine has answered with a WebSocket of its own
   wire::Outcome outcome_ = wire::Outcome::kUnknown;  // from here on once done_
   uint64_t cpuUs_ = 0;
-  SendWindow window_;                      // of the engine, for stream 0
-  InboundBody* responseBody_ = nullptr;    // for Response::kBody
+  SendWindow window_;                    // of the engine, for stream 0
+  InboundBody* responseBody_ = nullptr;  // for Response::kBody
   EngineVoice voice_;
   std::optional<InboundBody> clientBody_;  // when it did not come whole
   size_t logBytes_ = 0;

@@ -1,6 +1,6 @@
 // LoopCounter: how many times scripts may still be invoked in the chain of requests that a request belongs to, as
-// CF-EW-Via carries it. A chain begins with sixteen; each invocation leaves one less to the requests it makes. The platform
-// writes the field on everything a script sends, so a script can neither set it nor get rid of it.
+// CF-EW-Via carries it. A chain begins with sixteen; each invocation leaves one less to the requests it makes. The
+// platform writes the field on everything a script sends, so a script can neither set it nor get rid of it.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +13,8 @@ namespace weir::edge {
 
 inline constexpr std::string_view kLoopCounterField = "CF-EW-Via";
 
-// Invocations that a request with these fields may still cause. A value that is no number can only come from somebody who
-// tampers with it: none are left.
+// Invocations that a request with these fields may still cause. A value that is no number can only come from somebody
+// who tampers with it: none are left.
 uint8_t invocationsLeft(const http::HeaderList& headers);
 
 // Sets what a request made by an invocation carries, whatever is there; `left` as that invocation found it, at least 1.

@@ -27,7 +27,8 @@ uint16_t pageOf(http::ClientErrorKind kind) {
 
 }  // namespace
 
-OriginProxy::OriginProxy(OriginProxyOwner& owner, http::Client& client, std::shared_ptr<const catalog::RoutedZone> zone, const Ray& ray)
+OriginProxy::OriginProxy(OriginProxyOwner& owner, http::Client& client, std::shared_ptr<const catalog::RoutedZone> zone,
+                         const Ray& ray)
     : owner_(owner), client_(client), zone_(std::move(zone)), ray_(ray) {}
 
 OriginProxy::~OriginProxy() = default;

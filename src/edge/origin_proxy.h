@@ -31,7 +31,8 @@ class OriginProxyOwner {
 class OriginProxy {
  public:
   // Everything borrowed; it outlives this.
-  OriginProxy(OriginProxyOwner& owner, http::Client& client, std::shared_ptr<const catalog::RoutedZone> zone, const Ray& ray);
+  OriginProxy(OriginProxyOwner& owner, http::Client& client, std::shared_ptr<const catalog::RoutedZone> zone,
+              const Ray& ray);
   ~OriginProxy();
 
   OriginProxy(const OriginProxy&) = delete;

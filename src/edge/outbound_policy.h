@@ -1,8 +1,8 @@
-// OutboundPolicy: which addresses scripts may reach. Asked with the address that is about to be connected to, so neither a
-// name that resolves anew nor a redirect gets around it (reference/error-codes.md §3.4).
+// OutboundPolicy: which addresses scripts may reach. Asked with the address that is about to be connected to, so
+// neither a name that resolves anew nor a redirect gets around it (reference/error-codes.md §3.4).
 //
-// What the internet cannot reach, scripts cannot reach either, unless the operator allows it; what the operator denies is
-// refused in any case.
+// What the internet cannot reach, scripts cannot reach either, unless the operator allows it; what the operator denies
+// is refused in any case.
 //
 // Threads: immutable; any.
 #pragma once

@@ -12,15 +12,17 @@ OutboundPolicy policyOf(std::vector<const char*> allowed, std::vector<const char
   return OutboundPolicy(std::move(rules));
 }
 
-uint16_t refusal(const OutboundPolicy& policy, const char* ip) { return policy.refuses(*net::Address::fromIp(ip, 80), "name.example"); }
+uint16_t refusal(const OutboundPolicy& policy, const char* ip) {
+  return policy.refuses(*net::Address::fromIp(ip, 80), "name.example");
+}
 
 TEST(OutboundPolicy, theInternetIsReachableAndNothingElse) {
   const auto policy = policyOf({}, {});
   EXPECT_EQ(refusal(policy, "1.1.1.1"), 0);
   EXPECT_EQ(refusal(policy, "2606:4700::1"), 0);
-  for (const char* ip : {"127.0.0.1", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0",
-                         "224.0.0.1", "255.255.255.255", "::1", "::", "fd00::1", "fe80::1", "::ffff:127.0.0.1",
-                         "::ffff:10.0.0.1", "64:ff9b::a00:1", "2002:a00:1::"}) {
+  for (const char* ip : {"127.0.0.1", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1",
+                         "0.0.0.0", "224.0.0.1", "255.255.255.255", "::1", "::", "fd00::1", "fe80::1",
+                         "::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::a00:1", "2002:a00:1::"}) {
     EXPECT_EQ(refusal(policy, ip), 1021) << ip;
   }
 }

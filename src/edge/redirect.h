@@ -14,8 +14,8 @@ namespace weir::edge {
 bool isRedirect(uint16_t status);
 
 enum class RedirectRefusal {
-  kBadLocation,    // not a URL that can be fetched
-  kBodyIsStream,   // the body would have to be sent again, and is gone
+  kBadLocation,   // not a URL that can be fetched
+  kBodyIsStream,  // the body would have to be sent again, and is gone
 };
 
 struct Redirected {

@@ -10,8 +10,11 @@ http::ClientRequest requestOf(const char* method, http::RequestBody kind) {
   request.method = method;
   request.bodyKind = kind;
   request.body = kind == http::RequestBody::kComplete ? "body" : "";
-  request.headers = {{"Content-Type", "text/plain"}, {"Content-Encoding", "gzip"}, {"Authorization", "secret"},
-                     {"Cookie", "a=b"}, {"X-Kept", "1"}};
+  request.headers = {{"Content-Type", "text/plain"},
+                     {"Content-Encoding", "gzip"},
+                     {"Authorization", "secret"},
+                     {"Cookie", "a=b"},
+                     {"X-Kept", "1"}};
   return request;
 }
 
@@ -24,10 +27,10 @@ TEST(Redirect, rewritesMethodsAsBrowsersDo) {
     const char* becomes;
   };
   constexpr Case kCases[] = {
-      {301, "GET", "GET"},   {301, "HEAD", "HEAD"}, {301, "POST", "GET"},  {301, "PUT", "PUT"},    {302, "POST", "GET"},
-      {302, "PUT", "PUT"},   {302, "HEAD", "HEAD"}, {303, "GET", "GET"},   {303, "HEAD", "HEAD"},  {303, "POST", "GET"},
-      {303, "PUT", "GET"},   {303, "DELETE", "GET"}, {307, "POST", "POST"}, {307, "PUT", "PUT"},    {308, "POST", "POST"},
-      {308, "DELETE", "DELETE"},
+      {301, "GET", "GET"},   {301, "HEAD", "HEAD"}, {301, "POST", "GET"},  {301, "PUT", "PUT"},
+      {302, "POST", "GET"},  {302, "PUT", "PUT"},   {302, "HEAD", "HEAD"}, {303, "GET", "GET"},
+      {303, "HEAD", "HEAD"}, {303, "POST", "GET"},  {303, "PUT", "GET"},   {303, "DELETE", "GET"},
+      {307, "POST", "POST"}, {307, "PUT", "PUT"},   {308, "POST", "POST"}, {308, "DELETE", "DELETE"},
   };
   int ran = 0;
   for (const auto& [status, method, becomes] : kCases) {

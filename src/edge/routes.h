@@ -15,8 +15,8 @@
 namespace weir::edge {
 
 struct Routes {
-  std::shared_ptr<const catalog::Routing> routing;                           // never null
-  std::vector<std::shared_ptr<const sandbox::RunnableVersion>> versions;     // by catalog::RoutedVersion::slot
+  std::shared_ptr<const catalog::Routing> routing;                        // never null
+  std::vector<std::shared_ptr<const sandbox::RunnableVersion>> versions;  // by catalog::RoutedVersion::slot
   std::string workersDomain = "workers.localhost";
 
   // Null: it cannot be run here just now.
@@ -26,7 +26,8 @@ struct Routes {
   }
 
   // What runs for a script of an account, for whoever calls it by name; `request` as for admission. Null: nothing does.
-  std::shared_ptr<const sandbox::RunnableVersion> findScript(std::string_view account, std::string_view name, std::string_view request) const {
+  std::shared_ptr<const sandbox::RunnableVersion> findScript(std::string_view account, std::string_view name,
+                                                             std::string_view request) const {
     const catalog::RoutedScript* const script = routing->findScript(account, name);
     if (script == nullptr || script->disabled || script->versions.empty()) return nullptr;
     return runnable(*script->pick(std::hash<std::string_view>()(request)));

@@ -15,7 +15,8 @@ std::string decoded(std::string_view text) {
   for (size_t i = 0; i < text.size(); ++i) {
     if (text[i] == '+') {
       result += ' ';
-    } else if (text[i] == '%' && i + 2 < text.size() && base::hexValue(text[i + 1]) >= 0 && base::hexValue(text[i + 2]) >= 0) {
+    } else if (text[i] == '%' && i + 2 < text.size() && base::hexValue(text[i + 1]) >= 0 &&
+               base::hexValue(text[i + 2]) >= 0) {
       result += static_cast<char>(base::hexValue(text[i + 1]) * 16 + base::hexValue(text[i + 2]));
       i += 2;
     } else {
@@ -47,7 +48,8 @@ std::optional<ScheduledTrigger::Query> ScheduledTrigger::parse(std::string_view 
     } else if (name == "time") {
       uint64_t ms = 0;
       const auto [last, failure] = std::from_chars(value.data(), value.data() + value.size(), ms);
-      if (failure != std::errc() || last != value.data() + value.size() || ms > 8'640'000'000'000'000) return std::nullopt;
+      if (failure != std::errc() || last != value.data() + value.size() || ms > 8'640'000'000'000'000)
+        return std::nullopt;
       query.timeMs = static_cast<double>(ms);
     }
   }

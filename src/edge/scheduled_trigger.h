@@ -1,5 +1,6 @@
 // ScheduledTrigger: a developer's request that fires a cron trigger and waits for its end, as
-// /cdn-cgi/handler/scheduled?cron=*+*+*+*+*&time=1700000000000. Of use where one script answers for every host (`weir dev`).
+// /cdn-cgi/handler/scheduled?cron=*+*+*+*+*&time=1700000000000. Of use where one script answers for every host (`weir
+// dev`).
 //
 // Threads: its loop's.
 #pragma once
@@ -20,8 +21,8 @@ class ScheduledTrigger final : private http::ExchangeEvents {
   static constexpr std::string_view kPath = "/cdn-cgi/handler/scheduled";
 
   struct Query {
-    std::string cron;               // empty: none was given
-    std::optional<double> timeMs;   // since 1970
+    std::string cron;              // empty: none was given
+    std::optional<double> timeMs;  // since 1970
   };
   // Nullopt: the target is another path, or its query cannot be read.
   static std::optional<Query> parse(std::string_view target);

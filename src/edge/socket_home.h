@@ -17,8 +17,7 @@ class SocketHome {
   static constexpr size_t kOpenMax = 20'000;
 
   // `loop` is borrowed and outlives it, and so it does every socket.
-  explicit SocketHome(net::Loop& loop)
-      : environment_(loop, {}, masks_) {}
+  explicit SocketHome(net::Loop& loop) : environment_(loop, {}, masks_) {}
 
   http::websocket::Connection::Environment& environment() { return environment_; }
   // 16 random bytes: what a handshake is keyed with.

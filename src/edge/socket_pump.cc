@@ -21,11 +21,7 @@ bool mayClose(uint16_t code) {
 
 SocketPump::SocketPump(SocketHome& home, EngineVoice& voice, SocketPumpOwner& owner, wire::StreamId number,
                        std::unique_ptr<websocket::Channel> channel)
-    : home_(home),
-      voice_(voice),
-      owner_(owner),
-      number_(number),
-      channel_(std::move(channel)) {
+    : home_(home), voice_(voice), owner_(owner), number_(number), channel_(std::move(channel)) {
   channel_->setEvents(*this);
   home_.add(*this);
 }
@@ -56,7 +52,8 @@ bool SocketPump::onPiece(const wire::SocketPiece& effect) {
   const int64_t cost = wire::socketPieceCost(effect.bytes.size());
   window_ -= cost;
   owed_ += static_cast<uint32_t>(cost);
-  const auto kind = effect.kind == wire::SocketMessageKind::kText ? websocket::MessageKind::kText : websocket::MessageKind::kBinary;
+  const auto kind =
+      effect.kind == wire::SocketMessageKind::kText ? websocket::MessageKind::kText : websocket::MessageKind::kBinary;
   send(kind, asBytes(effect.bytes), effect.last);
   giveCredit(false);
   return true;
@@ -74,8 +71,7 @@ bool SocketPump::onClose(const wire::SocketClose& effect) {
       engineListens_ = false;
       fail(mayClose(effect.code) && effect.code != websocket::kNoStatus ? effect.code : websocket::kInternalError);
       return true;
-    case wire::SocketEnd::kBroken:
-      break;
+    case wire::SocketEnd::kBroken: break;
   }
   return false;
 }
@@ -131,7 +127,8 @@ void SocketPump::onPiece(websocket::MessageKind kind, std::span<const std::byte>
   wire::SocketPiece piece;
   piece.invocation = voice_.id();
   piece.socket = number_;
-  piece.kind = kind == websocket::MessageKind::kText ? wire::SocketMessageKind::kText : wire::SocketMessageKind::kBinary;
+  piece.kind =
+      kind == websocket::MessageKind::kText ? wire::SocketMessageKind::kText : wire::SocketMessageKind::kBinary;
   piece.last = last;
   piece.bytes = asWire(bytes);
   voice_.say(piece);

@@ -1,7 +1,8 @@
-// SocketPump: one WebSocket of an invocation: its channel to the peer on one side, the engine or another pump on the other.
+// SocketPump: one WebSocket of an invocation: its channel to the peer on one side, the engine or another pump on the
+// other.
 //
-// Towards the engine it keeps the windows of the wire (wire/message.h). Joined with another pump it hands messages on as
-// they come, and each side is read only as fast as the other takes.
+// Towards the engine it keeps the windows of the wire (wire/message.h). Joined with another pump it hands messages on
+// as they come, and each side is read only as fast as the other takes.
 //
 // Threads: its loop's.
 #pragma once
@@ -90,7 +91,7 @@ class SocketPump final : private http::websocket::ChannelEvents, private RoomWai
   bool failed_ = false;
   bool lost_ = false;
   bool waitsForRoom_ = false;
-  int64_t credit_ = 0;                                  // what the engine takes
+  int64_t credit_ = 0;                                 // what the engine takes
   int64_t window_ = wire::Bounds::kSocketWindowBytes;  // what the engine may send
   uint32_t owed_ = 0;
   uint64_t sentBytes_ = 0;

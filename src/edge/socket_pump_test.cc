@@ -61,7 +61,9 @@ class SocketPumpTest : public testing::Test, public SocketPumpOwner {
     close.end = end;
     return close;
   }
-  std::span<const std::byte> text(std::string_view of) { return {reinterpret_cast<const std::byte*>(of.data()), of.size()}; }
+  std::span<const std::byte> text(std::string_view of) {
+    return {reinterpret_cast<const std::byte*>(of.data()), of.size()};
+  }
 
   base::SystemClock clock;
   net::Loop loop{clock};

@@ -12,8 +12,8 @@ SocketPump& Sockets::add(wire::StreamId number, std::unique_ptr<websocket::Chann
   return *pump;
 }
 
-std::optional<http::Refusal> Sockets::openClient(http::Exchange& exchange, InnerExchange* inner, http::HeaderList headers,
-                                                 wire::StreamId pipeFrom) {
+std::optional<http::Refusal> Sockets::openClient(http::Exchange& exchange, InnerExchange* inner,
+                                                 http::HeaderList headers, wire::StreamId pipeFrom) {
   if (home_.full()) return refuse({503, "no more WebSockets can be opened"}, pipeFrom);
   if (inner != nullptr) {
     client_ = &add(0, inner->upgradeInner(headers));

@@ -34,8 +34,7 @@ Subrequest::Subrequest(const Context& context, const wire::Subrequest& effect)
     countDown(request_.headers, context.invocationsLeft);
   }
   switch (effect.bodyKind) {
-    case wire::BodyKind::kNone:
-      break;
+    case wire::BodyKind::kNone: break;
     case wire::BodyKind::kInline:
       request_.bodyKind = http::RequestBody::kComplete;
       request_.body.assign(reinterpret_cast<const char*>(effect.body.data()), effect.body.size());
@@ -62,7 +61,8 @@ void Subrequest::begin() {
   }
   if (!open()) return;
   const std::string early = std::exchange(early_, {});
-  if (!early.empty() && !call_->write(std::as_bytes(std::span(early)))) return fail(wire::SubrequestFailure::kOther, kTooLong);
+  if (!early.empty() && !call_->write(std::as_bytes(std::span(early))))
+    return fail(wire::SubrequestFailure::kOther, kTooLong);
   if (uploadOver_ && request_.bodyKind == http::RequestBody::kStreamed) call_->finish();
 }
 
@@ -154,7 +154,8 @@ void Subrequest::onHead(const http::ResponseHead& head) {
   out.nowMs = context_.clock.wallMs();
   out.status = head.status;
   out.redirected = redirects_ > 0;
-  hasBody_ = head.framing != http::Framing::kNone && !(head.framing == http::Framing::kLength && head.contentLength == 0);
+  hasBody_ =
+      head.framing != http::Framing::kNone && !(head.framing == http::Framing::kLength && head.contentLength == 0);
   out.bodyKind = hasBody_ ? wire::BodyKind::kStream : wire::BodyKind::kNone;
   if (head.framing == http::Framing::kLength) out.bodyLength = head.contentLength;
   out.statusText = std::string_view(head.reason).substr(0, wire::Bounds::kStatusTextBytesMax);
@@ -208,23 +209,17 @@ void Subrequest::fail(wire::SubrequestFailure failure, std::string_view message,
 
 void Subrequest::onError(const http::ClientError& error) {
   switch (error.kind) {
-    case http::ClientErrorKind::kDns:
-      return respondInstead(530, 1016);
-    case http::ClientErrorKind::kConnectTimeout:
-      return respondInstead(522, 522);
-    case http::ClientErrorKind::kResponseTimeout:
-      return respondInstead(524, 524);
-    case http::ClientErrorKind::kRefused:
-      return respondInstead(403, error.refusal);
+    case http::ClientErrorKind::kDns: return respondInstead(530, 1016);
+    case http::ClientErrorKind::kConnectTimeout: return respondInstead(522, 522);
+    case http::ClientErrorKind::kResponseTimeout: return respondInstead(524, 524);
+    case http::ClientErrorKind::kRefused: return respondInstead(403, error.refusal);
     case http::ClientErrorKind::kBadRequest:
-    case http::ClientErrorKind::kOverloaded:
-      return fail(wire::SubrequestFailure::kOther, error.message);
+    case http::ClientErrorKind::kOverloaded: return fail(wire::SubrequestFailure::kOther, error.message);
     case http::ClientErrorKind::kConnect:
     case http::ClientErrorKind::kTls:
     case http::ClientErrorKind::kStalled:
     case http::ClientErrorKind::kLost:
-    case http::ClientErrorKind::kProtocol:
-      return fail(wire::SubrequestFailure::kConnectionLost, kLost);
+    case http::ClientErrorKind::kProtocol: return fail(wire::SubrequestFailure::kConnectionLost, kLost);
   }
 }
 

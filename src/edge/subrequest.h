@@ -1,8 +1,8 @@
 // Subrequest: one outbound request of an invocation, redirects included: a script's fetch() on the platform's side.
 //
-// start → waits its turn (limits.md: few connections of one request may wait for a head) → begin → a head, or a failure,
-// is told to the engine → the response body flows as somebody asks for it (inbound_body.h) while the request body may
-// still be on its way out.
+// start → waits its turn (limits.md: few connections of one request may wait for a head) → begin → a head, or a
+// failure, is told to the engine → the response body flows as somebody asks for it (inbound_body.h) while the request
+// body may still be on its way out.
 //
 // Threads: its loop's. Owned by its invocation; disposed of, never destroyed from within one of its callbacks.
 #pragma once
@@ -76,8 +76,8 @@ class Subrequest final : private InnerCallEvents, private BodySource, private Bo
     SocketTaker& sockets;
     EngineVoice& voice;
     const OutboundPolicy& outbound;
-    std::string_view zone;  // CF-Worker: who asks
-    std::string_view ray;   // of the client's request
+    std::string_view zone;    // CF-Worker: who asks
+    std::string_view ray;     // of the client's request
     uint8_t invocationsLeft;  // in the chain of the invocation that asks, itself included
   };
   // Everything borrowed; it outlives this.
@@ -157,7 +157,7 @@ class Subrequest final : private InnerCallEvents, private BodySource, private Bo
   const uint32_t service_;  // 0: the network
   http::ClientRequest request_;
   bool asksForSocket_ = false;
-  std::optional<http::websocket::Offer> offer_;  // made when the request is sent over the network
+  std::optional<http::websocket::Offer> offer_;                // made when the request is sent over the network
   std::optional<http::websocket::DeflateParameters> deflate_;  // what was agreed then
   std::optional<http::Url> url_;
   std::string givenUrl_;
@@ -171,7 +171,7 @@ class Subrequest final : private InnerCallEvents, private BodySource, private Bo
   bool awaitsHead_ = false;  // on the network
   bool headTold_ = false;
   bool hasBody_ = false;
-  bool uploadOver_ = true;        // nothing of the request body is taken any more
+  bool uploadOver_ = true;  // nothing of the request body is taken any more
   bool engineEndedUpload_ = false;
   bool replayable_;
   bool replaying_ = false;  // the engine was asked for the body anew, and has not begun

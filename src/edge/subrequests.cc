@@ -106,12 +106,15 @@ InboundBody* Subrequests::body(uint32_t number) {
 void Subrequests::keepOnly(const InboundBody* body) {
   std::vector<uint32_t> kept;
   while (body != nullptr) {
-    const auto at = std::find_if(all_.begin(), all_.end(), [&](const auto& entry) { return &entry.second->body() == body; });
+    const auto at =
+        std::find_if(all_.begin(), all_.end(), [&](const auto& entry) { return &entry.second->body() == body; });
     if (at == all_.end()) break;  // the client's
     kept.push_back(at->first);
     body = at->second->uploadSource();
   }
-  const auto dropped = [&](const auto& entry) { return std::find(kept.begin(), kept.end(), entry.first) == kept.end(); };
+  const auto dropped = [&](const auto& entry) {
+    return std::find(kept.begin(), kept.end(), entry.first) == kept.end();
+  };
   // They point at each other: first all let go, then they are destroyed.
   for (const auto& entry : all_) {
     if (dropped(entry)) entry.second->detach();

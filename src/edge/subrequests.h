@@ -14,19 +14,21 @@
 namespace weir::edge {
 
 struct SubrequestLimits {
-  uint32_t awaitingHeadMax = 6;              // the others wait their turn
-  uint32_t connectionsMax = 256;             // then the oldest whose body nobody touched gives its own back
-  uint32_t rememberedMax = 65'536;           // begun and not over: more are refused
-  size_t waitingBytesMax = 32u << 20;        // held by those that wait their turn
+  uint32_t awaitingHeadMax = 6;        // the others wait their turn
+  uint32_t connectionsMax = 256;       // then the oldest whose body nobody touched gives its own back
+  uint32_t rememberedMax = 65'536;     // begun and not over: more are refused
+  size_t waitingBytesMax = 32u << 20;  // held by those that wait their turn
 };
 
 class Subrequests final : private SubrequestOwner {
  public:
   // All borrowed but the limits; they outlive this. `chain` counts the requests.
-  Subrequests(http::Client& client, const base::Clock& clock, SocketTaker& sockets, EngineVoice& voice, ServiceCaller& services,
-              const OutboundPolicy& outbound, std::string_view zone, std::string_view ray, uint8_t invocationsLeft, CallChain& chain,
-              const SubrequestLimits& limits)
-      : context_{client, clock, *this, sockets, voice, outbound, zone, ray, invocationsLeft}, services_(services), chain_(chain),
+  Subrequests(http::Client& client, const base::Clock& clock, SocketTaker& sockets, EngineVoice& voice,
+              ServiceCaller& services, const OutboundPolicy& outbound, std::string_view zone, std::string_view ray,
+              uint8_t invocationsLeft, CallChain& chain, const SubrequestLimits& limits)
+      : context_{client, clock, *this, sockets, voice, outbound, zone, ray, invocationsLeft},
+        services_(services),
+        chain_(chain),
         limits_(limits) {}
   ~Subrequests();
 

@@ -89,8 +89,14 @@ void becomeReady(wire::ControlSocket& control, const std::vector<int>& keep) {
 
 [[noreturn]] void serve(node::MultiIsolatePlatform& platform, uint32_t hashMark, int loops, size_t memoryBudgetBytes) {
   const v8::StartupData blob = mapBaseSnapshot();
-  Lane::Setup setup{platform, blob, hashMark, nullptr, wire::kEventWakeDescriptor,
-                    wire::ControlSocket(wire::Descriptor(wire::kControlDescriptor)), {}, memoryBudgetBytes};
+  Lane::Setup setup{platform,
+                    blob,
+                    hashMark,
+                    nullptr,
+                    wire::kEventWakeDescriptor,
+                    wire::ControlSocket(wire::Descriptor(wire::kControlDescriptor)),
+                    {},
+                    memoryBudgetBytes};
   setup.eventRing = mapShared(wire::kEventRingDescriptor, wire::ringMemoryBytes(wire::Bounds::kEventRingBytes));
   for (int loop = 0; loop < loops; ++loop) {
     setup.effectPorts.push_back(

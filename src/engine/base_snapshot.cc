@@ -74,8 +74,7 @@ std::vector<char> makeBaseSnapshot(node::MultiIsolatePlatform& platform, std::st
     v8::Local<v8::Function> wrapped;
     v8::Local<v8::Value> install;
     v8::Local<v8::Value> dispatch;
-    if (v8::ScriptCompiler::CompileFunction(context, &source, 0, nullptr, 0, nullptr,
-                                            v8::ScriptCompiler::kEagerCompile)
+    if (v8::ScriptCompiler::CompileFunction(context, &source, 0, nullptr, 0, nullptr, v8::ScriptCompiler::kEagerCompile)
             .ToLocal(&wrapped) &&
         wrapped->Call(context, v8::Undefined(isolate), 0, nullptr).ToLocal(&install) && install->IsFunction()) {
       v8::Local<v8::Value> arguments[] = {makeHost(context), context->Global()};

@@ -12,8 +12,8 @@ namespace weir::engine {
 // Addresses a snapshot refers to by position; null-terminated, the same in every process of one build.
 const std::vector<intptr_t>& externalReferences();
 
-// Runs the web API's JavaScript (web_source.h) in a new context and writes the heap. Empty on failure, with the reason in
-// `error`.
+// Runs the web API's JavaScript (web_source.h) in a new context and writes the heap. Empty on failure, with the reason
+// in `error`.
 std::vector<char> makeBaseSnapshot(node::MultiIsolatePlatform& platform, std::string& error);
 
 // Positions of AddData in a snapshot's default context.

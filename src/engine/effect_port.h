@@ -15,7 +15,7 @@ namespace weir::engine {
 class EffectPorts {
  public:
   struct Port {
-    void* memory;       // ring memory, mapped for the life of the process
+    void* memory;         // ring memory, mapped for the life of the process
     int eventDescriptor;  // eventfd of the loop
   };
   explicit EffectPorts(const std::vector<Port>& ports);

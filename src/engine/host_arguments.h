@@ -12,10 +12,10 @@ using Arguments = const v8::FunctionCallbackInfo<v8::Value>&;
 
 inline void throwError(v8::Isolate* isolate, v8::Local<v8::Value> (*make)(v8::Local<v8::String>, v8::Local<v8::Value>),
                        std::string_view message) {
-  isolate->ThrowException(make(v8::String::NewFromUtf8(isolate, message.data(), v8::NewStringType::kNormal,
-                                                       static_cast<int>(message.size()))
-                                   .ToLocalChecked(),
-                               {}));
+  isolate->ThrowException(make(
+      v8::String::NewFromUtf8(isolate, message.data(), v8::NewStringType::kNormal, static_cast<int>(message.size()))
+          .ToLocalChecked(),
+      {}));
 }
 
 // 0 for anything that is no unsigned 32-bit number.

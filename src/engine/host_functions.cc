@@ -84,8 +84,9 @@ void current(Arguments info) {
 
 void setCurrent(Arguments info) { info.GetIsolate()->SetContinuationPreservedEmbedderDataV2(info[0]); }
 
-void now(Arguments info) { // Whole milliseconds, as Date has them.
-  info.GetReturnValue().Set(std::floor(ScriptIsolate::of(info.GetIsolate())->nowMs())); }
+void now(Arguments info) {  // Whole milliseconds, as Date has them.
+  info.GetReturnValue().Set(std::floor(ScriptIsolate::of(info.GetIsolate())->nowMs()));
+}
 
 void memoryLimit(Arguments info) {
   info.GetReturnValue().Set(
@@ -99,7 +100,8 @@ void respond(Arguments info) {
   if (invocation == nullptr) return;
   wire::Respond head;
   const uint32_t status = unsignedOf(info[1]);
-  if (status < 100 || status > 999) return throwError(isolate, v8::Exception::RangeError, "The status is out of range.");
+  if (status < 100 || status > 999)
+    return throwError(isolate, v8::Exception::RangeError, "The status is out of range.");
   head.status = static_cast<uint16_t>(status);
   const std::string statusText = byteString(isolate, info[2]);
   head.statusText = std::string_view(statusText).substr(0, wire::Bounds::kStatusTextBytesMax);
@@ -247,7 +249,12 @@ void log(Arguments info) {
   if (data.IsEmpty() || !data->IsValue() || !data.As<v8::Value>()->IsObject()) return;
   const v8::TryCatch quiet(isolate);
   v8::Local<v8::Value> seq;
-  if (!data.As<v8::Value>().As<v8::Object>()->Get(isolate->GetCurrentContext(), v8::String::NewFromUtf8Literal(isolate, "seq", v8::NewStringType::kInternalized)).ToLocal(&seq)) return;
+  if (!data.As<v8::Value>()
+           .As<v8::Object>()
+           ->Get(isolate->GetCurrentContext(),
+                 v8::String::NewFromUtf8Literal(isolate, "seq", v8::NewStringType::kInternalized))
+           .ToLocal(&seq))
+    return;
   Invocation* invocation = script.find(unsignedOf(seq));
   if (invocation == nullptr) return;
   const std::string message = js::toUtf8(isolate, info[1], kLogBytesMax + 1);

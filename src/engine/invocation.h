@@ -34,8 +34,8 @@ struct OutboundStream {
   int64_t credit = wire::Bounds::kStreamWindowBytes;
   std::vector<uint8_t> waiting;  // the part of the last write that found no credit
   size_t waitingAt = 0;
-  bool scriptWaits = false;      // one pending event
-  bool replayable = false;       // `waiting` keeps what was sent: the body may be wanted once more
+  bool scriptWaits = false;  // one pending event
+  bool replayable = false;   // `waiting` keeps what was sent: the body may be wanted once more
   bool endQueued = false;
   bool ended = false;
   bool cancelled = false;
@@ -51,19 +51,19 @@ struct Timer {
 struct Invocation {
   wire::InvocationId id;
   uint32_t seq = 0;
-  uint32_t pending = 0;       // events that can still call back into the script
-  uint64_t cpuNs = 0;         // summed over turns
+  uint32_t pending = 0;  // events that can still call back into the script
+  uint64_t cpuNs = 0;    // summed over turns
   uint32_t subrequests = 0;
   bool responded = false;
-  bool watched = false;       // the lane routes events to it and wants to know when it ends
+  bool watched = false;  // the lane routes events to it and wants to know when it ends
   bool failOpen = false;
-  bool touched = false;       // since the last hang check
-  bool doneRequested = false; // the script is done; the engine still sends what it holds of the body
+  bool touched = false;        // since the last hang check
+  bool doneRequested = false;  // the script is done; the engine still sends what it holds of the body
   wire::Outcome outcome = wire::Outcome::kOk;
   std::map<wire::StreamId, InboundStream> inbound;
   std::map<wire::StreamId, OutboundStream> outbound;
   std::map<wire::StreamId, Socket> sockets;
-  size_t socketBacklog = 0;  // bytes of them that wait for credit
+  size_t socketBacklog = 0;         // bytes of them that wait for credit
   std::set<uint32_t> awaitedHeads;  // subrequests that have neither response nor failure
   std::set<uint32_t> timers;
 };

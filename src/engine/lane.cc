@@ -21,7 +21,9 @@ uint64_t monotonicNs() { return readClock(CLOCK_MONOTONIC); }
 }  // namespace
 
 Lane::Lane(Setup setup)
-    : setup_(std::move(setup)), effects_(setup_.effectPorts), events_(setup_.eventRing, wire::Bounds::kEventRingBytes) {}
+    : setup_(std::move(setup)),
+      effects_(setup_.effectPorts),
+      events_(setup_.eventRing, wire::Bounds::kEventRingBytes) {}
 
 void Lane::run() {
   {
@@ -47,7 +49,8 @@ void Lane::runnerMain(Runner& me) {
     _exit(6);
   }
   Lock lock(mutex_);
-  // A thread's nice value cannot be raised again without privileges: one that was lowered goes, another is made when needed.
+  // A thread's nice value cannot be raised again without privileges: one that was lowered goes, another is made when
+  // needed.
   while (!me.deprioritised && !me.lost) {
     if (leader_ == nullptr) {
       leader_ = &me;
@@ -67,7 +70,8 @@ void Lane::runnerMain(Runner& me) {
   unregisterParkSpot(me.spot);
   EffectPorts::silenceWhen(nullptr);
   me.thread.detach();
-  const auto at = std::find_if(runners_.begin(), runners_.end(), [&](const auto& runner) { return runner.get() == &me; });
+  const auto at =
+      std::find_if(runners_.begin(), runners_.end(), [&](const auto& runner) { return runner.get() == &me; });
   const auto self = std::move(*at);
   runners_.erase(at);
   if (leader_ == nullptr) promote();
@@ -100,7 +104,8 @@ void Lane::sleep(Lock& lock) {
   const int ready = ppoll(waits, 2, &timeout, nullptr);
   if (ready > 0 && (waits[0].revents & POLLIN) != 0) {
     uint64_t count = 0;
-    if (::read(setup_.eventDescriptor, &count, sizeof count) < 0) {}
+    if (::read(setup_.eventDescriptor, &count, sizeof count) < 0) {
+    }
   }
   if (ready > 0 && (waits[1].revents & (POLLHUP | POLLERR)) != 0) _exit(0);  // the platform has gone
   lock.lock();
@@ -164,7 +169,8 @@ void Lane::onEvent(Runner& me, Lock& lock, wire::Bytes record) {
           shuttingDown_ = true;
         } else if constexpr (std::is_same_v<Message, wire::Ping>) {
           reportLoad();
-        } else if constexpr (std::is_same_v<Message, wire::StartFetch> || std::is_same_v<Message, wire::StartScheduled>) {
+        } else if constexpr (std::is_same_v<Message, wire::StartFetch> ||
+                             std::is_same_v<Message, wire::StartScheduled>) {
           startInvocation(me, lock, message.invocation, message.version, std::move(held));
         } else {
           const auto route = routes_.find(message.invocation.value);
@@ -229,7 +235,8 @@ void Lane::loadVersion(const wire::LoadVersion& event) {
   StartImage image;
   if (event.imageBlob != 0) {
     auto mapped = wire::mapFile(takeBlob(event.imageBlob).get(), wire::Bounds::kImageBytesMax);
-    if (mapped.ok() && event.hashMark == setup_.hashMark) image = {event.source, std::move(mapped).value(), event.imageHash};
+    if (mapped.ok() && event.hashMark == setup_.hashMark)
+      image = {event.source, std::move(mapped).value(), event.imageHash};
   }
   auto version = Version::make(event.version, std::move(bundle).value(), std::move(image));
   if (!version) _exit(5);
@@ -253,8 +260,7 @@ void Lane::refuse(wire::InvocationId id, const FailedStart& failed) {
   refuse(id, failed.outcome);
 }
 
-void Lane::startInvocation(Runner& me, Lock& lock, wire::InvocationId id, wire::VersionId versionId,
-                           HeldEvent held) {
+void Lane::startInvocation(Runner& me, Lock& lock, wire::InvocationId id, wire::VersionId versionId, HeldEvent held) {
   const auto at = versions_.find(versionId.value);
   if (at == versions_.end() || id.loop() >= effects_.count()) return refuse(id, wire::Outcome::kInternalError);
   VersionEntry& entry = at->second;
@@ -361,9 +367,9 @@ bool Lane::startIsolate(Runner& me, Resident& resident, ScriptIsolate::Failure& 
   if (resident.isolate) {
     resident.isolate->adopt(resident.version);
   } else {
-    resident.isolate = std::make_unique<ScriptIsolate>(
-        ScriptIsolate::Environment{setup_.platform, setup_.base, effects_}, resident.number, resident.version,
-        js::Heap::Purpose::kRun);
+    resident.isolate =
+        std::make_unique<ScriptIsolate>(ScriptIsolate::Environment{setup_.platform, setup_.base, effects_},
+                                        resident.number, resident.version, js::Heap::Purpose::kRun);
   }
   setIsolate(me, resident.isolate.get());
   bool ok = false;
@@ -456,7 +462,8 @@ void Lane::runTurn(Runner& me, Lock& lock, Resident& resident, Work work) {
       if (starting.value != 0) seq = isolate.seqOf(starting);
       finish();
     } else if (std::holds_alternative<GiveUp>(work)) {
-      isolate.endAll(isolate.condemnedBy() == Kill::kCpu ? wire::Outcome::kExceededCpu : wire::Outcome::kExceededMemory);
+      isolate.endAll(isolate.condemnedBy() == Kill::kCpu ? wire::Outcome::kExceededCpu
+                                                         : wire::Outcome::kExceededMemory);
     } else {
       const uint64_t now = me.clock.startedNs();
       for (uint32_t id = isolate.nextDue(now); id != 0 && !me.lost; id = isolate.nextDue(now)) {
@@ -492,7 +499,8 @@ void Lane::runTurn(Runner& me, Lock& lock, Resident& resident, Work work) {
     sample(resident, bytes);
     if (resident.isolate->condemned() && !resident.condemned) {
       resident.condemned = true;
-      retire(resident, resident.isolate->condemnedBy() == Kill::kCpu ? wire::IsolateEnd::kCpu : wire::IsolateEnd::kMemory);
+      retire(resident,
+             resident.isolate->condemnedBy() == Kill::kCpu ? wire::IsolateEnd::kCpu : wire::IsolateEnd::kMemory);
       limitCondemned(resident.version->id());
     }
   } else {
@@ -636,8 +644,8 @@ void Lane::keep() {
     }
     if (warm_.size() < LaneLimits::kWarmIsolates && parked_ == 0) {
       lock.unlock();
-      auto isolate = std::make_unique<ScriptIsolate>(ScriptIsolate::Environment{setup_.platform, setup_.base, effects_}, 0,
-                                                     nullptr, js::Heap::Purpose::kRun);
+      auto isolate = std::make_unique<ScriptIsolate>(ScriptIsolate::Environment{setup_.platform, setup_.base, effects_},
+                                                     0, nullptr, js::Heap::Purpose::kRun);
       lock.lock();
       warm_.push_back(std::move(isolate));
       continue;

@@ -27,27 +27,28 @@
 namespace weir::engine {
 
 struct LaneLimits {
-  static constexpr uint64_t kPromoteNs = 1'000'000;         // a leader's turn that lasts longer is detached …
-  static constexpr uint64_t kPromoteCpuNs = 500'000;        // … when it used so much of it; one that waits for a processor
-  static constexpr uint64_t kPromoteAnywayNs = 5'000'000;   // would not run sooner elsewhere, and has until here
-  static constexpr uint64_t kDeprioritiseNs = 10'000'000;   // a detached turn that lasts longer yields to others
-  static constexpr uint64_t kForceAfterNs = 5'000'000;      // CPU after the kill request until plain termination
-  static constexpr uint64_t kAbandonCpuAfterNs = 300'000'000;     // … until others stop waiting for the turn; a kill for
-  static constexpr uint64_t kAbandonMemoryAfterNs = 1'000'000'000;  // memory has to get through collections of a full heap
+  static constexpr uint64_t kPromoteNs = 1'000'000;   // a leader's turn that lasts longer is detached …
+  static constexpr uint64_t kPromoteCpuNs = 500'000;  // … when it used so much of it; one that waits for a processor
+  static constexpr uint64_t kPromoteAnywayNs = 5'000'000;      // would not run sooner elsewhere, and has until here
+  static constexpr uint64_t kDeprioritiseNs = 10'000'000;      // a detached turn that lasts longer yields to others
+  static constexpr uint64_t kForceAfterNs = 5'000'000;         // CPU after the kill request until plain termination
+  static constexpr uint64_t kAbandonCpuAfterNs = 300'000'000;  // … until others stop waiting for the turn; a kill for
+  static constexpr uint64_t kAbandonMemoryAfterNs =
+      1'000'000'000;                                        // memory has to get through collections of a full heap
   static constexpr uint64_t kParkAfterNs = 300'000'000;     // CPU after that until the thread is parked
   static constexpr uint64_t kParkAgainAfterNs = 2'000'000;  // … after it was let on
-  static constexpr uint32_t kProofTicks = 100;              // watchdog ticks that a proof may take before threads are let on
-  static constexpr uint32_t kProofTicksMax = 10'000;        // … before the engine gives up
+  static constexpr uint32_t kProofTicks = 100;        // watchdog ticks that a proof may take before threads are let on
+  static constexpr uint32_t kProofTicksMax = 10'000;  // … before the engine gives up
   static constexpr size_t kRunnersMax = 256;
   static constexpr size_t kBuffersMax = 64;
-  static constexpr size_t kBufferBytesMax = 16u << 10;      // larger ones are given back at once
-  static constexpr size_t kInboxMax = 4096;                 // events that wait for one busy isolate: no invocation is added
-  static constexpr size_t kInboxBytesMax = 16u << 20;       // … above either
+  static constexpr size_t kBufferBytesMax = 16u << 10;  // larger ones are given back at once
+  static constexpr size_t kInboxMax = 4096;             // events that wait for one busy isolate: no invocation is added
+  static constexpr size_t kInboxBytesMax = 16u << 20;   // … above either
   static constexpr uint64_t kStartAgainAfterNs = 1'000'000'000;  // after one that failed
   static constexpr size_t kWarmIsolates = 2;
   static constexpr size_t kResidentsMax = 4096;
-  static constexpr size_t kOverBudgetPercent = 150;         // what runs may hold so much; above it no isolate is added
-  static constexpr size_t kCondemnedPerVersionMax = 2;      // isolates that only finish what they have; the oldest is cut
+  static constexpr size_t kOverBudgetPercent = 150;     // what runs may hold so much; above it no isolate is added
+  static constexpr size_t kCondemnedPerVersionMax = 2;  // isolates that only finish what they have; the oldest is cut
   static constexpr int kDetachedNice = 10;
 };
 
@@ -88,19 +89,20 @@ class Lane {
     size_t inboxBytes = 0;
     bool busy = false;
     bool started = false;
-    bool retired = false;  // takes no new invocation …
-    bool condemned = false;  // … because it was killed
+    bool retired = false;     // takes no new invocation …
+    bool condemned = false;   // … because it was killed
     bool timersWait = false;  // there is a TimersDue in the inbox
     uint64_t deadlineNs = 0;  // of its next timer, as in `deadlines_`; 0: none
-    uint64_t usedNs = 0;   // when it was last used
+    uint64_t usedNs = 0;      // when it was last used
     uint64_t turns = 0;
     size_t bytes = 0;
   };
 
   // A thread that runs turns.
   //
-  // A turn that does not end although it was told to is abandoned: its invocations are ended without it, and its runner is
-  // lost. A lost runner that comes back disposes of the isolate and goes; one that goes on running is parked for ever.
+  // A turn that does not end although it was told to is abandoned: its invocations are ended without it, and its runner
+  // is lost. A lost runner that comes back disposes of the isolate and goes; one that goes on running is parked for
+  // ever.
   struct Runner {
     std::thread thread;
     int threadId = 0;
@@ -110,10 +112,10 @@ class Lane {
     // Under the lane's mutex, while a turn runs:
     Resident* resident = nullptr;
     wire::InvocationId invocation;  // value 0: none
-    bool routed = false;    // events for the invocation find the resident already
-    bool startsUp = false;  // the version's top-level scope runs
+    bool routed = false;            // events for the invocation find the resident already
+    bool startsUp = false;          // the version's top-level scope runs
     uint64_t limitNs = 0;
-    uint64_t killLap = 0;   // the lap that `killStage` speaks of
+    uint64_t killLap = 0;  // the lap that `killStage` speaks of
     int killStage = 0;
     uint64_t killedAtNs = 0;
     bool deprioritised = false;
@@ -122,7 +124,7 @@ class Lane {
     std::unique_ptr<Resident> orphan;  // what it stands in
     uint64_t lostCpuNs = 0;            // the thread's CPU clock, from which the time to its parking counts
     bool parked = false;
-    bool reported = false;             // that it is parked
+    bool reported = false;  // that it is parked
     // Set by the turn itself:
     std::atomic<ScriptIsolate*> isolate{nullptr};
     std::atomic<uint64_t> running{0};  // the invocation on whose account it runs
@@ -205,8 +207,8 @@ class Lane {
   size_t residentBytes_ = 0;  // of all in `residents_`
   std::vector<std::unique_ptr<ScriptIsolate>> warm_;
   std::vector<std::unique_ptr<Resident>> graveyard_;
-  std::deque<uint32_t> ready_;  // residents with work and no turn
-  std::vector<std::vector<uint8_t>> buffers_;  // of events that are over, for those to come
+  std::deque<uint32_t> ready_;                         // residents with work and no turn
+  std::vector<std::vector<uint8_t>> buffers_;          // of events that are over, for those to come
   std::set<std::pair<uint64_t, uint32_t>> deadlines_;  // when a resident's next timer is due
   std::unordered_map<uint64_t, wire::Descriptor> blobs_;
   uint64_t nextBlob_ = 1;

@@ -71,7 +71,8 @@ void Lane::watch() {
 
 void Lane::watchTurn(Runner& runner, uint64_t nowNs) {
   ScriptIsolate* isolate = runner.isolate.load(std::memory_order_acquire);
-  const uint32_t isolateLap = isolate != nullptr ? isolate->lap() : 0;  // before the clock's: a kill is for a lap that ran then
+  const uint32_t isolateLap =
+      isolate != nullptr ? isolate->lap() : 0;  // before the clock's: a kill is for a lap that ran then
   const TurnClock::Look seen = runner.clock.look(nowNs);
   if (runner.spot.parked.load(std::memory_order_acquire) != ParkReason::kNone) return abandon(runner, seen.accountNs);
   if (seen.lap == 0 || seen.turnWallNs < LaneLimits::kPromoteNs) return;
@@ -111,8 +112,8 @@ void Lane::watchTurn(Runner& runner, uint64_t nowNs) {
       return;
     default:
       if (kill == Kill::kNone) return;  // it came back
-      if (seen.usedNs < runner.killedAtNs + (kill == Kill::kCpu ? LaneLimits::kAbandonCpuAfterNs
-                                                                : LaneLimits::kAbandonMemoryAfterNs)) {
+      if (seen.usedNs < runner.killedAtNs +
+                            (kill == Kill::kCpu ? LaneLimits::kAbandonCpuAfterNs : LaneLimits::kAbandonMemoryAfterNs)) {
         return;
       }
       return abandon(runner, seen.accountNs);
@@ -128,7 +129,8 @@ void Lane::watchLost(Runner& runner) {
     keeperWake_.notify_one();
     if (std::exchange(runner.reported, true)) return;
     ++parked_;
-    effects_.emit(0, wire::IsolateEnded{runner.orphan ? runner.orphan->version->id() : wire::VersionId{}, wire::IsolateEnd::kParked});
+    effects_.emit(0, wire::IsolateEnded{runner.orphan ? runner.orphan->version->id() : wire::VersionId{},
+                                        wire::IsolateEnd::kParked});
     return;
   }
   runner.parked = false;
@@ -147,7 +149,7 @@ void Lane::abandon(Runner& runner, uint64_t cpuNs) {
                       : (cpu ? "Worker exceeded CPU time limit." : "Worker exceeded memory limit.");
   const auto version = resident.version->id();
   if (runner.startsUp) resident.version->distrustImage();  // V8 may have given up on the heap it read
-  runner.lost = true;  // nothing it emits counts from here on
+  runner.lost = true;                                      // nothing it emits counts from here on
   runner.lostCpuNs = runner.clock.cpuNs();
   const auto endOne = [&](wire::InvocationId id) {
     wire::ExceptionThrown thrown;
@@ -214,8 +216,8 @@ void Lane::abandon(Runner& runner, uint64_t cpuNs) {
 
 // ---- proofs ----
 
-// A thread that was parked may hold a lock that all isolates share. So after each parking a whole isolate is made, collected
-// and disposed of; while that does not succeed, parked threads are let on for a moment and parked elsewhere.
+// A thread that was parked may hold a lock that all isolates share. So after each parking a whole isolate is made,
+// collected and disposed of; while that does not succeed, parked threads are let on for a moment and parked elsewhere.
 void Lane::prove() {
   ScriptIsolate isolate({setup_.platform, setup_.base, effects_}, 0, nullptr, js::Heap::Purpose::kRun);
   {

@@ -73,8 +73,7 @@ void closeDescriptors(const LockDownRequest& request, Confinements& report) {
   // Tried: whatever is left is on the list or leads nowhere.
   int surplus = -1;
   for (int fd = 0; fd < last; ++fd) {
-    if (!keeps(fd) && fd != stranger && ::fcntl(fd, F_GETFD) >= 0 && !leadsNowhere(fd, stranger))
-      surplus = fd;
+    if (!keeps(fd) && fd != stranger && ::fcntl(fd, F_GETFD) >= 0 && !leadsNowhere(fd, stranger)) surplus = fd;
   }
   ::close(stranger);
   if (surplus >= 0) {
@@ -113,9 +112,8 @@ void leaveRoot(const char* emptyDirectory, Confinements& report) {
 struct ThreadCapabilities {
   std::array<__user_cap_data_struct, 2> halves{};
   bool any() const {
-    return std::any_of(halves.begin(), halves.end(), [](const auto& half) {
-      return (half.effective | half.permitted | half.inheritable) != 0;
-    });
+    return std::any_of(halves.begin(), halves.end(),
+                       [](const auto& half) { return (half.effective | half.permitted | half.inheritable) != 0; });
   }
 };
 
@@ -185,8 +183,7 @@ void dropCapabilities(Confinements& report) {
   }
   if (holders != 0) {
     // The handler stays: a signal may still be on its way, and would end the process.
-    report.setInactive(Confinement::kCapabilities,
-                       "thread " + std::to_string(holder) + " kept its capabilities");
+    report.setInactive(Confinement::kCapabilities, "thread " + std::to_string(holder) + " kept its capabilities");
     return;
   }
   ::sigaction(signal, &before, nullptr);
@@ -217,18 +214,15 @@ std::string installFilter(int filter) {
     return "no filter program at descriptor " + std::to_string(filter);
   }
   std::vector<sock_filter> code(static_cast<size_t>(size) / sizeof(sock_filter));
-  if (::pread(filter, code.data(), static_cast<size_t>(size), 0) != size)
-    return because("reading the filter", errno);
+  if (::pread(filter, code.data(), static_cast<size_t>(size), 0) != size) return because("reading the filter", errno);
   ::close(filter);
   const sock_fprog program{static_cast<unsigned short>(code.size()), code.data()};
   const long result = ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program);
   if (result > 0) return "thread " + std::to_string(result) + " could not be synchronised";
   if (result < 0) return because("seccomp", errno);
   errno = 0;
-  if (::syscall(SYS_socket, AF_UNIX, SOCK_STREAM, 0) >= 0 || errno != EPERM)
-    return "it does not refuse a socket";
-  if (::syscall(SYS_openat, AT_FDCWD, "/", O_RDONLY, 0) >= 0 || errno != EPERM)
-    return "it does not refuse an open";
+  if (::syscall(SYS_socket, AF_UNIX, SOCK_STREAM, 0) >= 0 || errno != EPERM) return "it does not refuse a socket";
+  if (::syscall(SYS_openat, AT_FDCWD, "/", O_RDONLY, 0) >= 0 || errno != EPERM) return "it does not refuse an open";
   return {};
 }
 

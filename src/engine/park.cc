@@ -103,14 +103,15 @@ void onParkSignal(int, siginfo_t*, void* context) {
 void onFault(const char* file, int line, const char* message) {
   char text[512];
   const int size = std::snprintf(text, sizeof text, "V8 gave up a thread: %s (%s:%d)\n", message, file, line);
-  if (::write(STDERR_FILENO, text, std::min<size_t>(static_cast<size_t>(std::max(size, 0)), sizeof text - 1)) < 0) {}
+  if (::write(STDERR_FILENO, text, std::min<size_t>(static_cast<size_t>(std::max(size, 0)), sizeof text - 1)) < 0) {
+  }
   if (ownSpot() != nullptr) stopForEver();
   std::abort();
 }
 
 void onFatalSignal(int signal, siginfo_t*, void*) {
   if (ownSpot() != nullptr) stopForEver();
-  struct sigaction fallback{};
+  struct sigaction fallback {};
   fallback.sa_handler = SIG_DFL;
   sigaction(signal, &fallback, nullptr);
   raise(signal);
@@ -139,7 +140,7 @@ void findLibraries() {
 
 void installParking() {
   findLibraries();
-  struct sigaction action{};
+  struct sigaction action {};
   sigemptyset(&action.sa_mask);
   action.sa_flags = SA_SIGINFO | SA_RESTART;
   action.sa_sigaction = onParkSignal;

@@ -3,7 +3,8 @@
 //
 // - locks of the C library, of this addon and of other libraries: the signal is refused while the thread is inside one;
 // - locks of V8's collector: refused while the thread's isolate collects garbage;
-// - short locks elsewhere in V8 and its host: nothing tells whether the thread holds one. So a parked thread can be let on
+// - short locks elsewhere in V8 and its host: nothing tells whether the thread holds one. So a parked thread can be let
+// on
 //   (unpark) when others turn out to wait for it, and parked again a moment later.
 #pragma once
 
@@ -33,8 +34,8 @@ struct ParkSpot {
 // threads that run turns start.
 void installParking();
 
-// Makes `spot` the calling thread's. Fatal signals on a thread without a spot keep their default effect. False: there are
-// too many threads.
+// Makes `spot` the calling thread's. Fatal signals on a thread without a spot keep their default effect. False: there
+// are too many threads.
 bool registerParkSpot(ParkSpot& spot);
 void unregisterParkSpot(ParkSpot& spot);
 
@@ -44,8 +45,8 @@ void requestPark(ParkSpot& spot);
 // Lets a thread that was parked by request go on where it stood.
 void unpark(ParkSpot& spot);
 
-// Makes V8 park the thread, for ever, instead of ending the process when the isolate has no memory left or when V8 finds a
-// fault of its own.
+// Makes V8 park the thread, for ever, instead of ending the process when the isolate has no memory left or when V8
+// finds a fault of its own.
 void parkOnFatalErrors(v8::Isolate* isolate);
 
 }  // namespace weir::engine

@@ -83,8 +83,11 @@ ScriptIsolate::~ScriptIsolate() {
 }
 
 ScriptIsolate::Turn::Turn(ScriptIsolate& isolate)
-    : isolate_(isolate), locker_(isolate.heap_->isolate()), scope_(isolate.heap_->isolate()),
-      handles_(isolate.heap_->isolate()), wasm_(isolate.heap_->budget()) {
+    : isolate_(isolate),
+      locker_(isolate.heap_->isolate()),
+      scope_(isolate.heap_->isolate()),
+      handles_(isolate.heap_->isolate()),
+      wasm_(isolate.heap_->budget()) {
   if (!isolate_.context_.IsEmpty()) isolate_.context_.Get(isolate_.heap_->isolate())->Enter();
   isolate_.nowMs_ = wallMs();
   if (isolate_.kill_.load(std::memory_order_relaxed) != 0) isolate_.endLap();  // it came after its lap had ended
@@ -108,8 +111,8 @@ void ScriptIsolate::onPromiseReject(v8::PromiseRejectMessage message) {
   constexpr size_t kTrackedMax = 256;
   if (message.GetEvent() == v8::kPromiseRejectWithNoHandler) {
     if (self->rejections_.size() >= kTrackedMax) return;
-    self->rejections_.push_back({v8::Global<v8::Promise>(isolate, message.GetPromise()),
-                                 v8::Global<v8::Value>(isolate, message.GetValue())});
+    self->rejections_.push_back(
+        {v8::Global<v8::Promise>(isolate, message.GetPromise()), v8::Global<v8::Value>(isolate, message.GetValue())});
   } else if (message.GetEvent() == v8::kPromiseHandlerAddedAfterReject) {
     std::erase_if(self->rejections_, [&](const auto& r) { return r.promise == message.GetPromise(); });
   }
@@ -201,7 +204,10 @@ v8::Local<v8::Value> ScriptIsolate::call(Function function, int argumentCount, v
   v8::Isolate* isolate = heap_->isolate();
   v8::TryCatch caught(isolate);
   v8::Local<v8::Value> result;
-  if (functions_[function].Get(isolate)->Call(isolate->GetCurrentContext(), v8::Undefined(isolate), argumentCount, arguments).ToLocal(&result)) {
+  if (functions_[function]
+          .Get(isolate)
+          ->Call(isolate->GetCurrentContext(), v8::Undefined(isolate), argumentCount, arguments)
+          .ToLocal(&result)) {
     return result;
   }
   if (!caught.HasTerminated() && argumentCount > 0 && arguments[0]->IsNumber() && function != kEnded) {
@@ -387,8 +393,8 @@ void ScriptIsolate::respond(Invocation& invocation, wire::Respond head, wire::By
 
 void ScriptIsolate::pump(Invocation& invocation, wire::StreamId id, OutboundStream& stream) {
   while (stream.credit > 0 && stream.waitingAt < stream.waiting.size()) {
-    const size_t size = std::min<size_t>({stream.waiting.size() - stream.waitingAt, static_cast<size_t>(stream.credit),
-                                          wire::Bounds::kChunkBytesMax});
+    const size_t size = std::min<size_t>(
+        {stream.waiting.size() - stream.waitingAt, static_cast<size_t>(stream.credit), wire::Bounds::kChunkBytesMax});
     environment_.effects.emitChunk(invocation.id, id, {stream.waiting.data() + stream.waitingAt, size});
     stream.waitingAt += size;
     stream.credit -= static_cast<int64_t>(size);
@@ -717,10 +723,16 @@ bool ScriptIsolate::on(const wire::SubresponseHead& event) {
     if (body.IsEmpty()) body = v8::Undefined(heap_->isolate());
   }
   const double length = event.bodyLength == wire::kLengthUnknown ? -1 : static_cast<double>(event.bodyLength);
-  v8::Local<v8::Value> arguments[] = {number(invocation->seq), number(event.subrequest), number(event.status),
-                                      oneByte(event.statusText), oneByte(event.head.text),
-                                      number(static_cast<double>(event.bodyKind)), body, number(length),
-                                      oneByte(event.url), v8::Boolean::New(heap_->isolate(), event.redirected)};
+  v8::Local<v8::Value> arguments[] = {number(invocation->seq),
+                                      number(event.subrequest),
+                                      number(event.status),
+                                      oneByte(event.statusText),
+                                      oneByte(event.head.text),
+                                      number(static_cast<double>(event.bodyKind)),
+                                      body,
+                                      number(length),
+                                      oneByte(event.url),
+                                      v8::Boolean::New(heap_->isolate(), event.redirected)};
   call(kResponse, 10, arguments);
   return true;
 }

@@ -84,13 +84,13 @@ class ScriptIsolate {
   // that will be written never sees the values of bindings, unless the script reads one in its top-level scope.
   bool start(Failure& failure);
   wire::StartSource source() const { return source_; }
-  // kSnapshot only: what the script did that keeps its heap from being written; empty: nothing is known. When start failed
-  // because of it, an ordinary isolate may start.
+  // kSnapshot only: what the script did that keeps its heap from being written; empty: nothing is known. When start
+  // failed because of it, an ordinary isolate may start.
   const std::string& obstacle() const { return obstacle_; }
   const std::string& handlers() const { return handlers_; }
 
-  // kSnapshot only, after start, outside of any Turn: writes the heap, after which nothing else may follow. Empty: `reason`
-  // says why.
+  // kSnapshot only, after start, outside of any Turn: writes the heap, after which nothing else may follow. Empty:
+  // `reason` says why.
   std::vector<char> writeHeap(std::string& reason);
   std::map<std::string, std::vector<uint8_t>> codeCaches();
 
@@ -159,7 +159,8 @@ class ScriptIsolate {
   void recordException(Invocation& invocation, std::string_view name, std::string_view message, std::string_view stack);
   int64_t write(Invocation& invocation, wire::StreamId stream, wire::Bytes bytes);
   void writeEnd(Invocation& invocation, wire::StreamId stream);
-  // The whole request body of a subrequest whose bytes are at hand; `replayable`: until its head comes it can be sent anew.
+  // The whole request body of a subrequest whose bytes are at hand; `replayable`: until its head comes it can be sent
+  // anew.
   void writeWhole(Invocation& invocation, wire::StreamId stream, wire::Bytes bytes, bool replayable);
   void writeAbort(Invocation& invocation, wire::StreamId stream, std::string_view reason);
   void read(Invocation& invocation, wire::StreamId stream);
@@ -174,8 +175,22 @@ class ScriptIsolate {
 
  private:
   enum Function {
-    kFetch, kScheduled, kTimer, kResponse, kResponseError, kChunk, kChunkEnd, kChunkError, kCredit, kWriteCancelled,
-    kCancel, kEnded, kUnhandledRejection, kSocketMessage, kSocketClosed, kFunctionCount
+    kFetch,
+    kScheduled,
+    kTimer,
+    kResponse,
+    kResponseError,
+    kChunk,
+    kChunkEnd,
+    kChunkError,
+    kCredit,
+    kWriteCancelled,
+    kCancel,
+    kEnded,
+    kUnhandledRejection,
+    kSocketMessage,
+    kSocketClosed,
+    kFunctionCount
   };
   struct Rejection {
     v8::Global<v8::Promise> promise;
@@ -196,8 +211,8 @@ class ScriptIsolate {
   v8::MaybeLocal<v8::Value> bindingValues(v8::Local<v8::Context> context);
   v8::MaybeLocal<v8::Value> serviceNames(v8::Local<v8::Context> context);
   bool bindGlobals(v8::Local<v8::Context> context, v8::Local<v8::Object> dispatch, Failure& failure);
-  v8::MaybeLocal<v8::Value> callDispatch(v8::Local<v8::Context> context, v8::Local<v8::Object> dispatch, const char* name,
-                                         std::span<v8::Local<v8::Value>> arguments);
+  v8::MaybeLocal<v8::Value> callDispatch(v8::Local<v8::Context> context, v8::Local<v8::Object> dispatch,
+                                         const char* name, std::span<v8::Local<v8::Value>> arguments);
   static bool malformed(const char* what, Failure& failure);
   bool callStart(v8::Local<v8::Context> context, v8::Local<v8::Object> dispatch, v8::Local<v8::Value> space,
                  Failure& failure);
@@ -224,7 +239,9 @@ class ScriptIsolate {
   bool on(const wire::SocketClose& event);
   bool on(const wire::SocketCredit& event);
   template <class Other>
-  bool on(const Other&) { return false; }
+  bool on(const Other&) {
+    return false;
+  }
 
   Invocation& add(wire::InvocationId id);
   void finishIfDrained(Invocation& invocation);
@@ -245,11 +262,12 @@ class ScriptIsolate {
   bool socketsDrained(const Invocation& invocation) const;
   void grant(Invocation& invocation, wire::StreamId id, Socket& socket);
   void grantHeld();
-  void tellClosed(Invocation& invocation, wire::StreamId id, wire::SocketEnd end, uint16_t code, std::string_view reason);
+  void tellClosed(Invocation& invocation, wire::StreamId id, wire::SocketEnd end, uint16_t code,
+                  std::string_view reason);
   void loseSocket(Invocation& invocation, wire::StreamId id, Socket& socket, uint16_t code, std::string_view reason);
   void stopSending(Invocation& invocation, Socket& socket);
-  size_t sendPieces(Invocation& invocation, wire::StreamId id, Socket& socket, wire::SocketMessageKind kind, wire::Bytes bytes,
-                    size_t from, bool& whole);
+  size_t sendPieces(Invocation& invocation, wire::StreamId id, Socket& socket, wire::SocketMessageKind kind,
+                    wire::Bytes bytes, size_t from, bool& whole);
   void pumpSocket(Invocation& invocation, wire::StreamId id, Socket& socket);
   bool isOverLimit();
   void killForMemory() { requestKill(Kill::kMemory, lap()); }

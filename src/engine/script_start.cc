@@ -11,9 +11,21 @@ namespace weir::engine {
 
 namespace {
 
-constexpr const char* kFunctionNames[] = {"fetch",      "scheduled", "timer",  "response",       "responseError",
-                                          "chunk",      "chunkEnd",  "chunkError", "credit",     "writeCancelled",
-                                          "cancel",     "ended",     "unhandledRejection", "socketMessage", "socketClosed"};
+constexpr const char* kFunctionNames[] = {"fetch",
+                                          "scheduled",
+                                          "timer",
+                                          "response",
+                                          "responseError",
+                                          "chunk",
+                                          "chunkEnd",
+                                          "chunkError",
+                                          "credit",
+                                          "writeCancelled",
+                                          "cancel",
+                                          "ended",
+                                          "unhandledRejection",
+                                          "socketMessage",
+                                          "socketClosed"};
 
 constexpr std::string_view kOwnFile = "weir:web";  // of the platform's JavaScript (base_snapshot.cc)
 
@@ -67,8 +79,8 @@ bool ScriptIsolate::failureOf(v8::Local<v8::Context> context, v8::TryCatch& caug
   if (kill != Kill::kNone || caught.HasTerminated()) {
     isolate->CancelTerminateExecution();
     failure.failure = kill == Kill::kMemory ? wire::StartFailure::kMemory : wire::StartFailure::kCpu;
-    failure.message = kill == Kill::kMemory ? "Script startup exceeded memory limits."
-                                            : "Script startup exceeded CPU time limit.";
+    failure.message =
+        kill == Kill::kMemory ? "Script startup exceeded memory limits." : "Script startup exceeded CPU time limit.";
     const std::string frames = uploadFrames(std::exchange(killStack_, {}));
     setPlace(frames, failure);
     failure.message += frames;
@@ -135,7 +147,8 @@ bool ScriptIsolate::bindGlobals(v8::Local<v8::Context> context, v8::Local<v8::Ob
   const bool toBeWritten = purpose_ == js::Heap::Purpose::kSnapshot;
   if (toBeWritten) {
     v8::Local<v8::Array> names;
-    if (!argument.As<v8::Object>()->GetOwnPropertyNames(context).ToLocal(&names)) return failureOf(context, caught, failure);
+    if (!argument.As<v8::Object>()->GetOwnPropertyNames(context).ToLocal(&names))
+      return failureOf(context, caught, failure);
     argument = names;
   }
   v8::Local<v8::Value> services = v8::Array::New(isolate);
@@ -280,8 +293,8 @@ bool ScriptIsolate::start(Failure& failure) {
       !bindDispatch(context, dispatch)) {
     return malformed("The start-up snapshot does not hold the web API of this engine.", failure);
   }
-  const bool ok = fromSnapshot_ ? startFromSnapshot(context, dispatch, failure)
-                                : startFromSource(context, dispatch, failure);
+  const bool ok =
+      fromSnapshot_ ? startFromSnapshot(context, dispatch, failure) : startFromSource(context, dispatch, failure);
   rejections_.clear();
   return ok;
 }
@@ -313,7 +326,8 @@ std::vector<char> ScriptIsolate::writeHeap(std::string& reason) {
     v8::Local<v8::Value> stuck;
     if (!callDispatch(context, dispatch, "withdraw", {}).ToLocal(&stuck) || stuck->IsString()) {
       reason = "after the top-level scope V8 could not add " +
-               (stuck.IsEmpty() ? "a builtin" : js::toUtf8(isolate, stuck, 256)) + ", as it does when the heap is read back";
+               (stuck.IsEmpty() ? "a builtin" : js::toUtf8(isolate, stuck, 256)) +
+               ", as it does when the heap is read back";
       return {};
     }
     creator->AddData(context, dispatch);

@@ -1,4 +1,5 @@
-// One WebSocket of an invocation, as the engine sees it: the message that is being put together, and what waits for credit.
+// One WebSocket of an invocation, as the engine sees it: the message that is being put together, and what waits for
+// credit.
 //
 // Threads: belongs to its isolate, as its invocation does.
 #pragma once
@@ -29,11 +30,11 @@ struct Socket {
   int64_t sendCredit = wire::Bounds::kSocketWindowBytes;
   std::deque<Message> waiting;  // in order; of the first, `sentBytes` have gone
   size_t sentBytes = 0;
-  size_t waitingBytes = 0;      // of all of them, with the cost of keeping each
-  bool closing = false;         // close() was called
+  size_t waitingBytes = 0;  // of all of them, with the cost of keeping each
+  bool closing = false;     // close() was called
   uint16_t closeCode = 0;
   std::string closeReason;
-  bool over = false;            // nothing can be sent any more: the close frame has gone, or the peer is lost
+  bool over = false;  // nothing can be sent any more: the close frame has gone, or the peer is lost
 };
 
 }  // namespace weir::engine

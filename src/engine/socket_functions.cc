@@ -58,8 +58,8 @@ void socketAbort(Arguments info) {
 
 std::span<const js::Native> socketFunctions() {
   static constexpr std::array kFunctions{
-      js::Native{"compatible", compatible},     js::Native{"socketAccept", socketAccept},
-      js::Native{"socketSend", socketSend},     js::Native{"socketClose", socketClose},
+      js::Native{"compatible", compatible},   js::Native{"socketAccept", socketAccept},
+      js::Native{"socketSend", socketSend},   js::Native{"socketClose", socketClose},
       js::Native{"socketAbort", socketAbort},
   };
   return kFunctions;

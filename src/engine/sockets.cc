@@ -1,10 +1,10 @@
 // The WebSockets of a ScriptIsolate: messages put together and delivered, messages cut into pieces and sent as credit
 // allows.
 //
-// Memory: everything that waits here counts as the isolate's (`waitingBytes_`). A client decides how much arrives, so that
-// side is bounded without the script's doing: all sockets of an isolate share kInboundBytesMax of credit, half of the
-// memory limit is all that unfinished messages may take, and a socket whose script cannot get its answers out is given no
-// credit, which stops the reading of its peer.
+// Memory: everything that waits here counts as the isolate's (`waitingBytes_`). A client decides how much arrives, so
+// that side is bounded without the script's doing: all sockets of an isolate share kInboundBytesMax of credit, half of
+// the memory limit is all that unfinished messages may take, and a socket whose script cannot get its answers out is
+// given no credit, which stops the reading of its peer.
 #include <algorithm>
 
 #include "engine/script_isolate.h"
@@ -13,11 +13,11 @@ namespace weir::engine {
 
 namespace {
 
-constexpr size_t kInboundBytesMax = 32u << 20;           // credit of all sockets of an isolate
-constexpr size_t kWindowBytesMin = 4u << 10;             // of one, however many there are
-constexpr size_t kBacklogBytesMax = 1u << 20;            // of one invocation: above this its sockets get no credit
-constexpr size_t kBacklogShare = 8;                      // nor do any while the isolate's is above 1/8 of its memory
-constexpr size_t kPartialShare = 2;                      // unfinished messages: 1/2 of the isolate's memory
+constexpr size_t kInboundBytesMax = 32u << 20;  // credit of all sockets of an isolate
+constexpr size_t kWindowBytesMin = 4u << 10;    // of one, however many there are
+constexpr size_t kBacklogBytesMax = 1u << 20;   // of one invocation: above this its sockets get no credit
+constexpr size_t kBacklogShare = 8;             // nor do any while the isolate's is above 1/8 of its memory
+constexpr size_t kPartialShare = 2;             // unfinished messages: 1/2 of the isolate's memory
 constexpr size_t kMessageOverheadBytes = 64;
 constexpr int kHeldPerTurn = 32;
 constexpr uint16_t kLostCode = 1006;
@@ -77,12 +77,13 @@ bool ScriptIsolate::socketsDrained(const Invocation& invocation) const {
 
 void ScriptIsolate::grant(Invocation& invocation, wire::StreamId id, Socket& socket) {
   if (!socket.accepted || socket.peerClosed) return;
-  if (invocation.socketBacklog > kBacklogBytesMax || waitingBytes_ > heap_->limitBytes() / kBacklogShare + partialBytes_) {
+  if (invocation.socketBacklog > kBacklogBytesMax ||
+      waitingBytes_ > heap_->limitBytes() / kBacklogShare + partialBytes_) {
     if (!std::exchange(socket.held, true)) held_.push_back({invocation.seq, id});
     return;
   }
-  const auto window = static_cast<int64_t>(std::clamp<size_t>(kInboundBytesMax / std::max<size_t>(openSockets_, 1), kWindowBytesMin,
-                                                              wire::Bounds::kSocketWindowBytes));
+  const auto window = static_cast<int64_t>(std::clamp<size_t>(kInboundBytesMax / std::max<size_t>(openSockets_, 1),
+                                                              kWindowBytesMin, wire::Bounds::kSocketWindowBytes));
   if (socket.credit > window - window / 4) return;
   const auto more = static_cast<uint32_t>(window - socket.credit);
   socket.credit = window;
@@ -145,8 +146,8 @@ bool ScriptIsolate::on(const wire::SocketPiece& event) {
   v8::Local<v8::Value> data;
   if (event.kind == wire::SocketMessageKind::kText) {
     v8::Local<v8::String> text;
-    if (v8::String::NewFromUtf8(heap_->isolate(), reinterpret_cast<const char*>(bytes.data()), v8::NewStringType::kNormal,
-                                static_cast<int>(bytes.size()))
+    if (v8::String::NewFromUtf8(heap_->isolate(), reinterpret_cast<const char*>(bytes.data()),
+                                v8::NewStringType::kNormal, static_cast<int>(bytes.size()))
             .ToLocal(&text)) {
       data = text;
     }
@@ -169,16 +170,19 @@ bool ScriptIsolate::on(const wire::SocketPiece& event) {
 void ScriptIsolate::tellClosed(Invocation& invocation, wire::StreamId id, wire::SocketEnd end, uint16_t code,
                                std::string_view reason) {
   v8::Local<v8::String> text;
-  if (!v8::String::NewFromUtf8(heap_->isolate(), reason.data(), v8::NewStringType::kNormal, static_cast<int>(reason.size()))
+  if (!v8::String::NewFromUtf8(heap_->isolate(), reason.data(), v8::NewStringType::kNormal,
+                               static_cast<int>(reason.size()))
            .ToLocal(&text)) {
     text = v8::String::Empty(heap_->isolate());
   }
-  v8::Local<v8::Value> arguments[] = {number(invocation.seq), number(id), number(static_cast<double>(end)), number(code), text};
+  v8::Local<v8::Value> arguments[] = {number(invocation.seq), number(id), number(static_cast<double>(end)),
+                                      number(code), text};
   call(kSocketClosed, 5, arguments);
 }
 
 // The connection cannot go on for a reason of ours.
-void ScriptIsolate::loseSocket(Invocation& invocation, wire::StreamId id, Socket& socket, uint16_t code, std::string_view reason) {
+void ScriptIsolate::loseSocket(Invocation& invocation, wire::StreamId id, Socket& socket, uint16_t code,
+                               std::string_view reason) {
   socketAbort(invocation, id, code);
   tellClosed(invocation, id, wire::SocketEnd::kBroken, kLostCode, reason);
 }
@@ -196,7 +200,8 @@ bool ScriptIsolate::on(const wire::SocketClose& event) {
   socket->partial = {};
   if (std::exchange(socket->counted, false)) --invocation->pending;
   if (lost) stopSending(*invocation, *socket);
-  tellClosed(*invocation, event.socket, event.end, event.code, event.end == wire::SocketEnd::kLost ? kLostReason : event.reason);
+  tellClosed(*invocation, event.socket, event.end, event.code,
+             event.end == wire::SocketEnd::kLost ? kLostReason : event.reason);
   return true;
 }
 
@@ -211,8 +216,8 @@ void ScriptIsolate::stopSending(Invocation& invocation, Socket& socket) {
 }
 
 // Sends pieces of one message while there is credit; how many bytes of it have gone then.
-size_t ScriptIsolate::sendPieces(Invocation& invocation, wire::StreamId id, Socket& socket, wire::SocketMessageKind kind,
-                                 wire::Bytes bytes, size_t from, bool& whole) {
+size_t ScriptIsolate::sendPieces(Invocation& invocation, wire::StreamId id, Socket& socket,
+                                 wire::SocketMessageKind kind, wire::Bytes bytes, size_t from, bool& whole) {
   whole = false;
   while (socket.sendCredit > 0 && !whole) {
     wire::SocketPiece piece;
@@ -256,7 +261,8 @@ void ScriptIsolate::pumpSocket(Invocation& invocation, wire::StreamId id, Socket
   environment_.effects.emit(invocation.id.loop(), close);
 }
 
-void ScriptIsolate::socketSend(Invocation& invocation, wire::StreamId id, wire::SocketMessageKind kind, wire::Bytes bytes) {
+void ScriptIsolate::socketSend(Invocation& invocation, wire::StreamId id, wire::SocketMessageKind kind,
+                               wire::Bytes bytes) {
   Socket* socket = findSocket(invocation, id);
   if (socket == nullptr || socket->over || socket->closing) return;
   touch(invocation);

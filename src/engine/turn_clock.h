@@ -1,5 +1,5 @@
-// The CPU time of a thread's turns, cheaply: reading a thread's CPU clock is a system call, so a short turn is charged its
-// wall time (an upper bound of its CPU time) and only a longer one asks the kernel.
+// The CPU time of a thread's turns, cheaply: reading a thread's CPU clock is a system call, so a short turn is charged
+// its wall time (an upper bound of its CPU time) and only a longer one asks the kernel.
 //
 // A turn is one or several laps, each on the account of one invocation.
 //
@@ -93,8 +93,8 @@ class TurnClock {
   }
 
   clockid_t cpuClock_ = CLOCK_MONOTONIC;
-  std::atomic<uint64_t> turnNs_{0};       // when the turn began
-  std::atomic<uint64_t> lapStartNs_{0};   // when the lap began; 0: no turn
+  std::atomic<uint64_t> turnNs_{0};      // when the turn began
+  std::atomic<uint64_t> lapStartNs_{0};  // when the lap began; 0: no turn
   std::atomic<uint64_t> accountNs_{0};
   std::atomic<uint64_t> cpuBaseNs_{0};    // the thread's CPU clock when it was last read
   std::atomic<uint64_t> sinceBaseNs_{0};  // charged to short laps since

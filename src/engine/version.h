@@ -22,7 +22,8 @@ struct StartImage {
   uint64_t hash = 0;  // what the bytes must have
 };
 
-// Immutable but for what it learns of its image; shared by the isolates that run it and the table that knows it. Borrowed views stay valid while it lives.
+// Immutable but for what it learns of its image; shared by the isolates that run it and the table that knows it.
+// Borrowed views stay valid while it lives.
 class Version {
  public:
   // Null when the bundle does not decode.
@@ -32,8 +33,8 @@ class Version {
   const wire::Bundle& bundle() const { return bundle_; }
   const wire::CompatibilitySet& compatibility() const { return compatibility_; }
 
-  // What isolates start from. Reads the image through on the first call, which may wait for a disk: an image that is torn,
-  // or that another V8 made, counts as none.
+  // What isolates start from. Reads the image through on the first call, which may wait for a disk: an image that is
+  // torn, or that another V8 made, counts as none.
   wire::StartSource source() const;
   // Of an image that is a snapshot and whole, else null; the data lives as long as this version.
   const v8::StartupData* snapshot() const { return source() == wire::StartSource::kSnapshot ? &snapshot_ : nullptr; }

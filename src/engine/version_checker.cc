@@ -13,16 +13,16 @@ namespace weir::engine {
 namespace {
 
 constexpr timespec kTick{0, 1'000'000};
-constexpr uint64_t kForceAfterNs = 5'000'000;   // CPU after the request to end until plain termination
+constexpr uint64_t kForceAfterNs = 5'000'000;    // CPU after the request to end until plain termination
 constexpr uint64_t kGiveUpAfterNs = 50'000'000;  // … until the process ends with the script in it
-constexpr uint64_t kCompileFactor = 4;  // of the start-up limit
+constexpr uint64_t kCompileFactor = 4;           // of the start-up limit
 constexpr uint64_t kMemoryTicks = 8;
 constexpr size_t kMessageTextBytesMax = 8u << 10;  // a control message holds two of them and more
 constexpr size_t kFileTextBytesMax = 1u << 10;
 
 const ScriptIsolate::Failure kCpuFailure{wire::StartFailure::kCpu, "Script startup exceeded CPU time limit.", {}, 0, 0};
-const ScriptIsolate::Failure kMemoryFailure{wire::StartFailure::kMemory, "Script startup exceeded memory limits.", {}, 0,
-                                            0};
+const ScriptIsolate::Failure kMemoryFailure{
+    wire::StartFailure::kMemory, "Script startup exceeded memory limits.", {}, 0, 0};
 
 VersionChecker* self = nullptr;  // for V8's handler, which carries no data
 

@@ -1,12 +1,12 @@
-// VersionChecker: what an engine does that lives for one check. It runs the top-level scope of one version, says what came
-// of it, writes the heap, reads it back, and ends. It has no rings: everything goes over the control socket.
+// VersionChecker: what an engine does that lives for one check. It runs the top-level scope of one version, says what
+// came of it, writes the heap, reads it back, and ends. It has no rings: everything goes over the control socket.
 //
-// V8's heap for writing is not quite the one that serves (core/late_builtins.js), so a scope that fails there is run again in
-// an ordinary isolate, and only what happens there counts against the script.
+// V8's heap for writing is not quite the one that serves (core/late_builtins.js), so a scope that fails there is run
+// again in an ordinary isolate, and only what happens there counts against the script.
 //
-// The order of what it says matters to the platform, which believes what was said before the process died: VersionFailed;
-// or VersionChecked, then ImageMade. V8 aborts on some heaps that it cannot write, so the second may never come: a code
-// cache then needs another engine, because V8 makes none in an isolate whose heap is to be written.
+// The order of what it says matters to the platform, which believes what was said before the process died:
+// VersionFailed; or VersionChecked, then ImageMade. V8 aborts on some heaps that it cannot write, so the second may
+// never come: a code cache then needs another engine, because V8 makes none in an isolate whose heap is to be written.
 //
 // Threads: the main thread watches, one thread runs the script.
 #pragma once
@@ -67,7 +67,7 @@ class VersionChecker {
   bool passed_ = false;
 
   // Shared with the watch.
-  std::mutex mutex_;  // of `isolate_`
+  std::mutex mutex_;                  // of `isolate_`
   ScriptIsolate* isolate_ = nullptr;  // while its top-level scope runs
   TurnClock clock_;
   std::atomic<uint64_t> limitNs_{0};

@@ -86,7 +86,9 @@ class ClientCallImpl final : public ClientCall {
   void readMore(uint64_t bytes) override;
   bool write(std::span<const std::byte> bytes) override;
   void finish() override;
-  size_t pendingBytes() const override { return unsent_.size() + (sending() ? connection_->stream_->pendingBytes() : 0); }
+  size_t pendingBytes() const override {
+    return unsent_.size() + (sending() ? connection_->stream_->pendingBytes() : 0);
+  }
 
  private:
   friend class ClientConnection;
@@ -135,13 +137,13 @@ class ClientCallImpl final : public ClientCall {
   bool retried_ = false;
   bool responseByte_ = false;
   enum class Owed { kNothing, kTaking, kHead, kBody } owed_ = Owed::kNothing;  // by the upstream
-  uint64_t received_ = 0;      // bytes behind the head
-  uint64_t progressMark_ = 0;  // both ways, when the timer was armed
+  uint64_t received_ = 0;                                                      // bytes behind the head
+  uint64_t progressMark_ = 0;                                                  // both ways, when the timer was armed
   bool headTold_ = false;
   bool ended_ = false;
   bool begun_ = false;
   uint64_t granted_ = 0;
-  std::string held_;  // read beyond the grant
+  std::string held_;                   // read beyond the grant
   std::optional<ClientError> failed_;  // to be told from the loop
   base::Instant connectDeadline_{};
   net::Timer timer_;
@@ -249,7 +251,8 @@ void ClientCallImpl::onStep() {
 void ClientCallImpl::acquire() {
   if (!retried_) connection_ = client_.takeIdle(originOf(request_));
   // What could not be sent again is not sent where the end is already known.
-  if (connection_ && !isIdempotent(request_.method) && connection_->stream_->atEnd()) client_.discard(std::move(connection_));
+  if (connection_ && !isIdempotent(request_.method) && connection_->stream_->atEnd())
+    client_.discard(std::move(connection_));
   if (connection_) {
     connection_->setCall(this);
     connected_ = true;
@@ -266,7 +269,8 @@ void ClientCallImpl::acquire() {
   nextAddress_ = 0;
   tried_ = 0;
   if (auto known = client_.resolver_.find(request_.host)) return onResolved(std::move(*known));
-  query_ = client_.resolver_.resolve(request_.host, [this](const base::Result<net::Addresses>& result) { onResolved(result); });
+  query_ = client_.resolver_.resolve(request_.host,
+                                     [this](const base::Result<net::Addresses>& result) { onResolved(result); });
 }
 
 void ClientCallImpl::onResolved(const base::Result<net::Addresses>& result) {
@@ -296,7 +300,8 @@ void ClientCallImpl::connectNext() {
     return;
   }
   if (tried_ > 0) return fail(lastErrorKind_, lastError_);
-  if (refusal_ != 0) return fail(ClientErrorKind::kRefused, "connecting to the address of '" + request_.host + "' is not allowed");
+  if (refusal_ != 0)
+    return fail(ClientErrorKind::kRefused, "connecting to the address of '" + request_.host + "' is not allowed");
   fail(ClientErrorKind::kDns, "'" + request_.host + "' has no address");
 }
 
@@ -411,10 +416,8 @@ void ClientCallImpl::onReadable() {
   if (headTold_) room = std::min(granted_, uint64_t{room} - kReadAheadBytes) + kReadAheadBytes;
   const auto got = connection_->stream_->read({buffer.data(), room});
   switch (got.kind) {
-    case net::Stream::ReadResult::kNothingYet:
-      return;
-    case net::Stream::ReadResult::kError:
-      return lost("the connection was reset");
+    case net::Stream::ReadResult::kNothingYet: return;
+    case net::Stream::ReadResult::kError: return lost("the connection was reset");
     case net::Stream::ReadResult::kEnd: {
       ResponseSink& sink = *connection_;
       const bool whole = responseByte_ && connection_->decoder_.finish(sink).ok();
@@ -494,15 +497,9 @@ void ClientCallImpl::release() {
 void ClientCallImpl::onStreamError(const net::StreamError& error) {
   if (connected_) return lost(error.message);
   switch (error.kind) {
-    case net::StreamErrorKind::kTimeout:
-      lastErrorKind_ = ClientErrorKind::kConnectTimeout;
-      break;
-    case net::StreamErrorKind::kTls:
-      lastErrorKind_ = ClientErrorKind::kTls;
-      break;
-    default:
-      lastErrorKind_ = ClientErrorKind::kConnect;
-      break;
+    case net::StreamErrorKind::kTimeout: lastErrorKind_ = ClientErrorKind::kConnectTimeout; break;
+    case net::StreamErrorKind::kTls: lastErrorKind_ = ClientErrorKind::kTls; break;
+    default: lastErrorKind_ = ClientErrorKind::kConnect; break;
   }
   lastError_ = error.message;
   client_.discard(std::move(connection_));
@@ -535,7 +532,8 @@ void ClientCallImpl::onTimer() {
   if (!connected_) {
     failed_ = ClientError{ClientErrorKind::kConnectTimeout, "connecting timed out"};
   } else {
-    // The timer may be from before the last progress, which is looked at here because a send in the background tells nobody.
+    // The timer may be from before the last progress, which is looked at here because a send in the background tells
+    // nobody.
     const Owed before = owed_;
     settleTimer();
     if (timer_.armed() || owed_ != before) return;

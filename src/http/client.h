@@ -33,17 +33,17 @@ class AddressPolicy {
 };
 
 enum class ClientErrorKind {
-  kBadRequest,     // the request cannot be sent: a header, the target or the host is malformed
+  kBadRequest,  // the request cannot be sent: a header, the target or the host is malformed
   kDns,
-  kRefused,        // by the address policy
+  kRefused,  // by the address policy
   kConnect,
-  kConnectTimeout,   // TCP and TLS together
+  kConnectTimeout,  // TCP and TLS together
   kTls,
   kResponseTimeout,  // the request was sent and no head came
   kStalled,          // a body, either way, that made no progress
   kLost,             // the connection ended or was reset before the response was whole
-  kProtocol,       // the response is malformed or over a limit
-  kOverloaded,     // upstreamConnectionsMax is reached
+  kProtocol,         // the response is malformed or over a limit
+  kOverloaded,       // upstreamConnectionsMax is reached
 };
 
 struct ClientError {
@@ -81,7 +81,7 @@ enum class RequestBody {
 struct ClientRequest {
   std::string method;
   bool https = false;
-  std::string host;  // name or IP literal; IPv6 without brackets
+  std::string host;   // name or IP literal; IPv6 without brackets
   uint16_t port = 0;  // 0: the scheme's
   std::string target = "/";
   HeaderList headers;  // hop-by-hop and Content-Length fields are left out; Host is used when there
@@ -102,8 +102,8 @@ class ClientCall {
   // Grants `bytes` more of the response body. Without a grant the connection is not read. The end of a body needs none.
   virtual void readMore(uint64_t bytes) = 0;
 
-  // For streamed request bodies. False: nothing taken, more than pendingBytesMax waits, or more than the declared length.
-  // Bytes written before the connection is up are kept.
+  // For streamed request bodies. False: nothing taken, more than pendingBytesMax waits, or more than the declared
+  // length. Bytes written before the connection is up are kept.
   [[nodiscard]] virtual bool write(std::span<const std::byte> bytes) = 0;
   // The request body is whole. Less than declared fails the call.
   virtual void finish() = 0;
@@ -145,7 +145,7 @@ class Client {
   net::Resolver& resolver_;
   const net::TlsClientContext* tls_;
   HttpLimits limits_;
-  std::list<std::unique_ptr<ClientConnection>> idle_;  // longest idle first
+  std::list<std::unique_ptr<ClientConnection>> idle_;                             // longest idle first
   std::unordered_map<std::string, std::vector<ClientConnection*>> idleByOrigin_;  // newest last
   size_t connections_ = 0;
   std::vector<std::byte> readBuffer_;  // shared; used within one callback

@@ -256,7 +256,9 @@ TEST_F(ClientTest, droppingACallClosesItsConnection) {
 TEST_F(ClientTest, callsMayBeDroppedFromEveryCallback) {
   open();
   makeClient();
-  handle = [](Exchange& exchange) { EXPECT_TRUE(exchange.respond(exchange.head().method == "HEAD" ? 204 : 200, {}, "hello")); };
+  handle = [](Exchange& exchange) {
+    EXPECT_TRUE(exchange.respond(exchange.head().method == "HEAD" ? 204 : 200, {}, "hello"));
+  };
   for (const char* method : {"GET", "HEAD"}) {
     for (const char* at : {"head", "body", "end"}) {
       if (std::string(method) == "HEAD" && std::string(at) == "body") continue;
@@ -445,9 +447,11 @@ class Certificate {
     X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
     X509_set_pubkey(certificate, key);
     X509_NAME* name = X509_get_subject_name(certificate);
-    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>("weir test"), -1, -1, 0);
+    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>("weir test"), -1, -1,
+                               0);
     X509_set_issuer_name(certificate, name);
-    for (const auto& [nid, value] : {std::pair{NID_subject_alt_name, "DNS:localhost"}, std::pair{NID_basic_constraints, "CA:TRUE"}}) {
+    for (const auto& [nid, value] :
+         {std::pair{NID_subject_alt_name, "DNS:localhost"}, std::pair{NID_basic_constraints, "CA:TRUE"}}) {
       X509_EXTENSION* extension = X509V3_EXT_conf_nid(nullptr, nullptr, nid, value);
       X509_add_ext(certificate, extension, -1);
       X509_EXTENSION_free(extension);

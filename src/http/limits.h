@@ -11,10 +11,10 @@ struct HttpLimits {
   // Messages
   uint32_t headBytesMax = 128 * 1024;  // request or status line, all fields, their line ends; trailers again as much
   uint32_t headerCountMax = 256;
-  uint32_t urlBytesMax = 16 * 1024;         // the request target as sent
-  uint64_t bodyBytesMax = 100'000'000;      // request bodies; an exchange may set another value
-  uint32_t chunkLineBytesMax = 4 * 1024;    // a chunk's size with its extensions
-  uint32_t interimResponsesMax = 8;         // 1xx before the real response
+  uint32_t urlBytesMax = 16 * 1024;       // the request target as sent
+  uint64_t bodyBytesMax = 100'000'000;    // request bodies; an exchange may set another value
+  uint32_t chunkLineBytesMax = 4 * 1024;  // a chunk's size with its extensions
+  uint32_t interimResponsesMax = 8;       // 1xx before the real response
 
   // Waits on a client
   std::chrono::milliseconds headTimeout{10'000};        // first byte to end of head
@@ -24,15 +24,15 @@ struct HttpLimits {
   std::chrono::milliseconds lingerTimeout{2'000};       // reading on after a refusal, so that the client can see it
 
   // Memory and connections of a server
-  uint32_t connectionsMax = 20'000;         // then the longest idle one goes, or the newcomer if none is idle
-  uint32_t readBytesMax = 64 * 1024;        // one read, and what is held of it for later; at least 8 KiB
+  uint32_t connectionsMax = 20'000;           // then the longest idle one goes, or the newcomer if none is idle
+  uint32_t readBytesMax = 64 * 1024;          // one read, and what is held of it for later; at least 8 KiB
   uint32_t drainedBodyBytesMax = 256 * 1024;  // an unread request body up to here is skipped to keep the connection
   size_t pendingBytesMax = 4 * 1024 * 1024;   // response bytes waiting for a slow reader; a write beyond is refused
   size_t lowWaterBytes = 64 * 1024;           // a slow reader that has come down to here can take more
 
   // Upstream connections of a client
-  std::chrono::milliseconds connectTimeout{15'000};       // TCP and TLS together, all addresses of a name
-  std::chrono::milliseconds responseHeadTimeout{100'000};  // whole request sent to end of response head
+  std::chrono::milliseconds connectTimeout{15'000};         // TCP and TLS together, all addresses of a name
+  std::chrono::milliseconds responseHeadTimeout{100'000};   // whole request sent to end of response head
   std::chrono::milliseconds upstreamStallTimeout{100'000};  // no byte of a body taken, or none come although asked for
   std::chrono::milliseconds poolIdleTimeout{30'000};
   uint32_t poolIdlePerOriginMax = 32;

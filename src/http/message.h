@@ -30,7 +30,7 @@ struct RequestHead {
   uint64_t contentLength = 0;  // for kLength
   bool keepAlive = true;       // what the client asks for
   bool expectsContinue = false;
-  bool upgrade = false;  // `Connection: upgrade` is there
+  bool upgrade = false;          // `Connection: upgrade` is there
   bool connectionNames = false;  // Connection may name fields that are not to be passed on
 };
 

@@ -26,7 +26,8 @@ Server::Server(net::Loop& loop, const Options& options, RequestHandler& handler)
       limits_(options.limits),
       tls_(options.tls),
       readBuffer_(options.limits.readBytesMax),
-      flush_(loop, [this] { flushCorked(); }, net::DeferredTask::Order::kLast),
+      flush_(
+          loop, [this] { flushCorked(); }, net::DeferredTask::Order::kLast),
       drainTimer_(loop.timers(), [this] { closeAll(); }) {}
 
 Server::~Server() {

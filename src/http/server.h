@@ -75,8 +75,8 @@ class Exchange {
   virtual std::optional<std::span<const std::byte>> takeCompleteBody() = 0;
   // Another bound for this request's body, before any of it was asked for.
   virtual void setBodyBytesMax(uint64_t bytesMax) = 0;
-  // Grants `bytes` more of the body to `onBody`. Without a grant the connection is not read, and the client has to wait.
-  // The first grant sends "100 Continue" to a client that expects it. Never calls back from within.
+  // Grants `bytes` more of the body to `onBody`. Without a grant the connection is not read, and the client has to
+  // wait. The first grant sends "100 Continue" to a client that expects it. Never calls back from within.
   virtual void readMore(uint64_t bytes) = 0;
 
   // The whole response in one send. Date and Connection are added; hop-by-hop and Content-Length fields are the
@@ -97,8 +97,9 @@ class Exchange {
   // Response bytes that the kernel has not taken.
   virtual size_t pendingBytes() const = 0;
 
-  // Answers 101 and hands the connection over; `handler` is its new handler, and turns reading on. Nullopt, and nothing happened, when the
-  // request did not ask for an upgrade, a header cannot be sent, or the body was not read to its end.
+  // Answers 101 and hands the connection over; `handler` is its new handler, and turns reading on. Nullopt, and nothing
+  // happened, when the request did not ask for an upgrade, a header cannot be sent, or the body was not read to its
+  // end.
   virtual std::optional<Upgraded> upgrade(std::string_view protocol, const HeaderList& headers,
                                           net::StreamHandler& handler) = 0;
 
@@ -110,9 +111,9 @@ class Exchange {
 struct Answered {
   const RequestHead& head;  // of a refused request: as far as it was understood
   const net::Address& remoteAddress;
-  uint16_t status = 0;         // 0: there was none
-  uint64_t requestBytes = 0;   // of the body, as far as it was taken
-  uint64_t responseBytes = 0;  // of the body
+  uint16_t status = 0;              // 0: there was none
+  uint64_t requestBytes = 0;        // of the body, as far as it was taken
+  uint64_t responseBytes = 0;       // of the body
   std::chrono::nanoseconds wall{};  // head complete to response complete, or cut
 };
 
@@ -123,7 +124,8 @@ class RequestHandler {
   // A request was refused before there was an exchange: the page that says so. Default: one line of text.
   virtual void describeRefusal(const Refusal& refusal, HeaderList& headers, std::string& body);
 
-  // For whoever counts; none may touch the server. A connection that is handed over (`upgrade`) closes for the server then.
+  // For whoever counts; none may touch the server. A connection that is handed over (`upgrade`) closes for the server
+  // then.
   virtual void onConnectionOpened() {}
   virtual void onConnectionClosed(uint64_t requests) {}
   // A request has its answer, or never will. Within the call that ended the response, if one did.
@@ -156,8 +158,9 @@ class Server final : private net::AcceptHandler {
   const net::Address& address() const { return address_; }
   size_t connectionCount() const { return idle_.size() + active_.size(); }
 
-  // Stops accepting, serves what clients have sent, closes idle connections, lets open exchanges finish with "Connection: close", and calls `onEmpty`
-  // once when no connection is left: at the latest after `bound`, when what is left is cut.
+  // Stops accepting, serves what clients have sent, closes idle connections, lets open exchanges finish with
+  // "Connection: close", and calls `onEmpty` once when no connection is left: at the latest after `bound`, when what is
+  // left is cut.
   void drain(std::chrono::milliseconds bound, std::function<void()> onEmpty);
 
  private:

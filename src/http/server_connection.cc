@@ -110,21 +110,19 @@ void ServerConnection::onReadable() {
     return;
   }
   size_t room = server_.readBuffer_.size();
-  if (decoder_.inBody() && bodyMode_ == BodyMode::kGranted) room = std::min(granted_, uint64_t{room} - kReadAheadBytes) + kReadAheadBytes;
+  if (decoder_.inBody() && bodyMode_ == BodyMode::kGranted)
+    room = std::min(granted_, uint64_t{room} - kReadAheadBytes) + kReadAheadBytes;
   const auto got = stream_->read({server_.readBuffer_.data(), room});
   switch (got.kind) {
-    case net::Stream::ReadResult::kNothingYet:
-      return;
-    case net::Stream::ReadResult::kError:
-      return close();
+    case net::Stream::ReadResult::kNothingYet: return;
+    case net::Stream::ReadResult::kError: return close();
     case net::Stream::ReadResult::kEnd:
       peerFinished_ = true;
       // With a request open that has ended, this is the half-close of decision 2.
       if (open_ && requestEnded_) return;
       if (!open_ && requestEnded_ && pendingBytes() > 0) return beginLinger();
       return close();
-    case net::Stream::ReadResult::kBytes:
-      break;
+    case net::Stream::ReadResult::kBytes: break;
   }
   const std::span<const std::byte> bytes(server_.readBuffer_.data(), got.bytes);
   const size_t consumed = consume(bytes);
@@ -161,8 +159,7 @@ size_t ServerConnection::consume(std::span<const std::byte> bytes) {
   while (mayFeed()) {
     const auto rest = bytes.subspan(consumed);
     if (rest.empty() && !decoder_.inBody()) break;
-    const uint64_t contentMax =
-        bodyMode_ == BodyMode::kGranted ? granted_ : std::numeric_limits<uint64_t>::max();
+    const uint64_t contentMax = bodyMode_ == BodyMode::kGranted ? granted_ : std::numeric_limits<uint64_t>::max();
     const auto fed = decoder_.feed(rest, *this, contentMax);
     if (!stream_) break;
     if (!fed.ok()) {
@@ -234,7 +231,8 @@ void ServerConnection::dispatch(std::span<const std::byte> behindHead) {
   bodyBytesMax_ = server_.limits_.bodyBytesMax;
   continueDue_ = head.expectsContinue && !requestEnded_;
   hasCompleteBody_ = requestEnded_ || (head.framing == Framing::kLength && behindHead.size() >= head.contentLength);
-  completeBody_ = requestEnded_ ? std::span<const std::byte>() : behindHead.first(hasCompleteBody_ ? head.contentLength : 0);
+  completeBody_ =
+      requestEnded_ ? std::span<const std::byte>() : behindHead.first(hasCompleteBody_ ? head.contentLength : 0);
   behindHead_ = behindHead;
   dispatching_ = true;
   server_.handler_.onRequest(*this);
@@ -346,7 +344,8 @@ void ServerConnection::readMore(uint64_t bytes) {
   granted_ += std::min(bytes, std::numeric_limits<uint64_t>::max() - granted_);
   const RequestHead& head = decoder_.head();
   const bool hopeless = head.framing == Framing::kLength && head.contentLength > bodyBytesMax_;
-  if (std::exchange(continueDue_, false) && !hopeless && heldAt_ == held_.size() && completeBody_.empty() && !responseStarted_)
+  if (std::exchange(continueDue_, false) && !hopeless && heldAt_ == held_.size() && completeBody_.empty() &&
+      !responseStarted_)
     send("HTTP/1.1 100 Continue\r\n\r\n", {});
   if (!processing_) resume_.schedule();
 }
@@ -415,7 +414,8 @@ bool ServerConnection::respond(uint16_t status, const HeaderList& headers, std::
   return true;
 }
 
-bool ServerConnection::startResponse(uint16_t status, const HeaderList& headers, std::optional<uint64_t> contentLength) {
+bool ServerConnection::startResponse(uint16_t status, const HeaderList& headers,
+                                     std::optional<uint64_t> contentLength) {
   CHECK(open_);
   CHECK(!responseStarted_);
   if (status < 200) return false;
@@ -424,8 +424,11 @@ bool ServerConnection::startResponse(uint16_t status, const HeaderList& headers,
   const bool bodiless = isBodiless(status);
   const bool toHead = request.method == "HEAD";
   closeAfter_ = !willKeepAlive();
-  ResponseFraming framing{
-      .framing = Framing::kLength, .contentLength = contentLength, .connection = {}, .upgrade = {}, .date = server_.date()};
+  ResponseFraming framing{.framing = Framing::kLength,
+                          .contentLength = contentLength,
+                          .connection = {},
+                          .upgrade = {},
+                          .date = server_.date()};
   if (bodiless) {
     framing.framing = Framing::kNone;
     if (status != 304) framing.contentLength.reset();
@@ -511,7 +514,8 @@ void ServerConnection::flushCorked() {
 }
 
 void ServerConnection::tally(uint16_t status) {
-  server_.handler_.onAnswered({decoder_.head(), remote_, status, takenBytes_, writtenBytes_, server_.loop_.now() - dispatchedAt_});
+  server_.handler_.onAnswered(
+      {decoder_.head(), remote_, status, takenBytes_, writtenBytes_, server_.loop_.now() - dispatchedAt_});
 }
 
 void ServerConnection::endResponse() {
@@ -545,8 +549,11 @@ std::optional<Upgraded> ServerConnection::upgrade(std::string_view protocol, con
   CHECK(open_);
   if (!decoder_.head().upgrade || !requestEnded_ || responseStarted_) return std::nullopt;
   server_.out_.clear();
-  const ResponseFraming framing{
-      .framing = Framing::kNone, .contentLength = {}, .connection = "Upgrade", .upgrade = protocol, .date = server_.date()};
+  const ResponseFraming framing{.framing = Framing::kNone,
+                                .contentLength = {},
+                                .connection = "Upgrade",
+                                .upgrade = protocol,
+                                .date = server_.date()};
   if (!appendResponseHead(server_.out_, 101, headers, framing)) return std::nullopt;
   send(server_.out_, {});
   // Within onRequest what came behind the head is still with `consume`.
@@ -578,20 +585,11 @@ void ServerConnection::wait(Waiting what) {
   const HttpLimits& limits = server_.limits_;
   std::chrono::milliseconds bound{};
   switch (what) {
-    case Waiting::kNothing:
-      return timer_.disarm();
-    case Waiting::kRequest:
-      bound = limits.idleTimeout;
-      break;
-    case Waiting::kHead:
-      bound = limits.headTimeout;
-      break;
-    case Waiting::kExchange:
-      bound = std::min(limits.bodyStallTimeout, limits.writeStallTimeout);
-      break;
-    case Waiting::kLinger:
-      bound = stream_->pendingBytes() > 0 ? limits.writeStallTimeout : limits.lingerTimeout;
-      break;
+    case Waiting::kNothing: return timer_.disarm();
+    case Waiting::kRequest: bound = limits.idleTimeout; break;
+    case Waiting::kHead: bound = limits.headTimeout; break;
+    case Waiting::kExchange: bound = std::min(limits.bodyStallTimeout, limits.writeStallTimeout); break;
+    case Waiting::kLinger: bound = stream_->pendingBytes() > 0 ? limits.writeStallTimeout : limits.lingerTimeout; break;
   }
   timer_.arm(server_.loop_.now() + bound);
 }
@@ -599,14 +597,10 @@ void ServerConnection::wait(Waiting what) {
 void ServerConnection::onTimer() {
   if (!stream_) return;
   switch (waiting_) {
-    case Waiting::kNothing:
-      return;
-    case Waiting::kRequest:
-      return beginLinger();
-    case Waiting::kHead:
-      return refuse({408, "the request did not arrive in time"});
-    case Waiting::kExchange:
-      return onExchangeTimer();
+    case Waiting::kNothing: return;
+    case Waiting::kRequest: return beginLinger();
+    case Waiting::kHead: return refuse({408, "the request did not arrive in time"});
+    case Waiting::kExchange: return onExchangeTimer();
     case Waiting::kLinger:
       if (stream_->sentBytes() == sentMark_) return close();
       sentMark_ = stream_->sentBytes();

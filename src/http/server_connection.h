@@ -90,8 +90,8 @@ class ServerConnection final : public Exchange, private RequestSink, private net
   net::DeferredTask resume_;
   Waiting waiting_ = Waiting::kNothing;
 
-  std::string held_;   // read, and not yet wanted: pipelined requests, body beyond the grant
-  size_t heldAt_ = 0;  // consumed prefix of it
+  std::string held_;    // read, and not yet wanted: pipelined requests, body beyond the grant
+  size_t heldAt_ = 0;   // consumed prefix of it
   std::string corked_;  // response bytes that leave together at the end of the iteration
   bool flushScheduled_ = false;
 
@@ -99,18 +99,18 @@ class ServerConnection final : public Exchange, private RequestSink, private net
   ExchangeEvents* events_ = nullptr;
   std::span<const std::byte> completeBody_;  // within onRequest
   std::span<const std::byte> behindHead_;    // likewise
-  uint64_t requests_ = 0;         // handed over, this one included
-  bool open_ = false;             // handed to the handler and not dead
-  bool requestEnded_ = true;      // the decoder has seen its end
+  uint64_t requests_ = 0;                    // handed over, this one included
+  bool open_ = false;                        // handed to the handler and not dead
+  bool requestEnded_ = true;                 // the decoder has seen its end
   bool dispatching_ = false;
   bool headArrived_ = false;
-  bool endArrived_ = false;       // to be reported once feeding is over
+  bool endArrived_ = false;  // to be reported once feeding is over
   bool hasCompleteBody_ = false;
-  bool continueDue_ = false;      // "100 Continue" is expected and not sent
+  bool continueDue_ = false;  // "100 Continue" is expected and not sent
   bool bodyAsked_ = false;
-  bool endDue_ = false;           // onBodyEnd is owed for a request without a body
+  bool endDue_ = false;  // onBodyEnd is owed for a request without a body
   bool responseStarted_ = false;
-  bool bodyless_ = false;         // the response has no body whatever is written
+  bool bodyless_ = false;  // the response has no body whatever is written
   bool closeAfter_ = false;
   bool processing_ = false;
   bool lingering_ = false;
@@ -118,14 +118,14 @@ class ServerConnection final : public Exchange, private RequestSink, private net
   BodyMode bodyMode_ = BodyMode::kGranted;
   Framing responseFraming_ = Framing::kNone;
   uint64_t responseRemaining_ = 0;
-  uint16_t status_ = 0;            // of the response that was begun
-  uint64_t takenBytes_ = 0;        // of the request body, by the handler
-  uint64_t writtenBytes_ = 0;      // of the response body
+  uint16_t status_ = 0;        // of the response that was begun
+  uint64_t takenBytes_ = 0;    // of the request body, by the handler
+  uint64_t writtenBytes_ = 0;  // of the response body
   base::Instant dispatchedAt_{};
   uint64_t bodyBytesMax_ = 0;
   uint64_t granted_ = 0;
   uint64_t skippedBytes_ = 0;
-  uint64_t sentMark_ = 0;          // stream's sentBytes when progress was last seen
+  uint64_t sentMark_ = 0;  // stream's sentBytes when progress was last seen
   base::Instant sentMarkAt_{};
   base::Instant bodyMarkAt_{};
 };

@@ -13,12 +13,11 @@ constexpr const char* kGet = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 constexpr const char* kGetClose = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
 
 std::string post(std::string_view body, const std::string& fields = {}) {
-  return "POST / HTTP/1.1\r\nHost: x\r\n" + fields + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + std::string(body);
+  return "POST / HTTP/1.1\r\nHost: x\r\n" + fields + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" +
+         std::string(body);
 }
 
-void respondWithTarget(Exchange& exchange) {
-  EXPECT_TRUE(exchange.respond(200, {{"A", "b"}}, exchange.head().target));
-}
+void respondWithTarget(Exchange& exchange) { EXPECT_TRUE(exchange.respond(200, {{"A", "b"}}, exchange.head().target)); }
 
 TEST_F(ServerTest, answersAndKeepsTheConnection) {
   open();
@@ -272,12 +271,9 @@ TEST_F(ServerTest, malformedHeadsAreAnsweredAndClosed) {
   for (const auto& [bytes, status] : cases) {
     auto peer = connect();
     peer->send(bytes);
-    until([&] { return peer->take("HTTP/1.1 " + status + " "); },
-          bytes.substr(0, 40).c_str());
-    until([&] { return peer->take("Connection: close\r\n"); },
-          bytes.substr(0, 40).c_str());
-    until([&] { return peer->closed(); },
-          bytes.substr(0, 40).c_str());
+    until([&] { return peer->take("HTTP/1.1 " + status + " "); }, bytes.substr(0, 40).c_str());
+    until([&] { return peer->take("Connection: close\r\n"); }, bytes.substr(0, 40).c_str());
+    until([&] { return peer->closed(); }, bytes.substr(0, 40).c_str());
   }
   EXPECT_EQ(requests, 1);
 }
@@ -365,15 +361,9 @@ TEST_F(ServerTest, shortAndAbortedResponsesCutTheConnection) {
     EXPECT_EQ(exchange.write(bytesOf("12345")), WriteOutcome::kTaken);
     until([&] { return peer->take("12345"); });
     switch (kind) {
-      case 0:
-        EXPECT_FALSE(exchange.finish());
-        break;
-      case 1:
-        EXPECT_EQ(exchange.write(bytesOf("678901")), WriteOutcome::kAborted);
-        break;
-      case 2:
-        exchange.abort();
-        break;
+      case 0: EXPECT_FALSE(exchange.finish()); break;
+      case 1: EXPECT_EQ(exchange.write(bytesOf("678901")), WriteOutcome::kAborted); break;
+      case 2: exchange.abort(); break;
     }
     until([&] { return peer->broken; });
     EXPECT_FALSE(visit().gone);  // who aborts is not told
@@ -642,7 +632,7 @@ TEST_F(ServerTest, piecesOfOneIterationLeaveTogether) {
   ASSERT_TRUE(exchange.startResponse(200, {}, std::nullopt));
   EXPECT_EQ(exchange.write(bytesOf("a")), WriteOutcome::kTaken);
   EXPECT_EQ(exchange.write(bytesOf("b")), WriteOutcome::kTaken);
-  EXPECT_GT(exchange.pendingBytes(), 2u);  // corked
+  EXPECT_GT(exchange.pendingBytes(), 2u);                     // corked
   until([&] { return peer->take("1\r\na\r\n1\r\nb\r\n"); });  // without a finish
   EXPECT_EQ(exchange.pendingBytes(), 0u);
   EXPECT_TRUE(exchange.finish());

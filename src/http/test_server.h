@@ -104,7 +104,8 @@ class ServerTest : public testing::Test, private RequestHandler {
   }
   Visit& visit() { return *visits.back(); }
 
-  // Runs the loop until `condition`, which is not asked again once it was true; a failure instead of a hang after ten seconds.
+  // Runs the loop until `condition`, which is not asked again once it was true; a failure instead of a hang after ten
+  // seconds.
   template <class Condition>
   void until(Condition condition, const char* what = "") {
     const auto deadline = clock.now() + std::chrono::seconds(10);

@@ -34,13 +34,16 @@ void appendEscaped(std::string& out, std::string_view text, std::string_view esc
 size_t schemeSize(std::string_view text) {
   if (text.empty() || !isAlpha(text[0])) return 0;
   size_t at = 1;
-  while (at < text.size() && (isAlpha(text[at]) || isDigit(text[at]) || text[at] == '+' || text[at] == '-' || text[at] == '.')) ++at;
+  while (at < text.size() &&
+         (isAlpha(text[at]) || isDigit(text[at]) || text[at] == '+' || text[at] == '-' || text[at] == '.'))
+    ++at;
   return at < text.size() && text[at] == ':' ? at + 1 : 0;
 }
 
 bool isDot(std::string_view segment) { return segment == "." || equalsIgnoreCase(segment, "%2e"); }
 bool isTwoDots(std::string_view segment) {
-  return segment == ".." || equalsIgnoreCase(segment, ".%2e") || equalsIgnoreCase(segment, "%2e.") || equalsIgnoreCase(segment, "%2e%2e");
+  return segment == ".." || equalsIgnoreCase(segment, ".%2e") || equalsIgnoreCase(segment, "%2e.") ||
+         equalsIgnoreCase(segment, "%2e%2e");
 }
 
 // `path` begins with '/'. Escaped, without dot segments.

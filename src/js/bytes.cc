@@ -5,8 +5,7 @@ namespace weir::js {
 namespace {
 
 v8::Local<v8::String> text(v8::Isolate* isolate, std::string_view chars, v8::NewStringType type) {
-  return v8::String::NewFromUtf8(isolate, chars.data(), type, static_cast<int>(chars.size()))
-      .ToLocalChecked();
+  return v8::String::NewFromUtf8(isolate, chars.data(), type, static_cast<int>(chars.size())).ToLocalChecked();
 }
 
 }  // namespace

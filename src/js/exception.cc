@@ -7,8 +7,8 @@ namespace {
 constexpr size_t kTextBytesMax = 16u << 10;
 constexpr size_t kStackBytesMax = 32u << 10;
 
-std::string property(v8::Isolate* isolate, v8::Local<v8::Context> context, v8::Local<v8::Object> object, const char* name,
-                     size_t bytesMax) {
+std::string property(v8::Isolate* isolate, v8::Local<v8::Context> context, v8::Local<v8::Object> object,
+                     const char* name, size_t bytesMax) {
   v8::Local<v8::Value> value;
   if (!object->Get(context, v8::String::NewFromUtf8(isolate, name).ToLocalChecked()).ToLocal(&value)) return {};
   if (value->IsNullOrUndefined()) return {};
@@ -17,7 +17,8 @@ std::string property(v8::Isolate* isolate, v8::Local<v8::Context> context, v8::L
 
 std::string stringOf(v8::Local<v8::Context> context, v8::Isolate* isolate, v8::Local<v8::Value> value) {
   v8::Local<v8::String> text;
-  const bool converted = !value->IsSymbol() && value->ToString(context).ToLocal(&text);  // String(value): the script's own
+  const bool converted =
+      !value->IsSymbol() && value->ToString(context).ToLocal(&text);  // String(value): the script's own
   if (!converted && !value->ToDetailString(context).ToLocal(&text)) return "(value that cannot be shown)";
   return toUtf8(isolate, text, kTextBytesMax);
 }

@@ -140,8 +140,8 @@ size_t Heap::usedBytes() const {
   v8::HeapStatistics statistics;
   isolate_->GetHeapStatistics(&statistics);
   // V8's external memory is that of buffers, those that can be resized included; Wasm's is not in it.
-  return statistics.used_heap_size() + statistics.malloced_memory() +
-         statistics.external_memory() + budget_->wasmBytes();
+  return statistics.used_heap_size() + statistics.malloced_memory() + statistics.external_memory() +
+         budget_->wasmBytes();
 }
 
 }  // namespace weir::js

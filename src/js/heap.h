@@ -14,13 +14,13 @@ namespace weir::js {
 
 class TaskQueue;
 
-// What the hash seed of this process makes of a fixed name. V8 keeps the hashes of a heap that it writes and cannot make new
-// ones for Maps, Sets and modules, so such a heap is only good for a process with the same mark.
+// What the hash seed of this process makes of a fixed name. V8 keeps the hashes of a heap that it writes and cannot
+// make new ones for Maps, Sets and modules, so such a heap is only good for a process with the same mark.
 uint32_t hashMark(v8::Isolate* isolate);
 
 struct HeapOptions {
-  const v8::StartupData* blob = nullptr;          // borrowed; outlives the heap. Null: V8's own
-  const intptr_t* externalReferences = nullptr;   // borrowed for ever
+  const v8::StartupData* blob = nullptr;         // borrowed; outlives the heap. Null: V8's own
+  const intptr_t* externalReferences = nullptr;  // borrowed for ever
   size_t limitBytes = 128u << 20;
 };
 

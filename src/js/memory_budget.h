@@ -1,7 +1,7 @@
 // MemoryBudget: what one heap may hold, the memory outside of it included: buffers and the memories of Wasm.
 //
-// One allocation that could never fit is refused, which the script sees as a RangeError or, from memory.grow, as -1. One that
-// does not fit into what is left is growth like any other: it is refused, and the heap is reported.
+// One allocation that could never fit is refused, which the script sees as a RangeError or, from memory.grow, as -1.
+// One that does not fit into what is left is growth like any other: it is refused, and the heap is reported.
 //
 // Threads: the count may be changed by any; everything else belongs to the heap's.
 #pragma once
@@ -22,7 +22,8 @@ class MemoryBudget {
   // Called inside V8: may request interrupts, must not touch the heap.
   std::function<void()> onExceeded;
 
-  // What the heap itself held when its garbage was last collected: what is refused would not fit after a collection either.
+  // What the heap itself held when its garbage was last collected: what is refused would not fit after a collection
+  // either.
   void setHeap(size_t bytes) { heap_.store(bytes, std::memory_order_relaxed); }
 
   size_t limitBytes() const { return limitBytes_; }
@@ -49,7 +50,8 @@ class MemoryBudget {
  private:
   bool fits(size_t bytes) const {
     return bytes <= limitBytes_ &&
-           heap_.load(std::memory_order_relaxed) + buffers_.load(std::memory_order_relaxed) + wasmBytes() + bytes <= limitBytes_;
+           heap_.load(std::memory_order_relaxed) + buffers_.load(std::memory_order_relaxed) + wasmBytes() + bytes <=
+               limitBytes_;
   }
 
   const size_t limitBytes_;

@@ -112,8 +112,8 @@ v8::MaybeLocal<v8::Value> ModuleGraph::valueOf(v8::Local<v8::Context> context, c
       return local;
     }
     case SourceKind::kJson:
-      return v8::JSON::Parse(context,
-                             text(isolate_, {reinterpret_cast<const char*>(source.content.data()), source.content.size()}));
+      return v8::JSON::Parse(
+          context, text(isolate_, {reinterpret_cast<const char*>(source.content.data()), source.content.size()}));
     case SourceKind::kWasm: {
       v8::Local<v8::WasmModuleObject> module;
       if (!v8::WasmModuleObject::Compile(isolate_, {source.content.data(), source.content.size()}).ToLocal(&module)) {
@@ -122,8 +122,7 @@ v8::MaybeLocal<v8::Value> ModuleGraph::valueOf(v8::Local<v8::Context> context, c
       holdsWasm_ = true;
       return module;
     }
-    case SourceKind::kEsModule:
-      break;
+    case SourceKind::kEsModule: break;
   }
   CHECK(false);
   return {};
@@ -224,8 +223,7 @@ v8::MaybeLocal<v8::Object> ModuleGraph::run(v8::Local<v8::Context> context) {
   isolate_->PerformMicrotaskCheckpoint();
   if (isolate_->IsExecutionTerminating()) return {};
   switch (promise->State()) {
-    case v8::Promise::kFulfilled:
-      return module->GetModuleNamespace().As<v8::Object>();
+    case v8::Promise::kFulfilled: return module->GetModuleNamespace().As<v8::Object>();
     case v8::Promise::kRejected:
       promise->MarkAsHandled();
       isolate_->ThrowException(promise->Result());

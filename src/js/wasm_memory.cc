@@ -142,7 +142,7 @@ void redirect(const dl_phdr_info& info, Redirection* redirections, size_t count)
   if (dynamic == nullptr) return;
   const ElfW(Sym)* symbols = nullptr;
   const char* names = nullptr;
-  const ElfW(Rela)* tables[2] = {};
+  const ElfW(Rela) * tables[2] = {};
   size_t bytes[2] = {};
   const auto in = [&](ElfW(Addr) address) {  // absolute or relative, by the loader's mood
     return address < info.dlpi_addr ? address + info.dlpi_addr : address;

@@ -1,8 +1,8 @@
 // The memories of Wasm, on the account of the heap that made them.
 //
-// V8 has no interface for them: it reserves 8 GiB of address space or more per memory, without access, and opens it from its
-// start as the memory grows. So the calls that the host executable makes for that (mmap, mprotect, munmap) are led through
-// this file; every other use of them passes untouched.
+// V8 has no interface for them: it reserves 8 GiB of address space or more per memory, without access, and opens it
+// from its start as the memory grows. So the calls that the host executable makes for that (mmap, mprotect, munmap) are
+// led through this file; every other use of them passes untouched.
 #pragma once
 
 #include <memory>
@@ -11,8 +11,8 @@
 
 namespace weir::js {
 
-// Once, before the process may no longer change its own memory's protection. False: this host's calls cannot be led here, and
-// the memories of Wasm are not counted.
+// Once, before the process may no longer change its own memory's protection. False: this host's calls cannot be led
+// here, and the memories of Wasm are not counted.
 bool installWasmMemoryCount();
 
 // While it lives, what the calling thread reserves is on the account of `budget`.

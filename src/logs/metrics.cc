@@ -126,7 +126,8 @@ void Metrics::renderPrometheus(std::string& out) const {
     sample(out, "weir_http_requests_total", "class", kClassNames[c],
            sum([&](const Lane& lane) -> const Counter& { return lane.requests[c]; }));
   }
-  renderHistogram(out, "weir_http_request_seconds", "Head of a client request complete to its response complete or cut.",
+  renderHistogram(out, "weir_http_request_seconds",
+                  "Head of a client request complete to its response complete or cut.",
                   [](const Lane& lane) -> const Histogram& { return lane.requestWall; });
   head(out, "weir_error_pages_total", "counter", "Pages of the platform's own, by error code.");
   for (size_t i = 0; i < kCodesPlatform + kCodesOrigin; ++i) {
@@ -159,8 +160,7 @@ void Metrics::renderPrometheus(std::string& out) const {
     sample(out, "weir_isolates_ended_total", "reason", kIsolateEnds[i], shared_.isolatesEnded[i]);
   }
   scalar("weir_versions_failed_total", "counter", "Starts of a version that failed.", shared_.versionsFailed);
-  scalar("weir_catalog_generation", "gauge", "Number of the catalog that is being served.",
-         shared_.catalogGeneration);
+  scalar("weir_catalog_generation", "gauge", "Number of the catalog that is being served.", shared_.catalogGeneration);
   scalar("weir_catalog_scripts", "gauge", "Scripts in it.", shared_.catalogScripts);
 }
 

@@ -50,7 +50,7 @@ class Metrics final : public observe::Sink {
     Counter sumUs{0};
   };
 
-  static constexpr size_t kClasses = 6;         // none, 1xx … 5xx
+  static constexpr size_t kClasses = 6;          // none, 1xx … 5xx
   static constexpr size_t kCodesPlatform = 300;  // 1000 …
   static constexpr size_t kCodesOrigin = 100;    // 500 …
 

@@ -116,9 +116,7 @@ std::string_view outcomeWord(wire::Outcome outcome) {
 
 void appendPretty(std::string& out, const observe::InvocationFinished& fact, const PrettyOptions& options) {
   const bool fine = wire::factsOf(fact.outcome).chart.empty();
-  const auto outcome = [&] {
-    appendColoured(out, outcomeWord(fact.outcome), fine ? kGreen : kRed, options);
-  };
+  const auto outcome = [&] { appendColoured(out, outcomeWord(fact.outcome), fine ? kGreen : kRed, options); };
   if (fact.kind == observe::EventKind::kScheduled) {
     out += '"';
     appendShown(out, fact.cron);

@@ -29,8 +29,8 @@ void appendPretty(std::string& out, const observe::InvocationFinished& fact, con
 // The same for a version that does not start.
 void appendPretty(std::string& out, const observe::VersionFailed& fact, const PrettyOptions& options);
 
-// Prints to a descriptor as facts arrive, colours only if it is a terminal and NO_COLOR was not set (the caller asks the
-// environment). Any loop; waits for the terminal, so it is for `weir dev` and not for production.
+// Prints to a descriptor as facts arrive, colours only if it is a terminal and NO_COLOR was not set (the caller asks
+// the environment). Any loop; waits for the terminal, so it is for `weir dev` and not for production.
 class PrettyPrinter final : public observe::Sink {
  public:
   // `fd` is borrowed. `utcOffsetSeconds` as above.

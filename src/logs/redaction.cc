@@ -49,7 +49,8 @@ bool isSecretHeader(std::string_view name) {
     return at >= before && name.substr(at - before, needle.size()) == needle;
   };
   for (size_t i = 0; i < name.size(); ++i) {
-    if (kTelltale[static_cast<uint8_t>(name[i])] == 0) [[likely]] continue;
+    if (kTelltale[static_cast<uint8_t>(name[i])] == 0) [[likely]]
+      continue;
     switch (name[i]) {
       case 'u':
         if (holds(i, 1, "auth")) return true;

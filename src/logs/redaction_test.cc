@@ -10,8 +10,8 @@ TEST(Redaction, headersThatCarryCredentialsAreSecret) {
                            "jwt-assertion", "x-secret", "client-secret-2", "x-csrf-token", "tokenize", "author"}) {
     EXPECT_TRUE(isSecretHeader(name)) << name;
   }
-  for (const char* name : {"", "accept", "cookies", "x-cookie", "set-cookie2", "user-agent", "content-type", "ke-y", "toke",
-                           "x-ecret", "aut", "jw", "referer", "host"}) {
+  for (const char* name : {"", "accept", "cookies", "x-cookie", "set-cookie2", "user-agent", "content-type", "ke-y",
+                           "toke", "x-ecret", "aut", "jw", "referer", "host"}) {
     EXPECT_FALSE(isSecretHeader(name)) << name;
   }
 }
@@ -20,7 +20,7 @@ TEST(Redaction, aRunOfHexDigitsIsSecretFromThirtyTwoOn) {
   EXPECT_FALSE(isSecretRun(std::string(31, 'a')));
   EXPECT_TRUE(isSecretRun(std::string(32, 'a')));
   EXPECT_TRUE(isSecretRun("0123-4567-89ab-CDEF-0123-4567-89ab-CDEF"));  // separators do not count
-  EXPECT_FALSE(isSecretRun("0123456789abcdef0123456789abcdeg"));         // another letter
+  EXPECT_FALSE(isSecretRun("0123456789abcdef0123456789abcdeg"));        // another letter
 }
 
 TEST(Redaction, aMixtureOfUpperLowerAndDigitsIsSecretFromTwentyOneOn) {
@@ -36,13 +36,14 @@ TEST(Redaction, aCardNumberIsSecretWhenItsCheckDigitIsRight) {
   EXPECT_TRUE(isSecretRun("4111-1111-1111-1111"));
   EXPECT_FALSE(isSecretRun("4111111111111112"));
   EXPECT_FALSE(isSecretRun("411111111111111a"));
-  EXPECT_TRUE(isSecretRun("0000000000000"));            // 13 digits
-  EXPECT_FALSE(isSecretRun("000000000000"));            // 12
-  EXPECT_FALSE(isSecretRun("00000000000000000000"));    // 20
+  EXPECT_TRUE(isSecretRun("0000000000000"));          // 13 digits
+  EXPECT_FALSE(isSecretRun("000000000000"));          // 12
+  EXPECT_FALSE(isSecretRun("00000000000000000000"));  // 20
 }
 
 TEST(Redaction, urlsKeepEverythingElse) {
-  EXPECT_EQ(redactUrl("https://a.example/p?card=4111111111111111&q=shoes"), "https://a.example/p?card=REDACTED&q=shoes");
+  EXPECT_EQ(redactUrl("https://a.example/p?card=4111111111111111&q=shoes"),
+            "https://a.example/p?card=REDACTED&q=shoes");
   EXPECT_EQ(redactUrl("https://a.example/0123456789abcdef0123456789abcdef/AbCdEf123456789012345x"),
             "https://a.example/REDACTED/REDACTED");
   EXPECT_EQ(redactUrl("https://a.example/ordinary-words_and+signs?page=12"),

@@ -18,11 +18,11 @@ using observe::ExceptionEntry;
 using observe::InvocationFinished;
 using observe::LogEntry;
 
-constexpr size_t kEntryBytes = 32;        // charged per log or exception on top of its text, so empty ones end too
-constexpr size_t kNameBytesMax = 256;     // script, version, ray, cron
+constexpr size_t kEntryBytes = 32;     // charged per log or exception on top of its text, so empty ones end too
+constexpr size_t kNameBytesMax = 256;  // script, version, ray, cron
 constexpr size_t kMethodBytesMax = 64;
-constexpr size_t kFixedBytesMax = 4096;   // keys, numbers and the notices below
-constexpr size_t kHeadersTracked = 48;    // more headers than this are sorted to find equal names
+constexpr size_t kFixedBytesMax = 4096;  // keys, numbers and the notices below
+constexpr size_t kHeadersTracked = 48;   // more headers than this are sorted to find equal names
 
 constexpr std::string_view kLogsFull =
     R"(["Log size limit exceeded: More than 256KB of data (across console.log statements, exception, request metadata )"
@@ -181,7 +181,8 @@ char* putHeaders(char* out, std::string_view block) {
     const uint64_t mark = markOf(name, header.name.size());
     bool seen = odd == 0;
     for (size_t i = 0; i < count; ++i) seen |= marks[i] == mark;
-    if (seen) [[unlikely]] return putHeadersSorted(begin, block);
+    if (seen) [[unlikely]]
+      return putHeadersSorted(begin, block);
     marks[count++] = mark;
     const bool secret = isSecretHeader({name, header.name.size()});
     out = put(out, "\":\"");

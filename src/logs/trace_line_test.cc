@@ -114,7 +114,8 @@ TEST(TraceLine, logsKeepTheirArgumentsAndLevels) {
   ASSERT_EQ(written.size(), 3u);
   EXPECT_EQ(json::serialize(written[0]), R"({"timestamp":1000,"level":"debug","message":["a",{"b":[1]}]})");
   // What is no array of one line becomes the array's only string.
-  EXPECT_EQ(json::serialize(written[1]), "{\"timestamp\":2000,\"level\":\"error\",\"message\":[\"not json \xEF\xBF\xBD\"]}");
+  EXPECT_EQ(json::serialize(written[1]),
+            "{\"timestamp\":2000,\"level\":\"error\",\"message\":[\"not json \xEF\xBF\xBD\"]}");
   EXPECT_EQ(json::serialize(written[2]), R"({"timestamp":0,"level":"error","message":["[\n1]"]})");
 }
 
@@ -139,7 +140,8 @@ TEST(TraceLine, beyondTheBoundLogsAreDroppedAndTheLineSaysSo) {
   const json::array& written = trace.at("logs").as_array();
   ASSERT_EQ(written.size(), 3u);  // two fit
   EXPECT_EQ(written[2].at("level").as_string(), "warn");
-  EXPECT_TRUE(std::string_view(written[2].at("message").at(0).as_string()).starts_with("Log size limit exceeded: More than 256KB"));
+  EXPECT_TRUE(std::string_view(written[2].at("message").at(0).as_string())
+                  .starts_with("Log size limit exceeded: More than 256KB"));
   EXPECT_TRUE(trace.at("truncated").as_bool());
 }
 

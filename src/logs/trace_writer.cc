@@ -26,9 +26,9 @@ struct Chunk {
   explicit Chunk(size_t capacityBytes) : capacity(capacityBytes), data(new char[capacityBytes]) {}
   const size_t capacity;
   const std::unique_ptr<char[]> data;
-  size_t collected = 0;                 // collector only
-  std::atomic<size_t> published{0};     // whole lines up to here
-  std::atomic<Chunk*> next{nullptr};    // set once, after the last line
+  size_t collected = 0;               // collector only
+  std::atomic<size_t> published{0};   // whole lines up to here
+  std::atomic<Chunk*> next{nullptr};  // set once, after the last line
 };
 
 std::string errorText(std::string_view what, const std::string& path) {

@@ -3,8 +3,8 @@
 //
 // A loop formats a line straight into the chunk of its lane and publishes it with one store; no lock, no system call
 // and, while the disk keeps up, no allocation. One thread of the writer's own collects what the lanes have published —
-// when a chunk is full, and at least every `flushEvery` — and appends it to the file in whole lines. When the disk falls
-// behind by more than `backlogBytesMax`, lines are dropped and counted; the request path never waits.
+// when a chunk is full, and at least every `flushEvery` — and appends it to the file in whole lines. When the disk
+// falls behind by more than `backlogBytesMax`, lines are dropped and counted; the request path never waits.
 //
 // At `fileBytesMax` the file becomes traces.jsonl.1, the older ones move up, and what was the oldest goes. A process
 // that is killed leaves at most one torn last line, which the next start cuts off.
@@ -52,9 +52,9 @@ class TraceWriter final : public observe::Sink {
   void flush();
 
   struct Figures {
-    uint64_t written = 0;  // lines
-    uint64_t dropped = 0;  // lines, for want of room or because the disk refused them
-    uint64_t bytes = 0;    // written since start
+    uint64_t written = 0;   // lines
+    uint64_t dropped = 0;   // lines, for want of room or because the disk refused them
+    uint64_t bytes = 0;     // written since start
     std::string lastError;  // of the disk; empty: none so far
   };
   // Any thread.

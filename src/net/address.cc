@@ -20,16 +20,17 @@ AddressScope scopeOfIpv4(uint32_t ip) {
   const auto in = [ip](uint32_t network, int bits) { return (ip >> (32 - bits)) == (network >> (32 - bits)); };
   if (in(0x00000000, 8)) return AddressScope::kUnspecified;
   if (in(0x7f000000, 8)) return AddressScope::kLoopback;
-  if (in(0x0a000000, 8) || in(0xac100000, 12) || in(0xc0a80000, 16) || in(0x64400000, 10)) return AddressScope::kPrivate;
+  if (in(0x0a000000, 8) || in(0xac100000, 12) || in(0xc0a80000, 16) || in(0x64400000, 10))
+    return AddressScope::kPrivate;
   if (in(0xa9fe0000, 16)) return AddressScope::kLinkLocal;
   if (in(0xe0000000, 4)) return AddressScope::kMulticast;
-  if (in(0xf0000000, 4) ||      // reserved, broadcast
-      in(0xc0000000, 24) ||     // 192.0.0.0/24 protocol assignments
-      in(0xc0000200, 24) ||     // 192.0.2.0/24 documentation
-      in(0xc6336400, 24) ||     // 198.51.100.0/24 documentation
-      in(0xcb007100, 24) ||     // 203.0.113.0/24 documentation
-      in(0xc0586300, 24) ||     // 192.88.99.0/24 former 6to4 relays
-      in(0xc6120000, 15)) {     // 198.18.0.0/15 benchmarking
+  if (in(0xf0000000, 4) ||   // reserved, broadcast
+      in(0xc0000000, 24) ||  // 192.0.0.0/24 protocol assignments
+      in(0xc0000200, 24) ||  // 192.0.2.0/24 documentation
+      in(0xc6336400, 24) ||  // 198.51.100.0/24 documentation
+      in(0xcb007100, 24) ||  // 203.0.113.0/24 documentation
+      in(0xc0586300, 24) ||  // 192.88.99.0/24 former 6to4 relays
+      in(0xc6120000, 15)) {  // 198.18.0.0/15 benchmarking
     return AddressScope::kReserved;
   }
   return AddressScope::kGlobal;
@@ -52,7 +53,7 @@ AddressScope scopeOfIpv6(const uint8_t (&ip)[16]) {
   if ((ip[0] & 0xfe) == 0xfc) return AddressScope::kPrivate;
   if (ip[0] == 0xfe && (ip[1] & 0xc0) == 0x80) return AddressScope::kLinkLocal;
   if (ip[0] == 0xfe && (ip[1] & 0xc0) == 0xc0) return AddressScope::kPrivate;  // site-local, deprecated
-  if ((ip[0] & 0xe0) != 0x20) return AddressScope::kReserved;                 // only 2000::/3 is handed out
+  if ((ip[0] & 0xe0) != 0x20) return AddressScope::kReserved;                  // only 2000::/3 is handed out
   // 2001::/23 protocol assignments (Teredo and ORCHID among them), 2001:db8::/32 and 3fff::/20 documentation.
   if (ip[0] == 0x20 && ip[1] == 0x01 && (ip[2] & 0xfe) == 0) return AddressScope::kReserved;
   if (ip[0] == 0x20 && ip[1] == 0x01 && ip[2] == 0x0d && ip[3] == 0xb8) return AddressScope::kReserved;
@@ -85,7 +86,8 @@ std::optional<Address> Address::fromIp(std::string_view text, uint16_t port) {
 
 base::Result<Address> Address::parse(std::string_view text) {
   const auto error = [&](const char* what) {
-    return base::Error{"'" + std::string(text) + "' " + what + ": write ADDRESS:PORT, as in 127.0.0.1:8787 or [::1]:8787"};
+    return base::Error{"'" + std::string(text) + "' " + what +
+                       ": write ADDRESS:PORT, as in 127.0.0.1:8787 or [::1]:8787"};
   };
   const auto parts = parseHostPort(text);
   if (!parts) return error("is not an address");

@@ -13,7 +13,8 @@ namespace weir::net {
 
 class AddressRange {
  public:
-  // "10.0.0.0/8", "fd00::/8", or one address: "127.0.0.1". Bits behind the prefix are ignored. The error says what to write.
+  // "10.0.0.0/8", "fd00::/8", or one address: "127.0.0.1". Bits behind the prefix are ignored. The error says what to
+  // write.
   static base::Result<AddressRange> parse(std::string_view text);
 
   // Whatever the port. An IPv4-mapped IPv6 address counts as the IPv4 address it carries.

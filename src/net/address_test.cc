@@ -26,17 +26,36 @@ TEST(Address, refusesWhatIsNotAnAddressAndSaysWhatToWrite) {
 
 TEST(Address, knowsWhereAnAddressCanBeReachedFrom) {
   using enum AddressScope;
-  const std::pair<const char*, AddressScope> cases[] = {
-      {"1.1.1.1", kGlobal},          {"0.1.2.3", kUnspecified},     {"127.255.0.1", kLoopback},
-      {"10.0.0.1", kPrivate},        {"172.15.255.255", kGlobal},   {"172.16.0.1", kPrivate},
-      {"172.32.0.1", kGlobal},       {"192.168.1.1", kPrivate},     {"100.64.0.1", kPrivate},
-      {"100.128.0.1", kGlobal},      {"169.254.169.254", kLinkLocal}, {"224.0.0.1", kMulticast},
-      {"255.255.255.255", kReserved}, {"198.18.0.1", kReserved},    {"203.0.113.9", kReserved},
-      {"::", kUnspecified},          {"::1", kLoopback},            {"fe80::1", kLinkLocal},
-      {"fd00::1", kPrivate},         {"ff02::1", kMulticast},       {"2606:4700::1111", kGlobal},
-      {"2001:db8::1", kReserved},    {"2001::1", kReserved},        {"100::1", kReserved},
-      {"::ffff:127.0.0.1", kLoopback}, {"::ffff:8.8.8.8", kGlobal}, {"::ffff:169.254.169.254", kLinkLocal},
-      {"::127.0.0.1", kLoopback},    {"64:ff9b::10.0.0.1", kPrivate}, {"2002:7f00:1::", kLoopback}};
+  const std::pair<const char*, AddressScope> cases[] = {{"1.1.1.1", kGlobal},
+                                                        {"0.1.2.3", kUnspecified},
+                                                        {"127.255.0.1", kLoopback},
+                                                        {"10.0.0.1", kPrivate},
+                                                        {"172.15.255.255", kGlobal},
+                                                        {"172.16.0.1", kPrivate},
+                                                        {"172.32.0.1", kGlobal},
+                                                        {"192.168.1.1", kPrivate},
+                                                        {"100.64.0.1", kPrivate},
+                                                        {"100.128.0.1", kGlobal},
+                                                        {"169.254.169.254", kLinkLocal},
+                                                        {"224.0.0.1", kMulticast},
+                                                        {"255.255.255.255", kReserved},
+                                                        {"198.18.0.1", kReserved},
+                                                        {"203.0.113.9", kReserved},
+                                                        {"::", kUnspecified},
+                                                        {"::1", kLoopback},
+                                                        {"fe80::1", kLinkLocal},
+                                                        {"fd00::1", kPrivate},
+                                                        {"ff02::1", kMulticast},
+                                                        {"2606:4700::1111", kGlobal},
+                                                        {"2001:db8::1", kReserved},
+                                                        {"2001::1", kReserved},
+                                                        {"100::1", kReserved},
+                                                        {"::ffff:127.0.0.1", kLoopback},
+                                                        {"::ffff:8.8.8.8", kGlobal},
+                                                        {"::ffff:169.254.169.254", kLinkLocal},
+                                                        {"::127.0.0.1", kLoopback},
+                                                        {"64:ff9b::10.0.0.1", kPrivate},
+                                                        {"2002:7f00:1::", kLoopback}};
   for (const auto& [text, scope] : cases) {
     const auto address = Address::fromIp(text, 80);
     ASSERT_TRUE(address) << text;

@@ -30,9 +30,7 @@ Listener::Listener(Loop& loop, Fd fd, const Address& address, AcceptHandler& han
   loop_.watch(fd_.get(), EPOLLIN, *this);
 }
 
-Listener::~Listener() {
-  loop_.unwatch(fd_.get(), *this);
-}
+Listener::~Listener() { loop_.unwatch(fd_.get(), *this); }
 
 void Listener::onReady(uint32_t) {
   DropFlag::Watch watch(dropFlag_);

@@ -22,7 +22,7 @@ class AcceptHandler {
 
 struct ListenerLimits {
   int backlog = 1024;
-  uint32_t acceptsPerWakeMax = 64;             // then other descriptors get their turn
+  uint32_t acceptsPerWakeMax = 64;               // then other descriptors get their turn
   std::chrono::milliseconds exhaustedPause{50};  // after running out of descriptors or memory
 };
 
@@ -39,7 +39,8 @@ class Listener final : private FdHandler {
   // With the real port.
   const Address& address() const { return address_; }
 
-  // Accepts every connection that waits now: to be called before the listener goes, which resets what it has not accepted.
+  // Accepts every connection that waits now: to be called before the listener goes, which resets what it has not
+  // accepted.
   void acceptWaiting();
 
  private:

@@ -43,10 +43,11 @@ TEST_F(LoopTest, postedTasksRunInOrderAndOnTheLoop) {
   std::vector<int> order;
   const auto home = std::this_thread::get_id();
   std::thread poster([&] {
-    for (int i = 0; i < 1000; ++i) loop.post([&order, &home, i] {
-      EXPECT_EQ(std::this_thread::get_id(), home);
-      order.push_back(i);
-    });
+    for (int i = 0; i < 1000; ++i)
+      loop.post([&order, &home, i] {
+        EXPECT_EQ(std::this_thread::get_id(), home);
+        order.push_back(i);
+      });
     loop.post([this] { loop.stop(); });
   });
   loop.run();
@@ -87,8 +88,14 @@ TEST_F(LoopTest, aHandlerMayDestroyOneThatIsReadyToo) {
   auto first = std::make_unique<Event>(loop);
   auto second = std::make_unique<Event>(loop);
   int seen = 0;
-  first->then = [&] { ++seen; second.reset(); };
-  second->then = [&] { ++seen; first.reset(); };
+  first->then = [&] {
+    ++seen;
+    second.reset();
+  };
+  second->then = [&] {
+    ++seen;
+    first.reset();
+  };
   first->raise();
   second->raise();
   loop.runOnce(0ms);
@@ -136,7 +143,9 @@ TEST_F(LoopTest, deferredTasksRunOnceAndDroppedOnesNever) {
   dropped->schedule();
   loop.runOnce(1h);
   EXPECT_EQ(ran, 1);
-  DeferredTask again(loop, [&] { if (++ran < 4) again.schedule(); });
+  DeferredTask again(loop, [&] {
+    if (++ran < 4) again.schedule();
+  });
   again.schedule();
   loop.runOnce(1h);
   EXPECT_EQ(ran, 2);  // scheduled while running: the next iteration, which does not block
@@ -146,16 +155,24 @@ TEST_F(LoopTest, deferredTasksRunOnceAndDroppedOnesNever) {
 
 TEST_F(LoopTest, whatGathersOutputRunsAfterWhatMakesIt) {
   std::string log;
-  DeferredTask gather(loop, [&] { log += 'g'; }, DeferredTask::Order::kLast);
-  DeferredTask another(loop, [&] { log += 'a'; gather.schedule(); });
-  DeferredTask make(loop, [&] { log += 'm'; another.schedule(); });
+  DeferredTask gather(
+      loop, [&] { log += 'g'; }, DeferredTask::Order::kLast);
+  DeferredTask another(loop, [&] {
+    log += 'a';
+    gather.schedule();
+  });
+  DeferredTask make(loop, [&] {
+    log += 'm';
+    another.schedule();
+  });
   gather.schedule();
   make.schedule();
   loop.runOnce(1h);
   EXPECT_EQ(log, "mg");
   loop.runOnce(1h);
   EXPECT_EQ(log, "mgag");
-  auto dropped = std::make_unique<DeferredTask>(loop, [&] { FAIL(); }, DeferredTask::Order::kLast);
+  auto dropped = std::make_unique<DeferredTask>(
+      loop, [&] { FAIL(); }, DeferredTask::Order::kLast);
   DeferredTask dropper(loop, [&] { dropped.reset(); });
   dropped->schedule();
   dropper.schedule();

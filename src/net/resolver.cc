@@ -46,7 +46,8 @@ struct Resolver::Core {
   uint32_t addressesMax;
 };
 
-Resolver::Resolver(Loop& loop, const ResolverLimits& limits) : loop_(loop), limits_(limits), core_(std::make_shared<Core>()) {
+Resolver::Resolver(Loop& loop, const ResolverLimits& limits)
+    : loop_(loop), limits_(limits), core_(std::make_shared<Core>()) {
   core_->owner = this;
   core_->loop = &loop;
   core_->addressesMax = limits.addressesPerNameMax;
@@ -87,7 +88,8 @@ std::optional<Addresses> Resolver::find(const std::string& host) {
   // RFC 6761 §6.3: every name under localhost is loopback, whatever the system's resolver thinks of it.
   if (host.ends_with(".localhost")) return Addresses{*Address::fromIp("127.0.0.1", 0)};
   const auto cached = cache_.find(host);
-  if (cached == cache_.end() || cached->second.expires <= loop_.now() || !cached->second.result.ok()) return std::nullopt;
+  if (cached == cache_.end() || cached->second.expires <= loop_.now() || !cached->second.result.ok())
+    return std::nullopt;
   return *cached->second.result;
 }
 

@@ -1,4 +1,5 @@
-// Descriptors and the few socket calls that listeners and streams share. Every socket is non-blocking and close-on-exec.
+// Descriptors and the few socket calls that listeners and streams share. Every socket is non-blocking and
+// close-on-exec.
 #pragma once
 
 #include <utility>

@@ -25,12 +25,9 @@ size_t totalSize(std::span<const iovec> parts) {
 }  // namespace
 
 Stream::Stream(Loop& loop, Fd fd, StreamHandler& handler, const StreamLimits& limits, State state)
-    : loop_(loop),
-      handler_(&handler),
-      limits_(limits),
-      fd_(std::move(fd)),
-      state_(state),
-      deferred_(loop, [this] { onDeferred(); }) {}
+    : loop_(loop), handler_(&handler), limits_(limits), fd_(std::move(fd)), state_(state), deferred_(loop, [this] {
+        onDeferred();
+      }) {}
 
 std::unique_ptr<Stream> Stream::accept(Loop& loop, Fd socket, StreamHandler& handler, const StreamLimits& limits,
                                        const TlsServerContext* tls) {
@@ -87,12 +84,8 @@ Stream::~Stream() {
 void Stream::updateInterest() {
   uint32_t wanted = 0;
   switch (state_) {
-    case State::kConnecting:
-      wanted = EPOLLOUT;
-      break;
-    case State::kHandshaking:
-      wanted = EPOLLIN | (SSL_want_write(ssl_.get()) ? EPOLLOUT : 0u);
-      break;
+    case State::kConnecting: wanted = EPOLLOUT; break;
+    case State::kHandshaking: wanted = EPOLLIN | (SSL_want_write(ssl_.get()) ? EPOLLOUT : 0u); break;
     case State::kOpen:
       if (wantReadable_ || tlsWriteWantsRead_) wanted |= EPOLLIN;
       if (!peerFinished_) wanted |= EPOLLRDHUP;
@@ -153,8 +146,9 @@ void Stream::continueHandshake(const DropFlag::Watch& watch) {
   const int error = SSL_get_error(ssl_.get(), result);
   if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) return updateInterest();
   const long verify = SSL_get_verify_result(ssl_.get());
-  std::string message = verify != X509_V_OK ? std::string("certificate refused: ") + X509_verify_cert_error_string(verify)
-                                            : takeTlsError();
+  std::string message = verify != X509_V_OK
+                            ? std::string("certificate refused: ") + X509_verify_cert_error_string(verify)
+                            : takeTlsError();
   ERR_clear_error();
   fail(StreamErrorKind::kTls, std::move(message));
 }
@@ -173,11 +167,11 @@ void Stream::onReady(uint32_t events) {
       updateInterest();
       handler_->onConnected();
     }
-      return;
+    return;
   }
   if (state_ == State::kHandshaking) {
     continueHandshake(watch);
-      return;
+    return;
   }
 
   if ((events & EPOLLOUT) || ((events & EPOLLIN) && tlsWriteWantsRead_)) {

@@ -139,7 +139,7 @@ class Stream final : private FdHandler {
   State state_;
   bool watched_ = false;
   bool reading_ = false;
-  bool wantReadable_ = true;       // EPOLLIN is in the set; lags behind reading_ on purpose
+  bool wantReadable_ = true;  // EPOLLIN is in the set; lags behind reading_ on purpose
   bool tlsReadWantsWrite_ = false;
   bool tlsWriteWantsRead_ = false;
   bool peerFinished_ = false;

@@ -102,7 +102,8 @@ TEST_F(StreamTest, keepsWhatTheKernelDoesNotTakeUpToTheBound) {
   const std::string piece(256 * 1024, 'x');
   size_t sent = 0;
   Stream::WriteResult result = Stream::WriteResult::kTaken;
-  while (sent < 256u << 20 && (result = client.stream->write(piece)) == Stream::WriteResult::kTaken) sent += piece.size();
+  while (sent < 256u << 20 && (result = client.stream->write(piece)) == Stream::WriteResult::kTaken)
+    sent += piece.size();
   EXPECT_EQ(result, Stream::WriteResult::kTooMuch);
   EXPECT_GT(client.stream->pendingBytes(), 1u << 20);
   EXPECT_LE(client.stream->pendingBytes(), (1u << 20) + piece.size());

@@ -60,7 +60,8 @@ SslSession makeSessionOn(SSL_CTX* context, int fd) {
 void setCommonOptions(SSL_CTX* context) {
   SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
   SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
-  SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+  SSL_CTX_set_mode(context,
+                   SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
 }
 
 constexpr unsigned char kAlpn[] = {8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
@@ -87,7 +88,8 @@ std::string takeTlsError() {
 }
 
 base::Result<std::unique_ptr<TlsClientContext>> TlsClientContext::make(const TlsClientOptions& options) {
-  std::unique_ptr<TlsClientContext> made(new TlsClientContext(SSL_CTX_new(TLS_client_method()), options.trustSystemStore));
+  std::unique_ptr<TlsClientContext> made(
+      new TlsClientContext(SSL_CTX_new(TLS_client_method()), options.trustSystemStore));
   SSL_CTX* context = made->context_.get();
   if (!context) return base::Error{takeTlsError()};
   setCommonOptions(context);

@@ -33,16 +33,16 @@ enum class EventKind : uint8_t { kFetch = 0, kScheduled = 1 };
 
 // One event was handled by one version, waitUntil included. The source of traces, tail, logs and metrics.
 struct InvocationFinished {
-  std::string_view ray;      // 16 hex digits, or with the place appended; empty: none
+  std::string_view ray;  // 16 hex digits, or with the place appended; empty: none
   std::string_view script;
   std::string_view version;  // the version's id, a UUID
   EventKind kind = EventKind::kFetch;
   wire::Outcome outcome = wire::Outcome::kUnknown;
-  uint16_t status = 0;     // of the response the client got, 0: none
-  uint16_t errorCode = 0;  // of the page that response was, 0: it was the script's own
-  double startedMs = 0;    // since 1970
-  uint64_t cpuUs = 0;      // on the isolate's thread, JavaScript and native
-  uint64_t wallUs = 0;     // event delivered to last effect
+  uint16_t status = 0;         // of the response the client got, 0: none
+  uint16_t errorCode = 0;      // of the page that response was, 0: it was the script's own
+  double startedMs = 0;        // since 1970
+  uint64_t cpuUs = 0;          // on the isolate's thread, JavaScript and native
+  uint64_t wallUs = 0;         // event delivered to last effect
   uint64_t responseBytes = 0;  // body only, as sent
   // kFetch
   std::string_view method;
@@ -62,8 +62,8 @@ struct RequestFinished {
   std::string_view host;
   std::string_view method;
   std::string_view path;
-  uint16_t status = 0;     // 0: the client left before there was one
-  uint16_t errorCode = 0;  // of the page the platform answered with, 0: none
+  uint16_t status = 0;         // 0: the client left before there was one
+  uint16_t errorCode = 0;      // of the page the platform answered with, 0: none
   uint64_t requestBytes = 0;   // body only
   uint64_t responseBytes = 0;  // body only
   uint64_t wallUs = 0;         // the request's head complete to the response complete, or cut
@@ -83,8 +83,8 @@ struct EngineStarted {
 // The engine runs, but the kernel refused part of its confinement.
 struct EngineConfined {
   uint32_t engine = 0;
-  uint32_t active = 0;  // bits of the confinements that hold
-  uint32_t wanted = 0;  // bits of all there are
+  uint32_t active = 0;      // bits of the confinements that hold
+  uint32_t wanted = 0;      // bits of all there are
   std::string_view report;  // one line per confinement
 };
 
@@ -94,7 +94,15 @@ struct EngineSaid {
   std::string_view line;
 };
 
-enum class EngineDeath : uint8_t { kStopped = 0, kCrashed, kUnresponsive, kProtocolViolation, kMemory, kReplaced, kStartFailed };
+enum class EngineDeath : uint8_t {
+  kStopped = 0,
+  kCrashed,
+  kUnresponsive,
+  kProtocolViolation,
+  kMemory,
+  kReplaced,
+  kStartFailed
+};
 inline constexpr size_t kEngineDeathCount = 7;
 inline constexpr std::string_view kEngineDeathNames[kEngineDeathCount] = {
     "stopped", "crashed", "unresponsive", "protocol_violation", "memory", "replaced", "start_failed"};
@@ -102,7 +110,7 @@ inline constexpr std::string_view kEngineDeathNames[kEngineDeathCount] = {
 struct EngineDied {
   uint32_t engine = 0;
   EngineDeath reason = EngineDeath::kCrashed;
-  int signal = 0;    // that ended it, 0: it exited
+  int signal = 0;  // that ended it, 0: it exited
   int exitCode = 0;
   uint32_t invocationsLost = 0;
   std::string_view detail;
@@ -145,9 +153,9 @@ struct VersionChecked {
   std::string_view script;
   std::string_view version;
   wire::StartSource source = wire::StartSource::kCompiled;  // what its isolates start from
-  std::string_view reason;   // why that is not a heap snapshot; empty: it is
-  uint64_t startupUs = 0;    // CPU of the top-level scope
-  bool kept = false;         // known from an earlier run of the platform
+  std::string_view reason;                                  // why that is not a heap snapshot; empty: it is
+  uint64_t startupUs = 0;                                   // CPU of the top-level scope
+  bool kept = false;                                        // known from an earlier run of the platform
 };
 
 // The settings or the catalog were read anew.

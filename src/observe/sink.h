@@ -1,8 +1,8 @@
 // Sink: whoever wants to know. One method per fact, each empty by default.
 //
-// Threads: a fact arrives on the thread of the loop that reports it, named by `loop`, so that a sink can keep a lane per
-// loop and share nothing; what does not come from a loop says kNoLoop and may come on any thread. Sinks must not wait:
-// they are called in the request path. Views in a fact die when the call returns.
+// Threads: a fact arrives on the thread of the loop that reports it, named by `loop`, so that a sink can keep a lane
+// per loop and share nothing; what does not come from a loop says kNoLoop and may come on any thread. Sinks must not
+// wait: they are called in the request path. Views in a fact die when the call returns.
 #pragma once
 
 #include <cstdint>

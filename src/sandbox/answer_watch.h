@@ -1,8 +1,8 @@
 // Whether an engine still answers: its event ring must move while something waits in it.
 //
 // A value without clock, process or ring; the supervisor keeps one per engine and shows it the ring's positions now and
-// then. Only time that was looked at counts: after a pause of the whole platform (a stopped process, a frozen machine) an
-// engine is not blamed for what nobody watched.
+// then. Only time that was looked at counts: after a pause of the whole platform (a stopped process, a frozen machine)
+// an engine is not blamed for what nobody watched.
 #pragma once
 
 #include <algorithm>

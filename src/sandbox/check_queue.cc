@@ -125,7 +125,8 @@ base::Result<CheckVerdict> CheckQueue::check(const Job& job) {
   auto* first = verdict.ok() ? std::get_if<CheckedVersion>(&*verdict) : nullptr;
   auto* again = second.ok() ? std::get_if<CheckedVersion>(&*second) : nullptr;
   if (again != nullptr) {
-    again->reason = first != nullptr ? std::move(first->reason) : "V8 aborts on the top-level scope where the heap would be written";
+    again->reason = first != nullptr ? std::move(first->reason)
+                                     : "V8 aborts on the top-level scope where the heap would be written";
   }
   return std::move(second);
 }

@@ -1,5 +1,5 @@
-// CheckQueue: versions that wait to be checked, and the threads that check them, each version in an engine of its own that
-// ends with it. A spare engine may stand ready, so that a deploy does not wait for a process to start.
+// CheckQueue: versions that wait to be checked, and the threads that check them, each version in an engine of its own
+// that ends with it. A spare engine may stand ready, so that a deploy does not wait for a process to start.
 #pragma once
 
 #include <condition_variable>

@@ -48,11 +48,8 @@ int report(const ChildReport& line) {
 }
 
 void reportActive(Confinement confinement) {
-  report({.fatal = 0,
-          .confinement = static_cast<uint8_t>(confinement),
-          .step = ChildStep::kNone,
-          .index = 0,
-          .error = 0});
+  report(
+      {.fatal = 0, .confinement = static_cast<uint8_t>(confinement), .step = ChildStep::kNone, .index = 0, .error = 0});
 }
 
 struct Failure {
@@ -72,8 +69,7 @@ void reportOutcome(Confinement confinement, Failure failure) {
 }
 
 [[noreturn]] void fail(Failure failure) {
-  report(
-      {.fatal = 1, .confinement = 0, .step = failure.step, .index = failure.index, .error = failure.error});
+  report({.fatal = 1, .confinement = 0, .step = failure.step, .index = failure.index, .error = failure.error});
   for (;;) ::syscall(SYS_exit_group, 127);
 }
 
@@ -89,12 +85,10 @@ void closeFrom(unsigned first, unsigned last) {
 Failure arrangeDescriptors(const ChildPlan& plan) {
   int moved[wire::kDescriptorsMax];
   for (size_t i = 0; i < plan.descriptors.size(); ++i) {
-    moved[i] = static_cast<int>(
-        ::syscall(SYS_fcntl, plan.descriptors[i].from, F_DUPFD_CLOEXEC, kTemporaryDescriptors));
+    moved[i] = static_cast<int>(::syscall(SYS_fcntl, plan.descriptors[i].from, F_DUPFD_CLOEXEC, kTemporaryDescriptors));
     if (moved[i] < 0) return failedAt(ChildStep::kDescriptors, i);
   }
-  const auto reporting =
-      static_cast<int>(::syscall(SYS_fcntl, plan.report, F_DUPFD_CLOEXEC, kTemporaryDescriptors));
+  const auto reporting = static_cast<int>(::syscall(SYS_fcntl, plan.report, F_DUPFD_CLOEXEC, kTemporaryDescriptors));
   if (reporting < 0) return failedAt(ChildStep::kDescriptors);
   bool used[wire::kDescriptorsMax] = {};
   for (size_t i = 0; i < plan.descriptors.size(); ++i) {
@@ -102,8 +96,7 @@ Failure arrangeDescriptors(const ChildPlan& plan) {
     if (::syscall(SYS_dup3, moved[i], to, 0) < 0) return failedAt(ChildStep::kDescriptors, i);
     used[to] = true;
   }
-  if (::syscall(SYS_dup3, reporting, kReportDescriptor, O_CLOEXEC) < 0)
-    return failedAt(ChildStep::kDescriptors);
+  if (::syscall(SYS_dup3, reporting, kReportDescriptor, O_CLOEXEC) < 0) return failedAt(ChildStep::kDescriptors);
   for (int fd = 0; fd < wire::kDescriptorsMax; ++fd) {
     if (!used[fd]) ::syscall(SYS_close, fd);
   }
@@ -115,8 +108,8 @@ Failure arrangeDescriptors(const ChildPlan& plan) {
 // reach them.
 Failure cloneFiles(const ChildPlan& plan, int* clones) {
   for (size_t i = 0; i < plan.files.size(); ++i) {
-    clones[i] = static_cast<int>(
-        ::syscall(SYS_open_tree, AT_FDCWD, plan.files[i].source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
+    clones[i] =
+        static_cast<int>(::syscall(SYS_open_tree, AT_FDCWD, plan.files[i].source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
     if (clones[i] < 0) return failedAt(ChildStep::kOpenFile, i);
     mount_attr attributes{};
     attributes.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
@@ -131,12 +124,9 @@ Failure cloneFiles(const ChildPlan& plan, int* clones) {
 Failure switchUser(const ChildPlan& plan) {
   Failure failure;
   if (!plan.switchUser) return failure;
-  if (plan.dropGroups && ::syscall(SYS_setgroups, 0, nullptr) != 0)
-    failure = failedAt(ChildStep::kSwitchUser, 0);
-  if (::syscall(SYS_setresgid, plan.gid, plan.gid, plan.gid) != 0)
-    failure = failedAt(ChildStep::kSwitchUser, 1);
-  if (::syscall(SYS_setresuid, plan.uid, plan.uid, plan.uid) != 0)
-    failure = failedAt(ChildStep::kSwitchUser, 2);
+  if (plan.dropGroups && ::syscall(SYS_setgroups, 0, nullptr) != 0) failure = failedAt(ChildStep::kSwitchUser, 0);
+  if (::syscall(SYS_setresgid, plan.gid, plan.gid, plan.gid) != 0) failure = failedAt(ChildStep::kSwitchUser, 1);
+  if (::syscall(SYS_setresuid, plan.uid, plan.uid, plan.uid) != 0) failure = failedAt(ChildStep::kSwitchUser, 2);
   return failure;
 }
 
@@ -157,8 +147,7 @@ Failure reachFiles(const ChildPlan& plan) {
   return failure;
 }
 
-long mountCall(const char* source, const char* target, const char* type, unsigned long flags,
-               const char* options) {
+long mountCall(const char* source, const char* target, const char* type, unsigned long flags, const char* options) {
   return ::syscall(SYS_mount, source, target, type, flags, options);
 }
 
@@ -184,8 +173,7 @@ Failure buildRoot(const ChildPlan& plan, const int* clones) {
   }
   const char* empty = relative(plan.emptyDirectory);
   if (::syscall(SYS_mkdirat, AT_FDCWD, empty, 0555) != 0) return failedAt(ChildStep::kEmptyDirectory, 0);
-  if (mountCall("empty", empty, "tmpfs", kPlain | MS_NOEXEC | MS_RDONLY, "size=4k,nr_inodes=1,mode=0555") !=
-      0) {
+  if (mountCall("empty", empty, "tmpfs", kPlain | MS_NOEXEC | MS_RDONLY, "size=4k,nr_inodes=1,mode=0555") != 0) {
     return failedAt(ChildStep::kEmptyDirectory, 1);
   }
   if (mountCall(nullptr, ".", nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY | kPlain, nullptr) != 0) {
@@ -201,13 +189,11 @@ Failure buildRoot(const ChildPlan& plan, const int* clones) {
 // A tmpfs with nothing but the plan's files as the root of this mount namespace. On failure the view is the
 // old one.
 Failure makeRoot(const ChildPlan& plan, const int* clones) {
-  if (mountCall(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
-    return failedAt(ChildStep::kMakePrivate);
+  if (mountCall(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return failedAt(ChildStep::kMakePrivate);
   // Any directory will do to put it on for the moment; which ones exist differs.
   const char* place = nullptr;
   for (const char* candidate : {"/tmp", "/proc", "/dev", "/run"}) {
-    if (mountCall("root", candidate, "tmpfs", MS_NOSUID | MS_NODEV, "size=256k,nr_inodes=256,mode=0755") ==
-        0) {
+    if (mountCall("root", candidate, "tmpfs", MS_NOSUID | MS_NODEV, "size=256k,nr_inodes=256,mode=0755") == 0) {
       place = candidate;
       break;
     }
@@ -268,8 +254,7 @@ Failure restrictFiles(const ChildPlan& plan, bool ownRoot) {
     for (const char* path : plan.outsideOnly) (void)allow(path, 0);  // may be absent
   }
   Failure failure;
-  if (::syscall(SYS_landlock_restrict_self, ruleset, 0) != 0)
-    failure = failedAt(ChildStep::kLandlockRestrict);
+  if (::syscall(SYS_landlock_restrict_self, ruleset, 0) != 0) failure = failedAt(ChildStep::kLandlockRestrict);
   ::syscall(SYS_close, ruleset);
   return failure;
 }
@@ -278,16 +263,14 @@ Failure restrictFiles(const ChildPlan& plan, bool ownRoot) {
 Failure keepCapabilities(uint64_t kept) {
   // The bounding set may only shrink while CAP_SETPCAP is held; without it there is nothing to bound.
   for (unsigned long capability = 0; capability < 64; ++capability) {
-    if ((kept >> capability & 1) == 0 && ::syscall(SYS_prctl, PR_CAPBSET_DROP, capability, 0, 0, 0) != 0)
-      break;
+    if ((kept >> capability & 1) == 0 && ::syscall(SYS_prctl, PR_CAPBSET_DROP, capability, 0, 0, 0) != 0) break;
   }
   if (::syscall(SYS_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0)
     return failedAt(ChildStep::kCapabilities);
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
   __user_cap_data_struct data[2] = {};
   for (int half = 0; half < 2; ++half) {
-    data[half].effective = data[half].permitted = data[half].inheritable =
-        static_cast<uint32_t>(kept >> (32 * half));
+    data[half].effective = data[half].permitted = data[half].inheritable = static_cast<uint32_t>(kept >> (32 * half));
   }
   if (::syscall(SYS_capset, &header, data) != 0) return failedAt(ChildStep::kCapabilities, 1);
   for (unsigned long capability = 0; capability < 64; ++capability) {
@@ -333,44 +316,25 @@ void resetSignals() {
 
 const char* childStepText(ChildStep step) {
   switch (step) {
-    case ChildStep::kNone:
-      return "nothing";
-    case ChildStep::kDescriptors:
-      return "arranging descriptors";
-    case ChildStep::kOpenFile:
-      return "open_tree of a file for its root";
-    case ChildStep::kSwitchUser:
-      return "becoming the unprivileged user";
-    case ChildStep::kReachFiles:
-      return "the unprivileged user cannot reach the engine's files";
-    case ChildStep::kMakePrivate:
-      return "making mounts private";
-    case ChildStep::kMountRoot:
-      return "mounting its root";
-    case ChildStep::kMakeDirectory:
-      return "making a directory in its root";
-    case ChildStep::kAttachFile:
-      return "attaching a file to its root";
-    case ChildStep::kEmptyDirectory:
-      return "mounting the empty directory";
-    case ChildStep::kPivotRoot:
-      return "pivot_root";
-    case ChildStep::kHostName:
-      return "sethostname";
-    case ChildStep::kNoNewPrivileges:
-      return "no_new_privs";
-    case ChildStep::kLandlockRuleset:
-      return "the kernel has no Landlock";
-    case ChildStep::kLandlockRule:
-      return "landlock_add_rule";
-    case ChildStep::kLandlockRestrict:
-      return "landlock_restrict_self";
-    case ChildStep::kCapabilities:
-      return "setting capabilities";
-    case ChildStep::kLimit:
-      return "setting a resource limit";
-    case ChildStep::kExec:
-      return "running node";
+    case ChildStep::kNone: return "nothing";
+    case ChildStep::kDescriptors: return "arranging descriptors";
+    case ChildStep::kOpenFile: return "open_tree of a file for its root";
+    case ChildStep::kSwitchUser: return "becoming the unprivileged user";
+    case ChildStep::kReachFiles: return "the unprivileged user cannot reach the engine's files";
+    case ChildStep::kMakePrivate: return "making mounts private";
+    case ChildStep::kMountRoot: return "mounting its root";
+    case ChildStep::kMakeDirectory: return "making a directory in its root";
+    case ChildStep::kAttachFile: return "attaching a file to its root";
+    case ChildStep::kEmptyDirectory: return "mounting the empty directory";
+    case ChildStep::kPivotRoot: return "pivot_root";
+    case ChildStep::kHostName: return "sethostname";
+    case ChildStep::kNoNewPrivileges: return "no_new_privs";
+    case ChildStep::kLandlockRuleset: return "the kernel has no Landlock";
+    case ChildStep::kLandlockRule: return "landlock_add_rule";
+    case ChildStep::kLandlockRestrict: return "landlock_restrict_self";
+    case ChildStep::kCapabilities: return "setting capabilities";
+    case ChildStep::kLimit: return "setting a resource limit";
+    case ChildStep::kExec: return "running node";
   }
   return "unknown step";
 }
@@ -418,8 +382,7 @@ void runChild(const ChildPlan& plan) noexcept {
   // else. It finds the threads to take them from by trying ids, hence the pid namespace.
   const bool lockDownNeeds = ownRoot && userNamespace && (plan.namespaces & CLONE_NEWPID) != 0;
   constexpr uint64_t kLockDown = 1ULL << CAP_SYS_ADMIN | 1ULL << CAP_SYS_CHROOT | 1ULL << CAP_SETPCAP;
-  if (const Failure failure = keepCapabilities(lockDownNeeds ? kLockDown : 0); failure.error != 0)
-    fail(failure);
+  if (const Failure failure = keepCapabilities(lockDownNeeds ? kLockDown : 0); failure.error != 0) fail(failure);
   reportOutcome(Confinement::kResourceLimits, setLimits(plan));
   reportActive(Confinement::kNoNewPrivileges);
 

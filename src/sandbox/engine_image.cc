@@ -45,13 +45,12 @@ base::Result<EngineImage> EngineImage::load(const EngineFiles& files) {
   image.add(libraries->interpreter, libraries->interpreter);
   for (const std::string& library : libraries->libraries) {
     const std::string inside = std::string(kEngineLibraryDirectory) + "/" + baseName(library);
-    const bool taken = std::any_of(image.files_.begin(), image.files_.end(),
-                                   [&](const File& file) { return file.inside == inside; });
+    const bool taken =
+        std::any_of(image.files_.begin(), image.files_.end(), [&](const File& file) { return file.inside == inside; });
     if (!taken) image.add(library, inside);
   }
   if (image.files_.size() > kFilesMax) return base::Error{files.node + ": needs too many libraries"};
-  if (image.files_[1].inside == image.files_[2].inside)
-    return base::Error{"addon and launcher have the same name"};
+  if (image.files_[1].inside == image.files_[2].inside) return base::Error{"addon and launcher have the same name"};
   return image;
 }
 

@@ -84,7 +84,8 @@ EngineLink::~EngineLink() {
   process_.reset();
   if (eventMemory_ != nullptr) munmap(eventMemory_, wire::ringMemoryBytes(wire::Bounds::kEventRingBytes));
   for (uint32_t loop = 0; loop < loopCount_; ++loop) {
-    if (loops_[loop].memory != nullptr) munmap(loops_[loop].memory, wire::ringMemoryBytes(wire::Bounds::kEffectRingBytes));
+    if (loops_[loop].memory != nullptr)
+      munmap(loops_[loop].memory, wire::ringMemoryBytes(wire::Bounds::kEffectRingBytes));
   }
 }
 

@@ -1,8 +1,8 @@
 // EngineLink: one running engine as the loops see it: its event ring, which they share, and an effect ring per loop.
 //
-// Threads: `send`, `ensureLoaded` and `flush` from any loop; `reader(loop)` and `use(loop)` on that loop only; the process
-// belongs to the supervisor, which made the link. Shared by the loops, the invocations on it and the supervisor; immutable
-// but for what the mutex guards and what is atomic.
+// Threads: `send`, `ensureLoaded` and `flush` from any loop; `reader(loop)` and `use(loop)` on that loop only; the
+// process belongs to the supervisor, which made the link. Shared by the loops, the invocations on it and the
+// supervisor; immutable but for what the mutex guards and what is atomic.
 #pragma once
 
 #include <atomic>

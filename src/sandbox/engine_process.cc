@@ -65,14 +65,10 @@ int tryNamespaces(unsigned long flags) {
 
 std::string namespaceRefusal(int error) {
   switch (error) {
-    case EPERM:
-      return "refused: not permitted (an unprivileged user, or a container that forbids namespaces)";
-    case ENOSPC:
-      return "refused: /proc/sys/user/max_*_namespaces is reached";
-    case EINVAL:
-      return "the kernel was built without it";
-    default:
-      return std::string("refused: ") + std::strerror(error);
+    case EPERM: return "refused: not permitted (an unprivileged user, or a container that forbids namespaces)";
+    case ENOSPC: return "refused: /proc/sys/user/max_*_namespaces is reached";
+    case EINVAL: return "the kernel was built without it";
+    default: return std::string("refused: ") + std::strerror(error);
   }
 }
 
@@ -147,10 +143,8 @@ std::vector<PlannedLimit> plannedLimits(const EngineLimits& limits, bool userNam
 base::Status checkLaunch(const EngineLaunch& launch) {
   std::array<bool, wire::kDescriptorsMax> used{};
   for (const auto& [fd, number] : launch.descriptors) {
-    if (number < wire::kFirstFreeDescriptor || number >= wire::kDescriptorsMax ||
-        used[static_cast<size_t>(number)]) {
-      return base::Error{"engine launch: descriptor number " + std::to_string(number) +
-                         " is out of range or taken"};
+    if (number < wire::kFirstFreeDescriptor || number >= wire::kDescriptorsMax || used[static_cast<size_t>(number)]) {
+      return base::Error{"engine launch: descriptor number " + std::to_string(number) + " is out of range or taken"};
     }
     used[static_cast<size_t>(number)] = true;
     if (::fcntl(fd, F_GETFD) < 0)
@@ -186,15 +180,16 @@ std::string describe(const ChildReport& line) {
   std::string text = childStepText(line.step);
   // The step that asks for Landlock says it all when the kernel has none.
   if (line.step == ChildStep::kLandlockRuleset) return text;
-  if (line.step == ChildStep::kOpenFile || line.step == ChildStep::kAttachFile ||
-      line.step == ChildStep::kReachFiles || line.step == ChildStep::kLimit || line.step == ChildStep::kLandlockRule ||
+  if (line.step == ChildStep::kOpenFile || line.step == ChildStep::kAttachFile || line.step == ChildStep::kReachFiles ||
+      line.step == ChildStep::kLimit || line.step == ChildStep::kLandlockRule ||
       line.step == ChildStep::kCapabilities) {
     text += " (" + std::to_string(line.index) + ")";
   }
   text += std::string(": ") + std::strerror(line.error);
   if (line.step == ChildStep::kExec && line.error == EACCES) {
-    text += "; the unprivileged user that engines run as must be able to reach it: move it out of folders that are "
-            "closed to others, such as /root";
+    text +=
+        "; the unprivileged user that engines run as must be able to reach it: move it out of folders that are "
+        "closed to others, such as /root";
   }
   return text;
 }
@@ -265,8 +260,7 @@ base::Result<std::unique_ptr<EngineProcess>> EngineProcess::spawn(const EngineIm
   // libuv would otherwise make io_uring instances that outlive the lock-down. The machine's OpenSSL
   // configuration is not the engine's: a path that does not exist stands for none, while one that Landlock
   // hides would end Node.
-  std::vector<std::string> outsideEnvironment = {"UV_USE_IO_URING=0",
-                                                 "OPENSSL_CONF=/nonexistent/openssl.cnf"};
+  std::vector<std::string> outsideEnvironment = {"UV_USE_IO_URING=0", "OPENSSL_CONF=/nonexistent/openssl.cnf"};
   outsideEnvironment.insert(outsideEnvironment.end(), launch.environment.begin(), launch.environment.end());
   std::vector<std::string> insideEnvironment = outsideEnvironment;
   insideEnvironment.push_back(std::string("LD_LIBRARY_PATH=") + kEngineLibraryDirectory);
@@ -310,10 +304,8 @@ base::Result<std::unique_ptr<EngineProcess>> EngineProcess::spawn(const EngineIm
         .files = files,
         .outsideOnly = kOutsideOnly,
         .emptyDirectory = kEngineEmptyDirectory,
-        .inside = {image.node().inside.c_str(), insideArgumentPointers.data(),
-                   insideEnvironmentPointers.data()},
-        .outside = {image.node().outside.c_str(), outsideArgumentPointers.data(),
-                    outsideEnvironmentPointers.data()},
+        .inside = {image.node().inside.c_str(), insideArgumentPointers.data(), insideEnvironmentPointers.data()},
+        .outside = {image.node().outside.c_str(), outsideArgumentPointers.data(), outsideEnvironmentPointers.data()},
         .descriptors = descriptors,
         .limits = limits,
         .go = go->reading.get(),
@@ -337,8 +329,7 @@ base::Result<std::unique_ptr<EngineProcess>> EngineProcess::spawn(const EngineIm
       namespaces = attempt == 0 ? findNamespaces(true, refused) : 0;
       if (attempt > 0) {
         for (const auto& each : kNamespaces) {
-          if (!refused.reported(each.confinement))
-            refused.setInactive(each.confinement, namespaceRefusal(error));
+          if (!refused.reported(each.confinement)) refused.setInactive(each.confinement, namespaceRefusal(error));
         }
       }
       continue;
@@ -350,8 +341,7 @@ base::Result<std::unique_ptr<EngineProcess>> EngineProcess::spawn(const EngineIm
     bool ownUser = !root;
     if (userNamespace) {
       if (const int error = writeIdMaps(engine->pid_, launch, root, ownUser); error != 0) {
-        refused.setInactive(Confinement::kUserNamespace,
-                            std::string("writing its uid map: ") + std::strerror(error));
+        refused.setInactive(Confinement::kUserNamespace, std::string("writing its uid map: ") + std::strerror(error));
         engine.reset();
         namespaces = findNamespaces(false, refused);
         continue;
@@ -360,33 +350,28 @@ base::Result<std::unique_ptr<EngineProcess>> EngineProcess::spawn(const EngineIm
 
     Confinements& confinements = engine->confinements_;
     for (const auto& [flag, confinement] : kNamespaces) {
-      if ((namespaces & flag) != 0 && confinement != Confinement::kMountNamespace)
-        confinements.setActive(confinement);
+      if ((namespaces & flag) != 0 && confinement != Confinement::kMountNamespace) confinements.setActive(confinement);
     }
     if (root && launch.unprivilegedUid == 0) {
       confinements.setInactive(Confinement::kUnprivilegedUser, "the launch asks for uid 0");
     } else if (root && ownUser) {
-      confinements.setInactive(
-          Confinement::kUnprivilegedUser,
-          "uid " + std::to_string(launch.unprivilegedUid) + " does not exist in this container");
+      confinements.setInactive(Confinement::kUnprivilegedUser,
+                               "uid " + std::to_string(launch.unprivilegedUid) + " does not exist in this container");
     } else {
       confinements.setActive(Confinement::kUnprivilegedUser);
     }
 
     // The filter names the engine's own pid as the engine sees it, so it is written now.
     const bool pidNamespace = (namespaces & CLONE_NEWPID) != 0;
-    auto program = buildSeccompProgram({.arch = nativeSeccompArch(),
-                                        .ownPid = pidNamespace ? 1 : engine->pid_,
-                                        .ownPidNamespace = pidNamespace});
+    auto program = buildSeccompProgram(
+        {.arch = nativeSeccompArch(), .ownPid = pidNamespace ? 1 : engine->pid_, .ownPidNamespace = pidNamespace});
     if (!program.ok()) return program.error();
-    if (::pwrite(filter.get(), program->data(), program->size(), 0) !=
-            static_cast<ssize_t>(program->size()) ||
+    if (::pwrite(filter.get(), program->data(), program->size(), 0) != static_cast<ssize_t>(program->size()) ||
         ::fcntl(filter.get(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) != 0) {
       return systemError("seccomp filter", errno);
     }
 
-    if (::write(go->writing.get(), "g", 1) != 1)
-      return systemError("the engine ended before its set-up", errno);
+    if (::write(go->writing.get(), "g", 1) != 1) return systemError("the engine ended before its set-up", errno);
     auto failed = readReport(report->reading.get(), launch.setupMax, confinements);
     if (failed) return base::Error{"engine: " + *failed};
     if (auto ended = engine->reap(); ended && ended->code == 126) {

@@ -74,8 +74,7 @@ class EngineProcess {
   // Starts an engine and waits until it has become Node (some milliseconds; a fork of this process is part of
   // it, so call it off the event loop if this process is large). An error when it could not be started, or
   // may not (requireSandbox); nothing is left behind then.
-  static base::Result<std::unique_ptr<EngineProcess>> spawn(const EngineImage& image,
-                                                            const EngineLaunch& launch);
+  static base::Result<std::unique_ptr<EngineProcess>> spawn(const EngineImage& image, const EngineLaunch& launch);
 
   EngineProcess(const EngineProcess&) = delete;
   EngineProcess& operator=(const EngineProcess&) = delete;

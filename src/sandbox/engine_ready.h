@@ -14,8 +14,8 @@ struct EngineReadiness {
   std::string v8Version;
 };
 
-// What the engine has said, or nothing while it has said nothing. An error when it ended, said something else, or is missing
-// a confinement while `requireSandbox`; the process is the caller's to end. Does not wait.
+// What the engine has said, or nothing while it has said nothing. An error when it ended, said something else, or is
+// missing a confinement while `requireSandbox`; the process is the caller's to end. Does not wait.
 base::Result<std::optional<EngineReadiness>> receiveReady(EngineProcess& process, bool requireSandbox);
 
 }  // namespace weir::sandbox

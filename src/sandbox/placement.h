@@ -2,12 +2,12 @@
 //
 // Every version has an order of engine slots of its own (rendezvous hashing: a slot that comes or goes moves only the
 // versions that are on it). The first slot is its home, and gets everything as long as it keeps up. When what was sent
-// there has gone unanswered for longer than `queueMax`, further invocations go to the next slot of the order, and so on;
-// when all in use are behind, to the one with the fewest unanswered. As soon as home has caught up it gets everything
-// again: replicas are a matter of load and need no decision to be taken back.
+// there has gone unanswered for longer than `queueMax`, further invocations go to the next slot of the order, and so
+// on; when all in use are behind, to the one with the fewest unanswered. As soon as home has caught up it gets
+// everything again: replicas are a matter of load and need no decision to be taken back.
 //
-// A slot where the version has not answered yet is cold: it may take `coldMax` before it counts as behind, and slots are
-// taken into use one by one, `growEvery` apart, so that a burst does not start the version everywhere at once.
+// A slot where the version has not answered yet is cold: it may take `coldMax` before it counts as behind, and slots
+// are taken into use one by one, `growEvery` apart, so that a burst does not start the version everywhere at once.
 //
 // A value without clock or engine. Costs nothing while home keeps up: no allocation, one look at one slot.
 #pragma once
@@ -55,7 +55,8 @@ class Placement {
 
   // `isUsable(slot)`: whether it has an engine that takes invocations. {kNone, …} when no slot of the order is usable.
   template <class IsUsable>
-  Choice choose(const std::vector<uint8_t>& order, base::Instant now, const PlacementLimits& limits, IsUsable&& isUsable) {
+  Choice choose(const std::vector<uint8_t>& order, base::Instant now, const PlacementLimits& limits,
+                IsUsable&& isUsable) {
     Choice best{kNone, 0};
     uint32_t fewest = ~uint32_t{0};
     for (uint32_t rank = 0; rank < order.size(); ++rank) {
@@ -105,14 +106,15 @@ class Placement {
  private:
   struct Lane {
     uint32_t unanswered = 0;
-    bool warm = false;             // the version has answered there
+    bool warm = false;  // the version has answered there
     base::Instant warmAt{};
-    base::Instant progressAt{};    // of the last answer, or of the first unanswered invocation
+    base::Instant progressAt{};           // of the last answer, or of the first unanswered invocation
     std::chrono::nanoseconds lastWait{};  // of the last answer
 
     bool keepsUp(base::Instant now, const PlacementLimits& limits) const {
       if (unanswered == 0) return true;
-      const std::chrono::nanoseconds bound = warm ? std::chrono::nanoseconds(limits.queueMax) : std::chrono::nanoseconds(limits.coldMax);
+      const std::chrono::nanoseconds bound =
+          warm ? std::chrono::nanoseconds(limits.queueMax) : std::chrono::nanoseconds(limits.coldMax);
       return now - progressAt <= bound && lastWait <= bound;
     }
   };

@@ -17,7 +17,8 @@ const std::vector<uint8_t> kOrder{2, 0, 1};
 class PlacementTest : public testing::Test {
  protected:
   Placement::Choice choose(int64_t ms) {
-    return placement.choose(kOrder, kStart + milliseconds(ms), kLimits, [&](uint32_t slot) { return !gone.contains(slot); });
+    return placement.choose(kOrder, kStart + milliseconds(ms), kLimits,
+                            [&](uint32_t slot) { return !gone.contains(slot); });
   }
   // Sends one; returns the slot it went to.
   uint32_t send(int64_t ms) {

@@ -31,7 +31,8 @@ struct QuarantineLimits {
 // Where the invocations of a script go, whatever its version. Shared by its versions and the quarantine.
 struct ScriptHome {
   static constexpr uint32_t kShared = ~uint32_t{0};
-  std::atomic<uint32_t> slot{kShared};  // the engine slot it is confined to; kShared: where its versions' placement says
+  std::atomic<uint32_t> slot{
+      kShared};  // the engine slot it is confined to; kShared: where its versions' placement says
 };
 
 class Quarantine {

@@ -45,7 +45,7 @@ class SetOnce {
 
 struct RunnableVersion {
   wire::VersionId number;
-  std::string account;          // id
+  std::string account;  // id
   std::string script;
   std::string id;               // UUID text, for traces
   wire::VersionLimits limits;   // as in the bundle; the platform keeps waitUntilMs itself
@@ -60,7 +60,8 @@ struct RunnableVersion {
   // Where it runs: engine slots by preference, unless its script is confined to one.
   std::vector<uint8_t> slots;
   std::shared_ptr<const ScriptHome> home;  // null: never confined
-  static constexpr size_t kHeldBytesMax = 64u << 20;  // of bodies that its scripts' calls to each other keep, in one loop
+  static constexpr size_t kHeldBytesMax = 64u
+                                          << 20;  // of bodies that its scripts' calls to each other keep, in one loop
   struct alignas(64) LoopPlacement {
     Placement placement;
     base::ByteBudget held{kHeldBytesMax};

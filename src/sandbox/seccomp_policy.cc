@@ -27,8 +27,8 @@ namespace {
 // What glibc and musl pass for a thread; the compiled flags of both are the same but for CLONE_DETACHED,
 // which the kernel ignores. Equality, not "at least": no namespace, no ptrace and no pidfd flag may ride
 // along.
-constexpr uint64_t kThreadFlags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD |
-                                  CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
+constexpr uint64_t kThreadFlags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM |
+                                  CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
 constexpr uint64_t kDetached = 0x00400000;
 
 constexpr const char* kAllowed[] = {
@@ -38,49 +38,47 @@ constexpr const char* kAllowed[] = {
     // The control socket. No socket can be made, named or connected.
     "sendmsg", "recvmsg",
     // Waiting.
-    "eventfd2", "epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait", "poll", "ppoll", "select",
-    "pselect6", "futex", "futex_waitv", "nanosleep", "clock_nanosleep", "restart_syscall", "sched_yield",
+    "eventfd2", "epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait", "poll", "ppoll", "select", "pselect6",
+    "futex", "futex_waitv", "nanosleep", "clock_nanosleep", "restart_syscall", "sched_yield",
     // Memory.
-    "brk", "munmap", "mremap", "madvise", "mprotect", "pkey_mprotect", "pkey_alloc", "pkey_free",
-    "membarrier",
+    "brk", "munmap", "mremap", "madvise", "mprotect", "pkey_mprotect", "pkey_alloc", "pkey_free", "membarrier",
     // Time and randomness.
     "clock_gettime", "clock_getres", "gettimeofday", "time", "times", "getrandom",
     // Reading about itself.
-    "getpid", "gettid", "getppid", "getuid", "geteuid", "getgid", "getegid", "getrusage", "getrlimit",
-    "sysinfo", "uname", "getcpu", "sched_getaffinity", "sched_getparam", "sched_getscheduler",
-    "sched_get_priority_max", "sched_get_priority_min", "getpriority",
+    "getpid", "gettid", "getppid", "getuid", "geteuid", "getgid", "getegid", "getrusage", "getrlimit", "sysinfo",
+    "uname", "getcpu", "sched_getaffinity", "sched_getparam", "sched_getscheduler", "sched_get_priority_max",
+    "sched_get_priority_min", "getpriority",
     // Threads and signals of its own.
     "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "rt_sigpending", "rt_sigtimedwait", "rt_sigsuspend",
     "sigaltstack", "set_robust_list", "set_tid_address", "rseq", "exit", "exit_group"};
 
 constexpr const char* kRefused[] = {
     // Other processes.
-    "execve", "execveat", "fork", "vfork", "ptrace", "process_vm_readv", "process_vm_writev",
-    "process_madvise", "process_mrelease", "kcmp", "pidfd_open", "pidfd_getfd", "pidfd_send_signal", "kill",
-    "tkill", "rt_sigqueueinfo", "wait4", "waitid", "setns", "unshare",
+    "execve", "execveat", "fork", "vfork", "ptrace", "process_vm_readv", "process_vm_writev", "process_madvise",
+    "process_mrelease", "kcmp", "pidfd_open", "pidfd_getfd", "pidfd_send_signal", "kill", "tkill", "rt_sigqueueinfo",
+    "wait4", "waitid", "setns", "unshare",
     // Network.
-    "socket", "socketpair", "connect", "bind", "listen", "accept", "accept4", "sendto", "recvfrom",
-    "sendmmsg", "recvmmsg",
+    "socket", "socketpair", "connect", "bind", "listen", "accept", "accept4", "sendto", "recvfrom", "sendmmsg",
+    "recvmmsg",
     // Files.
-    "open", "openat", "openat2", "creat", "open_by_handle_at", "name_to_handle_at", "stat", "lstat",
-    "newfstatat", "statx", "access", "faccessat", "faccessat2", "readlink", "readlinkat", "getdents",
-    "getdents64", "mkdir", "mkdirat", "unlink", "unlinkat", "rename", "renameat", "renameat2", "link",
-    "linkat", "symlink", "symlinkat", "mknod", "mknodat", "chmod", "fchmod", "fchmodat", "chown", "fchown",
-    "lchown", "fchownat", "truncate", "chdir", "fchdir", "memfd_secret", "uselib",
+    "open", "openat", "openat2", "creat", "open_by_handle_at", "name_to_handle_at", "stat", "lstat", "newfstatat",
+    "statx", "access", "faccessat", "faccessat2", "readlink", "readlinkat", "getdents", "getdents64", "mkdir",
+    "mkdirat", "unlink", "unlinkat", "rename", "renameat", "renameat2", "link", "linkat", "symlink", "symlinkat",
+    "mknod", "mknodat", "chmod", "fchmod", "fchmodat", "chown", "fchown", "lchown", "fchownat", "truncate", "chdir",
+    "fchdir", "memfd_secret", "uselib",
     // The shape of the system.
-    "chroot", "pivot_root", "mount", "umount2", "open_tree", "move_mount", "fsopen", "fsconfig", "fsmount",
-    "fspick", "mount_setattr", "swapon", "swapoff", "reboot", "kexec_load", "kexec_file_load", "init_module",
-    "finit_module", "delete_module", "sethostname", "setdomainname", "iopl", "ioperm", "acct", "quotactl",
-    "syslog", "settimeofday", "clock_settime", "adjtimex", "clock_adjtime", "personality", "vhangup",
+    "chroot", "pivot_root", "mount", "umount2", "open_tree", "move_mount", "fsopen", "fsconfig", "fsmount", "fspick",
+    "mount_setattr", "swapon", "swapoff", "reboot", "kexec_load", "kexec_file_load", "init_module", "finit_module",
+    "delete_module", "sethostname", "setdomainname", "iopl", "ioperm", "acct", "quotactl", "syslog", "settimeofday",
+    "clock_settime", "adjtimex", "clock_adjtime", "personality", "vhangup",
     // Kernel interfaces with a record of holes.
-    "bpf", "perf_event_open", "userfaultfd", "io_uring_setup", "io_uring_enter", "io_uring_register",
-    "keyctl", "add_key", "request_key", "modify_ldt", "vmsplice", "splice", "tee", "seccomp",
-    "landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self", "io_setup", "io_submit",
-    "fanotify_init", "inotify_init1", "shmget", "shmat", "msgget", "semget", "mq_open", "mbind", "move_pages",
-    "migrate_pages", "remap_file_pages",
+    "bpf", "perf_event_open", "userfaultfd", "io_uring_setup", "io_uring_enter", "io_uring_register", "keyctl",
+    "add_key", "request_key", "modify_ldt", "vmsplice", "splice", "tee", "seccomp", "landlock_create_ruleset",
+    "landlock_add_rule", "landlock_restrict_self", "io_setup", "io_submit", "fanotify_init", "inotify_init1", "shmget",
+    "shmat", "msgget", "semget", "mq_open", "mbind", "move_pages", "migrate_pages", "remap_file_pages",
     // Who it is.
-    "setuid", "setgid", "setreuid", "setregid", "setresuid", "setresgid", "setgroups", "setfsuid", "setfsgid",
-    "capset", "setrlimit", "setsid", "setpgid"};
+    "setuid", "setgid", "setreuid", "setregid", "setresuid", "setresgid", "setgroups", "setfsuid", "setfsgid", "capset",
+    "setrlimit", "setsid", "setpgid"};
 
 class Builder {
  public:
@@ -91,10 +89,9 @@ class Builder {
   void add(uint32_t action, const char* name, std::initializer_list<scmp_arg_cmp> conditions = {}) {
     const int number = seccomp_syscall_resolve_name(name);
     if (number == __NR_SCMP_ERROR) return;
-    const int result = seccomp_rule_add_array(context_, action, number,
-                                              static_cast<unsigned>(conditions.size()), conditions.begin());
-    if (result != 0 && result != -EDOM && error_.empty())
-      error_ = std::string(name) + ": " + std::strerror(-result);
+    const int result =
+        seccomp_rule_add_array(context_, action, number, static_cast<unsigned>(conditions.size()), conditions.begin());
+    if (result != 0 && result != -EDOM && error_.empty()) error_ = std::string(name) + ": " + std::strerror(-result);
   }
   void allow(const char* name, std::initializer_list<scmp_arg_cmp> conditions = {}) {
     add(SCMP_ACT_ALLOW, name, conditions);
@@ -123,8 +120,7 @@ void addConditional(Builder& builder, const SeccompPolicy& policy) {
   // run. An mprotect of a private file mapping stays possible, which gains nothing over anonymous executable
   // memory.
   builder.allow("mmap", {argumentBitsAre(2, PROT_EXEC, 0)});
-  builder.allow("mmap",
-                {argumentBitsAre(2, PROT_EXEC, PROT_EXEC), argumentBitsAre(3, MAP_ANONYMOUS, MAP_ANONYMOUS)});
+  builder.allow("mmap", {argumentBitsAre(2, PROT_EXEC, PROT_EXEC), argumentBitsAre(3, MAP_ANONYMOUS, MAP_ANONYMOUS)});
   builder.refuse("mmap", {argumentBitsAre(2, PROT_EXEC, PROT_EXEC), argumentBitsAre(3, MAP_ANONYMOUS, 0)});
   // Blobs sent back to the platform. No huge pages, no executable bit.
   builder.allow("memfd_create",

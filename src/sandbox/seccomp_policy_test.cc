@@ -35,29 +35,14 @@ uint32_t run(const std::vector<std::byte>& program, const seccomp_data& data) {
         EXPECT_LE(step.k + 4, sizeof(data));
         std::memcpy(&accumulator, reinterpret_cast<const char*>(&data) + step.k, 4);
         break;
-      case BPF_ALU | BPF_AND | BPF_K:
-        accumulator &= step.k;
-        break;
-      case BPF_JMP | BPF_JA:
-        at += step.k;
-        break;
-      case BPF_JMP | BPF_JEQ | BPF_K:
-        jump(accumulator == step.k);
-        break;
-      case BPF_JMP | BPF_JGT | BPF_K:
-        jump(accumulator > step.k);
-        break;
-      case BPF_JMP | BPF_JGE | BPF_K:
-        jump(accumulator >= step.k);
-        break;
-      case BPF_JMP | BPF_JSET | BPF_K:
-        jump((accumulator & step.k) != 0);
-        break;
-      case BPF_RET | BPF_K:
-        return step.k;
-      default:
-        ADD_FAILURE() << "instruction " << step.code << " at " << at;
-        return 0;
+      case BPF_ALU | BPF_AND | BPF_K: accumulator &= step.k; break;
+      case BPF_JMP | BPF_JA: at += step.k; break;
+      case BPF_JMP | BPF_JEQ | BPF_K: jump(accumulator == step.k); break;
+      case BPF_JMP | BPF_JGT | BPF_K: jump(accumulator > step.k); break;
+      case BPF_JMP | BPF_JGE | BPF_K: jump(accumulator >= step.k); break;
+      case BPF_JMP | BPF_JSET | BPF_K: jump((accumulator & step.k) != 0); break;
+      case BPF_RET | BPF_K: return step.k;
+      default: ADD_FAILURE() << "instruction " << step.code << " at " << at; return 0;
     }
   }
   ADD_FAILURE() << "ran off the end";
@@ -76,8 +61,8 @@ class PolicyTest : public testing::TestWithParam<SeccompArch> {
 
   bool exists(const char* name) const { return number(name) >= 0; }
   int number(const char* name) const {
-    return seccomp_syscall_resolve_name_arch(
-        GetParam() == SeccompArch::kX86_64 ? SCMP_ARCH_X86_64 : SCMP_ARCH_AARCH64, name);
+    return seccomp_syscall_resolve_name_arch(GetParam() == SeccompArch::kX86_64 ? SCMP_ARCH_X86_64 : SCMP_ARCH_AARCH64,
+                                             name);
   }
 
   uint32_t ask(const char* name, std::array<uint64_t, 6> arguments = {}) const {
@@ -184,9 +169,8 @@ TEST_P(PolicyTest, onlyAPlainThreadMayBeCloned) {
   EXPECT_EQ(ask("clone", {thread | 0x00400000}), kAllow);  // musl's CLONE_DETACHED
   EXPECT_EQ(ask("clone", {SIGCHLD}), kRefuse);
   EXPECT_EQ(ask("clone", {CLONE_VM | CLONE_VFORK | SIGCHLD}), kRefuse);
-  for (uint64_t extra :
-       {uint64_t{CLONE_NEWUSER}, uint64_t{CLONE_NEWNS}, uint64_t{CLONE_NEWNET}, uint64_t{CLONE_NEWPID},
-        uint64_t{CLONE_PTRACE}, uint64_t{CLONE_PIDFD}, uint64_t{CLONE_IO}, uint64_t{1} << 33}) {
+  for (uint64_t extra : {uint64_t{CLONE_NEWUSER}, uint64_t{CLONE_NEWNS}, uint64_t{CLONE_NEWNET}, uint64_t{CLONE_NEWPID},
+                         uint64_t{CLONE_PTRACE}, uint64_t{CLONE_PIDFD}, uint64_t{CLONE_IO}, uint64_t{1} << 33}) {
     EXPECT_NE(ask("clone", {thread | extra}), kAllow) << extra;
   }
   for (uint64_t without = 1; without < (1ULL << 32); without <<= 1) {
@@ -236,9 +220,7 @@ TEST_P(PolicyTest, commandsOfWideCallsAreCountedOneByOne) {
 }
 
 INSTANTIATE_TEST_SUITE_P(, PolicyTest, testing::Values(SeccompArch::kX86_64, SeccompArch::kAarch64),
-                         [](const auto& info) {
-                           return info.param == SeccompArch::kX86_64 ? "x86_64" : "aarch64";
-                         });
+                         [](const auto& info) { return info.param == SeccompArch::kX86_64 ? "x86_64" : "aarch64"; });
 
 }  // namespace
 }  // namespace weir::sandbox

@@ -26,8 +26,7 @@ base::Result<std::string> readInterpreter(const std::string& program) {
   if (!file) return base::Error{program + ": " + std::strerror(errno)};
   Elf64_Ehdr header;
   if (::pread(file.get(), &header, sizeof(header), 0) != sizeof(header)) return malformed;
-  if (std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_ident[EI_CLASS] != ELFCLASS64)
-    return malformed;
+  if (std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_ident[EI_CLASS] != ELFCLASS64) return malformed;
   for (size_t i = 0; i < std::min<size_t>(header.e_phnum, kProgramHeadersMax); ++i) {
     Elf64_Phdr segment;
     const auto offset = static_cast<off_t>(header.e_phoff + i * sizeof(segment));
@@ -36,8 +35,7 @@ base::Result<std::string> readInterpreter(const std::string& program) {
     if (segment.p_filesz < 2 || segment.p_filesz > kPathBytesMax) return malformed;
     std::string path(segment.p_filesz - 1, '\0');
     const auto length = static_cast<ssize_t>(path.size());
-    if (::pread(file.get(), path.data(), path.size(), static_cast<off_t>(segment.p_offset)) != length)
-      return malformed;
+    if (::pread(file.get(), path.data(), path.size(), static_cast<off_t>(segment.p_offset)) != length) return malformed;
     if (path[0] != '/') return malformed;
     return path;
   }
@@ -97,8 +95,7 @@ void collect(std::string_view listing, const std::string& interpreter, std::vect
 
 }  // namespace
 
-base::Result<SharedLibraries> findSharedLibraries(const std::string& program,
-                                                  const std::vector<std::string>& plugins) {
+base::Result<SharedLibraries> findSharedLibraries(const std::string& program, const std::vector<std::string>& plugins) {
   auto interpreter = readInterpreter(program);
   if (!interpreter.ok()) return interpreter.error();
   SharedLibraries result{.interpreter = *interpreter, .libraries = {}};

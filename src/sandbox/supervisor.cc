@@ -36,8 +36,13 @@ class Supervisor::Engine {
   enum class State { kStarting, kServing, kDraining, kEnded };
 
   Engine(Supervisor& owner, uint32_t slotNumber, std::shared_ptr<EngineLink> theLink)
-      : slot(slotNumber), link(std::move(theLink)), launchedAt(owner.loop_.clock().now()), owner_(owner),
-        exitWatch_(*this, &Engine::onExit), outputWatch_(*this, &Engine::onOutput), controlWatch_(*this, &Engine::onControl),
+      : slot(slotNumber),
+        link(std::move(theLink)),
+        launchedAt(owner.loop_.clock().now()),
+        owner_(owner),
+        exitWatch_(*this, &Engine::onExit),
+        outputWatch_(*this, &Engine::onOutput),
+        controlWatch_(*this, &Engine::onControl),
         answers_(owner.options_.limits.silentMax, 2 * owner.options_.limits.lookEvery, launchedAt) {
     exitWatch_.watch(link->process().pidfd());
     outputWatch_.watch(link->process().outputFd());
@@ -49,7 +54,8 @@ class Supervisor::Engine {
     if (state == State::kEnded || state == State::kStarting) return;
     const auto& limits = owner_.options_.limits;
     processBytes = privateBytesOf(link->process().pid());
-    if (limits.processBytesMax != 0 && processBytes > limits.processBytesMax) return link->condemn(EngineDeath::kMemory);
+    if (limits.processBytesMax != 0 && processBytes > limits.processBytesMax)
+      return link->condemn(EngineDeath::kMemory);
     const auto progress = link->progress();
     if (!progress) return link->condemn(EngineDeath::kProtocolViolation);
     switch (answers_.look(owner_.loop_.clock().now(), progress->written, progress->read)) {
@@ -127,9 +133,12 @@ class Supervisor::Engine {
 };
 
 Supervisor::Supervisor(net::Loop& loop, const Options& options)
-    : loop_(loop), options_(options), quarantine_(options.limits.quarantine, options.engines),
+    : loop_(loop),
+      options_(options),
+      quarantine_(options.limits.quarantine, options.engines),
       slots_(options.engines + options.limits.quarantine.slots, Slot(options.limits.restart)),
-      lookTimer_(loop.timers(), [this] { look(); }), tendTimer_(loop.timers(), [this] { tend(); }) {}
+      lookTimer_(loop.timers(), [this] { look(); }),
+      tendTimer_(loop.timers(), [this] { tend(); }) {}
 
 base::Result<std::unique_ptr<Supervisor>> Supervisor::start(net::Loop& loop, const Options& options) {
   auto self = std::unique_ptr<Supervisor>(new Supervisor(loop, options));
@@ -180,7 +189,8 @@ void Supervisor::onReady(Engine& engine) {
   engine.said.clear();
   options_.users.useEngine(engine.slot, engine.link);
   const auto startupUs = std::chrono::duration_cast<std::chrono::microseconds>(now - engine.launchedAt).count();
-  options_.sink.engineStarted(observe::kNoLoop, {engine.slot, static_cast<uint64_t>(startupUs), engine.link->v8Version()});
+  options_.sink.engineStarted(observe::kNoLoop,
+                              {engine.slot, static_cast<uint64_t>(startupUs), engine.link->v8Version()});
   const auto& confinements = engine.link->confinements();
   if (!confinements.complete()) {
     uint32_t active = 0;
@@ -230,7 +240,8 @@ void Supervisor::onEnd(Engine& engine, const EngineExit& exit) {
   engine.exit = exit;
   const bool serving = slot.current == &engine;
   if (slot.starting == &engine) {
-    failedStart(engine.slot, engine.said.empty() ? exit.text() : engine.said, exit.signal.value_or(0), exit.code.value_or(0));
+    failedStart(engine.slot, engine.said.empty() ? exit.text() : engine.said, exit.signal.value_or(0),
+                exit.code.value_or(0));
     std::erase_if(engines_, [&](auto& each) {
       if (each.get() != &engine) return false;
       loop_.dispose(std::move(each));
@@ -314,7 +325,8 @@ void Supervisor::tend() {
         fact.invocationsLost = engine.link->lost();
         const std::string how = engine.exit.text();
         fact.detail = how;
-        slots_[engine.slot].lastEnd = std::string(observe::kEngineDeathNames[static_cast<size_t>(fact.reason)]) + ", " + how;
+        slots_[engine.slot].lastEnd =
+            std::string(observe::kEngineDeathNames[static_cast<size_t>(fact.reason)]) + ", " + how;
         options_.sink.engineDied(observe::kNoLoop, fact);
         at = engines_.erase(at);
         continue;

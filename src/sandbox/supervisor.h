@@ -1,12 +1,12 @@
 // Supervisor: keeps an engine in every slot and ends those that must not go on.
 //
-// Story of one engine: launched → ready, and its slot's users are told to use it → it dies by itself, is killed (it broke
-// the protocol, stopped answering, outgrew its memory) or is replaced (a script cost it a thread) → users are told → its
-// slot has another. A replaced engine finishes what runs on it first: the new one takes its slot when it is ready, the old
-// one stays until its last invocation has ended, or for `drainMax`.
+// Story of one engine: launched → ready, and its slot's users are told to use it → it dies by itself, is killed (it
+// broke the protocol, stopped answering, outgrew its memory) or is replaced (a script cost it a thread) → users are
+// told → its slot has another. A replaced engine finishes what runs on it first: the new one takes its slot when it is
+// ready, the old one stays until its last invocation has ended, or for `drainMax`.
 //
-// Threads: everything on the thread of `loop`, which must live as long as engines are wanted (engine_process.h), but for
-// `threadLost` and `status`, which any thread may call. Waits for nothing but the clone of a process.
+// Threads: everything on the thread of `loop`, which must live as long as engines are wanted (engine_process.h), but
+// for `threadLost` and `status`, which any thread may call. Waits for nothing but the clone of a process.
 #pragma once
 
 #include <list>
@@ -53,10 +53,10 @@ struct EngineStatus {
   std::vector<std::string> confined;  // the scripts that have it for themselves; empty: it is everybody's
   bool serving = false;
   int pid = 0;
-  double startedMs = 0;  // since 1970, when it was ready
-  uint64_t processBytes = 0;    // private memory
+  double startedMs = 0;       // since 1970, when it was ready
+  uint64_t processBytes = 0;  // private memory
   uint32_t inFlight = 0;
-  uint32_t isolates = 0;        // this and the next two as the engine says
+  uint32_t isolates = 0;  // this and the next two as the engine says
   uint64_t isolateBytes = 0;
   uint32_t parkedThreads = 0;
   uint32_t draining = 0;      // earlier engines of the slot that finish their work
@@ -125,7 +125,7 @@ class Supervisor final {
   Quarantine quarantine_;
   std::vector<Slot> slots_;
   std::list<std::unique_ptr<Engine>> engines_;  // every process there is, oldest first
-  net::Timer lookTimer_;  // answers, memory
+  net::Timer lookTimer_;                        // answers, memory
   net::Timer tendTimer_;  // starts that are due, engines that have drained; armed while there is one
   std::string firstFailure_;
   bool started_ = false;

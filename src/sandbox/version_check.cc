@@ -82,8 +82,8 @@ base::Result<std::unique_ptr<VersionCheck>> VersionCheck::prepare(const Options&
   }
 }
 
-// Reads what it prints and keeps one line for a reason: what V8 says of a failed check, else the last line that is no stack
-// frame. False at the end of its output.
+// Reads what it prints and keeps one line for a reason: what V8 says of a failed check, else the last line that is no
+// stack frame. False at the end of its output.
 bool VersionCheck::listen() {
   return process_->drainOutput([&](std::string_view line) {
     while (!line.empty() && (line[0] == '#' || line[0] == ' ')) line.remove_prefix(1);
@@ -117,8 +117,11 @@ VersionCheck::Woken VersionCheck::wait(Clock::time_point deadline) {
 
 StartRefusal VersionCheck::brokeProtocol() {
   process_->kill();
-  return {wire::StartFailure::kMalformed, "Uncaught Error: internal error: the engine that ran the script broke its protocol",
-          {}, 0, 0};
+  return {wire::StartFailure::kMalformed,
+          "Uncaught Error: internal error: the engine that ran the script broke its protocol",
+          {},
+          0,
+          0};
 }
 
 // It died with the script in it and said nothing: V8 aborts where memory or a size is beyond what it can handle.
@@ -126,8 +129,11 @@ StartRefusal VersionCheck::refusalAfterDeath(const EngineExit& exit) const {
   if (exit.signal == SIGABRT || exit.signal == SIGTRAP || exit.signal == SIGILL) {
     return {wire::StartFailure::kMemory, kMemoryExceeded, {}, 0, 0};
   }
-  return {wire::StartFailure::kMalformed, "Uncaught Error: internal error: the engine that ran the script " + exit.text(),
-          {}, 0, 0};
+  return {wire::StartFailure::kMalformed,
+          "Uncaught Error: internal error: the engine that ran the script " + exit.text(),
+          {},
+          0,
+          0};
 }
 
 base::Result<CheckVerdict> VersionCheck::run(const wire::Descriptor& bundle, bool writeHeap) {
@@ -156,11 +162,8 @@ base::Result<CheckVerdict> VersionCheck::run(const wire::Descriptor& bundle, boo
   };
   for (;;) {
     switch (wait(deadline)) {
-      case Woken::kMessage:
-        break;
-      case Woken::kStopped:
-        process_->kill();
-        return base::Error{"the check was given up"};
+      case Woken::kMessage: break;
+      case Woken::kStopped: process_->kill(); return base::Error{"the check was given up"};
       case Woken::kTimeout:
         if (passed) return withoutImage("writing the heap took too long");
         timedOut_ = true;
@@ -171,8 +174,7 @@ base::Result<CheckVerdict> VersionCheck::run(const wire::Descriptor& bundle, boo
         if (passed) return withoutImage("writing the heap took too much memory");
         process_->kill();
         return CheckVerdict(StartRefusal{wire::StartFailure::kMemory, kMemoryExceeded, {}, 0, 0});
-      case Woken::kEnded:
-        return afterEnd();
+      case Woken::kEnded: return afterEnd();
     }
     auto received = process_->control().receive();
     if (!received.ok()) return CheckVerdict(brokeProtocol());
@@ -193,10 +195,11 @@ base::Result<CheckVerdict> VersionCheck::run(const wire::Descriptor& bundle, boo
       if (!mapped.ok()) return CheckVerdict(brokeProtocol());
       blob = std::move(mapped).value();
     }
-    if (const auto* failed = std::get_if<wire::VersionFailed>(&*notice); failed != nullptr && !passed && blob.bytes().empty()) {
+    if (const auto* failed = std::get_if<wire::VersionFailed>(&*notice);
+        failed != nullptr && !passed && blob.bytes().empty()) {
       process_->kill();
-      return CheckVerdict(StartRefusal{failed->failure, cleanText(failed->message), cleanText(failed->file), failed->line,
-                                       failed->column});
+      return CheckVerdict(StartRefusal{failed->failure, cleanText(failed->message), cleanText(failed->file),
+                                       failed->line, failed->column});
     }
     if (const auto* ok = std::get_if<wire::VersionChecked>(&*notice);
         ok != nullptr && !passed && blob.bytes().empty() && areHandlerNames(ok->handlers)) {

@@ -1,8 +1,8 @@
 // VersionCheck: one version's top-level scope, run in an engine that lives for nothing else, and what came of it.
 //
-// The engine runs code that nobody has seen before, so everything it says is hostile: messages out of order, blobs that are
-// not sealed or too large, words that are none end it, and the version is refused. What it can do at worst is to lie about
-// its own version.
+// The engine runs code that nobody has seen before, so everything it says is hostile: messages out of order, blobs that
+// are not sealed or too large, words that are none end it, and the version is refused. What it can do at worst is to
+// lie about its own version.
 #pragma once
 
 #include <chrono>
@@ -28,12 +28,12 @@ struct CheckLimits {
 
 // The version may run.
 struct CheckedVersion {
-  uint64_t startupUs = 0;  // CPU of the top-level scope
-  std::string handlers;    // names, separated by commas
+  uint64_t startupUs = 0;                                   // CPU of the top-level scope
+  std::string handlers;                                     // names, separated by commas
   wire::StartSource source = wire::StartSource::kCompiled;  // what `image` is; kCompiled: there is none
   wire::BlobMapping image;
   uint32_t hashMark = 0;  // of the engine that made it
-  std::string reason;  // why `source` is not kSnapshot
+  std::string reason;     // why `source` is not kSnapshot
 };
 
 // The version cannot run: its script's fault, in the words of upload errors.
@@ -67,9 +67,9 @@ class VersionCheck {
   // It said nothing for as long as it may: another attempt would only hold up others.
   bool timedOut() const { return timedOut_; }
 
-  // Checks the version whose bundle (wire/bundle.h) the sealed blob holds; once. Without `writeHeap` the image is the code
-  // cache. Where V8 aborts on the heap there is no image at all, and a reason: only another engine can then make the code
-  // cache. An error says that no verdict was reached: the platform's trouble, or `stop` became readable.
+  // Checks the version whose bundle (wire/bundle.h) the sealed blob holds; once. Without `writeHeap` the image is the
+  // code cache. Where V8 aborts on the heap there is no image at all, and a reason: only another engine can then make
+  // the code cache. An error says that no verdict was reached: the platform's trouble, or `stop` became readable.
   base::Result<CheckVerdict> run(const wire::Descriptor& bundle, bool writeHeap);
 
  private:

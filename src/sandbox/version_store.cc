@@ -136,7 +136,8 @@ std::optional<VersionRecord> VersionStore::read(const Key& key) const {
   const auto* handlers = stringOf(*object, "handlers");
   const auto* reason = stringOf(*object, "reason");
   const auto startupUs = numberOf(*object, "startupUs");
-  if (engine == nullptr || *engine != engine_ || from == nullptr || handlers == nullptr || reason == nullptr || !startupUs) {
+  if (engine == nullptr || *engine != engine_ || from == nullptr || handlers == nullptr || reason == nullptr ||
+      !startupUs) {
     return std::nullopt;
   }
   VersionRecord record;
@@ -170,7 +171,8 @@ std::optional<VersionRecord> VersionStore::find(const Key& key) {
   return record;
 }
 
-base::Result<VersionRecord> VersionStore::put(const Key& key, const CheckedVersion& checked, const std::string& script) {
+base::Result<VersionRecord> VersionStore::put(const Key& key, const CheckedVersion& checked,
+                                              const std::string& script) {
   CHECK(isKey(key));
   const std::lock_guard lock(mutex_);
   const auto image = checked.image.bytes();

@@ -1,10 +1,10 @@
-// VersionStore: what checks have found out, kept on disk, so that a version is checked once and not at every start of the
-// platform.
+// VersionStore: what checks have found out, kept on disk, so that a version is checked once and not at every start of
+// the platform.
 //
-// Per version two files of the directory: KEY.json, the record, and KEY.image, a heap snapshot or code cache. The image is
-// written first, each file under another name until it is whole, so whatever is found was finished; what does not fit
-// together (another size, half a record, an image without one) counts as absent and is removed. An image is only used
-// with the engine it was made by: a record names it.
+// Per version two files of the directory: KEY.json, the record, and KEY.image, a heap snapshot or code cache. The image
+// is written first, each file under another name until it is whole, so whatever is found was finished; what does not
+// fit together (another size, half a record, an image without one) counts as absent and is removed. An image is only
+// used with the engine it was made by: a record names it.
 //
 // Threads: any; a call may wait for the disk.
 #pragma once
@@ -39,7 +39,7 @@ struct StoredImage {
 struct VersionRecord {
   std::string handlers;
   uint64_t startupUs = 0;
-  std::string reason;                        // why it does not start from a heap snapshot; empty: it does
+  std::string reason;  // why it does not start from a heap snapshot; empty: it does
   std::optional<StoredImage> image;
 };
 
@@ -49,9 +49,9 @@ class VersionStore {
   static base::Result<std::unique_ptr<VersionStore>> open(const std::string& directory, const std::string& engine,
                                                           VersionStoreLimits limits = {});
 
-  // The seed of the hash tables of every heap whose image lies in `directory`, made on the first call. V8 cannot hash anew
-  // the Maps, Sets and modules of a heap that it reads back, so whoever writes one and whoever reads it share the seed; it
-  // differs from one installation to the next, so that nobody can prepare keys that collide.
+  // The seed of the hash tables of every heap whose image lies in `directory`, made on the first call. V8 cannot hash
+  // anew the Maps, Sets and modules of a heap that it reads back, so whoever writes one and whoever reads it share the
+  // seed; it differs from one installation to the next, so that nobody can prepare keys that collide.
   static base::Result<uint64_t> hashSeed(const std::string& directory);
 
   // Lower-case hex digits and nothing else: the hash of everything that the check's result depends on. Two owners never
@@ -62,7 +62,8 @@ class VersionStore {
   std::optional<VersionRecord> find(const Key& key);
   // Keeps what a check found out; the same record comes back, with the image in its place. On an error nothing is kept.
   base::Result<VersionRecord> put(const Key& key, const CheckedVersion& checked, const std::string& script);
-  // Removes what is broken or another engine's, and the least recently used above the limits, but never those of `keep`.
+  // Removes what is broken or another engine's, and the least recently used above the limits, but never those of
+  // `keep`.
   void sweep(const std::set<Key>& keep);
 
  private:

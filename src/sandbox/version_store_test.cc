@@ -126,7 +126,8 @@ TEST_F(VersionStoreTest, whatDoesNotFitTogetherIsAbsentAndSwept) {
     write(record, whole.substr(0, size));
     expectAbsent("half a record");
   }
-  for (const char* text : {"[]", "{}", "null", "{\"engine\":\"engine 1\"}", "{\"engine\":5,\"startsFrom\":\"snapshot\"}"}) {
+  for (const char* text :
+       {"[]", "{}", "null", "{\"engine\":\"engine 1\"}", "{\"engine\":5,\"startsFrom\":\"snapshot\"}"}) {
     write(record, text);
     expectAbsent(text);
   }

@@ -16,23 +16,18 @@ constexpr size_t kIdleStatementsMax = 256;
 Problem problemOf(int outcome) {
   switch (outcome & 0xff) {
     case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-      return Problem::kBusy;
+    case SQLITE_LOCKED: return Problem::kBusy;
     case SQLITE_CONSTRAINT:
       return outcome == SQLITE_CONSTRAINT_UNIQUE || outcome == SQLITE_CONSTRAINT_PRIMARYKEY ||
                      outcome == SQLITE_CONSTRAINT_ROWID
                  ? Problem::kExists
                  : Problem::kConstraint;
-    case SQLITE_FULL:
-      return Problem::kFull;
+    case SQLITE_FULL: return Problem::kFull;
     case SQLITE_READONLY:
-    case SQLITE_PERM:
-      return Problem::kReadOnly;
+    case SQLITE_PERM: return Problem::kReadOnly;
     case SQLITE_CORRUPT:
-    case SQLITE_NOTADB:
-      return Problem::kCorrupt;
-    default:
-      return Problem::kOther;
+    case SQLITE_NOTADB: return Problem::kCorrupt;
+    default: return Problem::kOther;
   }
 }
 
@@ -52,8 +47,11 @@ Statement::Statement(Connection& connection, std::string_view sql) : connection_
 }
 
 Statement::Statement(Statement&& other) noexcept
-    : connection_(other.connection_), statement_(std::exchange(other.statement_, nullptr)), sql_(other.sql_),
-      parameters_(other.parameters_), error_(std::move(other.error_)) {}
+    : connection_(other.connection_),
+      statement_(std::exchange(other.statement_, nullptr)),
+      sql_(other.sql_),
+      parameters_(other.parameters_),
+      error_(std::move(other.error_)) {}
 
 Statement::~Statement() {
   if (statement_ == nullptr) return;
@@ -141,7 +139,8 @@ Result<std::unique_ptr<Connection>> Connection::open(const std::string& path, co
   const int outcome = sqlite3_open_v2(path.c_str(), &self->database_, flags, options.vfs);
   if (outcome != SQLITE_OK) return self->lastError(outcome);
   sqlite3_busy_timeout(self->database_, static_cast<int>(options.busyTimeout.count()));
-  if (auto set = self->run("PRAGMA trusted_schema = OFF; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;"); !set.ok()) {
+  if (auto set = self->run("PRAGMA trusted_schema = OFF; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;");
+      !set.ok()) {
     return set.error();
   }
   int64_t applicationId = 0;
@@ -162,7 +161,8 @@ Result<std::unique_ptr<Connection>> Connection::open(const std::string& path, co
   if (options.readOnly) return self;
   if (auto set = self->run("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"); !set.ok()) return set.error();
   if (applicationId != kApplicationId) {
-    if (auto set = self->run("PRAGMA application_id = " + std::to_string(kApplicationId)); !set.ok()) return set.error();
+    if (auto set = self->run("PRAGMA application_id = " + std::to_string(kApplicationId)); !set.ok())
+      return set.error();
   }
   return self;
 }

@@ -122,7 +122,8 @@ class Connection {
   template <class... Parameters>
   Result<int64_t> execute(std::string_view sql, const Parameters&... parameters) {
     Statement statement = query(sql, parameters...);
-    while (statement.next()) {}
+    while (statement.next()) {
+    }
     if (!statement.ok()) return statement.error();
     return changes();
   }

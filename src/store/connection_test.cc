@@ -39,8 +39,8 @@ TEST_F(ConnectionTest, everyKindOfValueComesBackAsItWent) {
   const Blob bytes{std::byte{0}, std::byte{255}};
   enum class Colour { kRed = 7 };
   const std::optional<std::string> none;
-  auto added = db->execute("INSERT INTO t VALUES (?, ?, ?, ?, ?, ?, ?)", int64_t{-5}, std::string_view("a\0b", 3), bytes, none,
-                           Colour::kRed, 1.5, true);
+  auto added = db->execute("INSERT INTO t VALUES (?, ?, ?, ?, ?, ?, ?)", int64_t{-5}, std::string_view("a\0b", 3),
+                           bytes, none, Colour::kRed, 1.5, true);
   ASSERT_TRUE(added.ok()) << added.error().message;
   EXPECT_EQ(*added, 1);
   auto row = db->query("SELECT * FROM t");

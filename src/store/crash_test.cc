@@ -26,7 +26,8 @@ int work(const std::string& path, const char* vfs) {
   for (int i = 0; i < kTransactions; ++i) {
     auto transaction = Transaction::begin(db);
     if (!transaction.ok() || !db.execute("INSERT INTO pairs VALUES (?, ?, ?)", 2 * i, 2 * i + 1, filler).ok() ||
-        !db.execute("INSERT INTO pairs VALUES (?, ?, ?)", 2 * i + 1, 2 * i, filler).ok() || !transaction->commit().ok()) {
+        !db.execute("INSERT INTO pairs VALUES (?, ?, ?)", 2 * i + 1, 2 * i, filler).ok() ||
+        !transaction->commit().ok()) {
       return acknowledged;
     }
     ++acknowledged;

@@ -52,7 +52,8 @@ struct CrashVfs::Methods {
     if (of(file).image == nullptr) return real(file)->pMethods->xWrite(real(file), data, size, offset);
     if (!of(file).vfs->live(dying) && !dying) return SQLITE_IOERR_WRITE;
     if (dying) size /= 2;
-    of(file).image->pending.push_back({offset, std::string(static_cast<const char*>(data), static_cast<size_t>(size)), false});
+    of(file).image->pending.push_back(
+        {offset, std::string(static_cast<const char*>(data), static_cast<size_t>(size)), false});
     const int outcome = real(file)->pMethods->xWrite(real(file), data, size, offset);
     return dying ? SQLITE_IOERR_WRITE : outcome;
   }
@@ -73,10 +74,14 @@ struct CrashVfs::Methods {
     }
     return SQLITE_OK;  // the real one would only cost the test its time
   }
-  static int fileSize(sqlite3_file* file, sqlite3_int64* size) { return real(file)->pMethods->xFileSize(real(file), size); }
+  static int fileSize(sqlite3_file* file, sqlite3_int64* size) {
+    return real(file)->pMethods->xFileSize(real(file), size);
+  }
   static int lock(sqlite3_file* file, int level) { return real(file)->pMethods->xLock(real(file), level); }
   static int unlock(sqlite3_file* file, int level) { return real(file)->pMethods->xUnlock(real(file), level); }
-  static int checkReserved(sqlite3_file* file, int* out) { return real(file)->pMethods->xCheckReservedLock(real(file), out); }
+  static int checkReserved(sqlite3_file* file, int* out) {
+    return real(file)->pMethods->xCheckReservedLock(real(file), out);
+  }
   static int control(sqlite3_file* file, int what, void* argument) {
     return real(file)->pMethods->xFileControl(real(file), what, argument);
   }
@@ -92,9 +97,10 @@ struct CrashVfs::Methods {
   static void shmBarrier(sqlite3_file* file) { real(file)->pMethods->xShmBarrier(real(file)); }
   static int shmUnmap(sqlite3_file* file, int remove) { return real(file)->pMethods->xShmUnmap(real(file), remove); }
 
-  static constexpr sqlite3_io_methods kTable = {2,     close,         read,    write,      truncate,        sync,
-                                                fileSize, lock,        unlock,  checkReserved, control,     sectorSize,
-                                                characteristics, shmMap, shmLock, shmBarrier, shmUnmap, nullptr, nullptr};
+  static constexpr sqlite3_io_methods kTable = {
+      2,        close,         read,    write,      truncate,        sync,   fileSize, lock,
+      unlock,   checkReserved, control, sectorSize, characteristics, shmMap, shmLock,  shmBarrier,
+      shmUnmap, nullptr,       nullptr};
 
   static int open(sqlite3_vfs* vfs, const char* path, sqlite3_file* file, int flags, int* outFlags) {
     auto& self = of(vfs);
@@ -102,7 +108,8 @@ struct CrashVfs::Methods {
     file->pMethods = nullptr;
     crash.vfs = &self;
     crash.image = nullptr;
-    const bool lasts = path != nullptr && (flags & (SQLITE_OPEN_MAIN_DB | SQLITE_OPEN_WAL | SQLITE_OPEN_MAIN_JOURNAL)) != 0;
+    const bool lasts =
+        path != nullptr && (flags & (SQLITE_OPEN_MAIN_DB | SQLITE_OPEN_WAL | SQLITE_OPEN_MAIN_JOURNAL)) != 0;
     if (lasts) {
       const auto [at, fresh] = self.images_.try_emplace(path);
       if (fresh) at->second.durable = contentOf(path);
@@ -154,7 +161,8 @@ void CrashVfs::settle() {
       if (fate == 1) write.bytes.resize(random_() % (write.bytes.size() + 1));
       apply(image.durable, write.offset, write.bytes, write.truncates);
     }
-    std::ofstream(path, std::ios::binary | std::ios::trunc).write(image.durable.data(), static_cast<std::streamsize>(image.durable.size()));
+    std::ofstream(path, std::ios::binary | std::ios::trunc)
+        .write(image.durable.data(), static_cast<std::streamsize>(image.durable.size()));
   }
 }
 

@@ -13,10 +13,10 @@ enum class Problem : uint8_t {
   kConstraint,  // another rule of the schema refused the change
   kFull,        // no space left
   kReadOnly,
-  kCorrupt,     // not a database, or a damaged one
-  kForeign,     // a database, but not one of ours
-  kNewer,       // written by a newer version of this program
-  kOther,       // the file cannot be opened, read or written
+  kCorrupt,  // not a database, or a damaged one
+  kForeign,  // a database, but not one of ours
+  kNewer,    // written by a newer version of this program
+  kOther,    // the file cannot be opened, read or written
 };
 
 struct Error {

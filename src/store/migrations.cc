@@ -21,15 +21,18 @@ Status migrate(Connection& connection, std::span<const Migration> steps) {
     auto version = schemaVersion(connection);
     if (!version.ok()) return version.error();
     if (*version > steps.size()) {
-      return Error{Problem::kNewer, connection.path() + ": written by a newer weir (schema " + std::to_string(*version) +
-                                        ", this one knows " + std::to_string(steps.size()) + "); run that one"};
+      return Error{Problem::kNewer, connection.path() + ": written by a newer weir (schema " +
+                                        std::to_string(*version) + ", this one knows " + std::to_string(steps.size()) +
+                                        "); run that one"};
     }
     if (*version == steps.size()) return base::Nothing{};
     const Migration& step = steps[*version];
     if (auto ran = connection.run(step.sql); !ran.ok()) {
-      return Error{ran.error().problem, ran.error().message + " (schema step " + std::to_string(*version + 1) + ", " + step.name + ")"};
+      return Error{ran.error().problem,
+                   ran.error().message + " (schema step " + std::to_string(*version + 1) + ", " + step.name + ")"};
     }
-    if (auto set = connection.run("PRAGMA user_version = " + std::to_string(*version + 1)); !set.ok()) return set.error();
+    if (auto set = connection.run("PRAGMA user_version = " + std::to_string(*version + 1)); !set.ok())
+      return set.error();
     if (auto committed = transaction->commit(); !committed.ok()) return committed.error();
   }
 }

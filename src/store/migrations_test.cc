@@ -34,7 +34,9 @@ TEST_F(MigrationsTest, everyEarlierSchemaArrivesAtTheLast) {
     db_ = open();
     ASSERT_TRUE(migrate(*db_, std::span(kSteps).first(from)).ok());
     EXPECT_EQ(*schemaVersion(*db_), from);
-    if (from > 0) { ASSERT_TRUE(db_->execute("INSERT INTO a (x) VALUES (1)").ok()); }
+    if (from > 0) {
+      ASSERT_TRUE(db_->execute("INSERT INTO a (x) VALUES (1)").ok());
+    }
     ASSERT_TRUE(migrate(*db_, kSteps).ok());
     EXPECT_EQ(*schemaVersion(*db_), std::size(kSteps));
     ASSERT_TRUE(migrate(*db_, kSteps).ok());  // nothing left to do

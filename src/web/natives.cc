@@ -13,8 +13,7 @@ namespace weir::web {
 std::span<const js::Native> natives() {
   static const std::vector<js::Native> all = [] {
     std::vector<js::Native> list;
-    for (auto group :
-         {encoding::natives(), url::natives(), crypto::natives(), clone::natives(), promises::natives()}) {
+    for (auto group : {encoding::natives(), url::natives(), crypto::natives(), clone::natives(), promises::natives()}) {
       list.insert(list.end(), group.begin(), group.end());
     }
     return list;

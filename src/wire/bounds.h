@@ -19,7 +19,7 @@ struct Bounds {
   static constexpr uint32_t kInlineBodyBytesMax = 64u << 10;  // larger complete bodies travel as chunks
   static constexpr uint32_t kChunkBytesMax = 64u << 10;
   static constexpr uint32_t kStreamWindowBytes = 256u << 10;  // bytes in flight per stream and direction
-  static constexpr uint32_t kSocketWindowBytes = 64u << 10;  // of message pieces in flight per WebSocket and direction
+  static constexpr uint32_t kSocketWindowBytes = 64u << 10;   // of message pieces in flight per WebSocket and direction
   static constexpr uint32_t kSocketMessageBytesMax = 32u << 20;
   static constexpr uint32_t kSocketReasonBytesMax = 123;  // of a close frame
   static constexpr uint32_t kLogBytesMax = 256u << 10;
@@ -27,7 +27,7 @@ struct Bounds {
   static constexpr uint32_t kNameBytesMax = 256;
   static constexpr uint32_t kHandlersMax = 64;
   static constexpr uint32_t kSubrequestsMax = 10'000'000;
-  static constexpr uint32_t kImageBytesMax = 64u << 20;       // a heap snapshot or code cache of a version
+  static constexpr uint32_t kImageBytesMax = 64u << 20;  // a heap snapshot or code cache of a version
 };
 
 static_assert(Bounds::kHeadBytesMax + Bounds::kInlineBodyBytesMax + Bounds::kUrlBytesMax + (32u << 10) <

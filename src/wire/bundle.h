@@ -43,11 +43,11 @@ struct Bundle {
   std::string_view scriptName;
   Syntax syntax = Syntax::kEsModules;
   VersionLimits limits;
-  std::string_view compatibilityDate;  // YYYY-MM-DD
-  std::string_view compatibilityFlags;  // separated by commas
-  std::string_view env;                 // JSON object of plain text, JSON and secret values
+  std::string_view compatibilityDate;      // YYYY-MM-DD
+  std::string_view compatibilityFlags;     // separated by commas
+  std::string_view env;                    // JSON object of plain text, JSON and secret values
   std::vector<std::string_view> services;  // names of service bindings; their place, from 1, is their number
-  std::vector<Module> modules;          // the first is the main module
+  std::vector<Module> modules;             // the first is the main module
 };
 
 void encodeBundle(const Bundle& bundle, std::vector<uint8_t>& out);

@@ -185,11 +185,12 @@ bool decodeTo(Bytes input, Sink&& sink) {
     };
     (void)(tryOne(std::integral_constant<size_t, kIndex>{}) || ...);
     return done;
-  }(std::make_index_sequence<std::variant_size_v<Set>>{});
+  }
+  (std::make_index_sequence<std::variant_size_v<Set>>{});
 }
 
-// A record that is one BodyChunk, decoded from a copy of its first bytes. The chunk's bytes stay where the peer wrote them
-// and may still be changing: only for who passes them on without looking. Nullopt: not a BodyChunk.
+// A record that is one BodyChunk, decoded from a copy of its first bytes. The chunk's bytes stay where the peer wrote
+// them and may still be changing: only for who passes them on without looking. Nullopt: not a BodyChunk.
 template <class Set>
 std::optional<BodyChunk> decodeChunk(Bytes record) {
   constexpr size_t kPrefixBytesMax = 1 + 10 + 5 + 3;  // kind, invocation, stream, length

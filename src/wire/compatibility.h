@@ -1,5 +1,5 @@
-// Compatibility flags: behaviour that a version chose by its compatibility date, or by name. One table; a new flag is one
-// enumerator and one row.
+// Compatibility flags: behaviour that a version chose by its compatibility date, or by name. One table; a new flag is
+// one enumerator and one row.
 #pragma once
 
 #include <array>
@@ -51,8 +51,8 @@ std::optional<Compatibility> findCompatibility(std::string_view name);
 class CompatibilitySet {
  public:
   CompatibilitySet() = default;
-  // `date` is YYYY-MM-DD, `flags` names separated by commas; names that are not in the table are passed over. A flag that
-  // is named both ways is off.
+  // `date` is YYYY-MM-DD, `flags` names separated by commas; names that are not in the table are passed over. A flag
+  // that is named both ways is off.
   static CompatibilitySet of(std::string_view date, std::string_view flags);
 
   bool has(Compatibility flag) const { return (bits_ >> static_cast<unsigned>(flag) & 1) != 0; }

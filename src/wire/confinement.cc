@@ -8,10 +8,9 @@ namespace {
 constexpr uint8_t kEncodingVersion = 1;
 
 constexpr std::array<std::string_view, kConfinementCount> kNames = {
-    "user-namespace", "pid-namespace",   "mount-namespace",   "net-namespace",
-    "ipc-namespace",  "uts-namespace",   "cgroup-namespace",  "unprivileged-user",
-    "landlock",       "resource-limits", "no-new-privileges", "empty-root",
-    "descriptors",    "capabilities",    "not-dumpable",      "seccomp"};
+    "user-namespace",   "pid-namespace",     "mount-namespace", "net-namespace",   "ipc-namespace",     "uts-namespace",
+    "cgroup-namespace", "unprivileged-user", "landlock",        "resource-limits", "no-new-privileges", "empty-root",
+    "descriptors",      "capabilities",      "not-dumpable",    "seccomp"};
 static_assert(static_cast<size_t>(Confinement::kSeccomp) + 1 == kConfinementCount);
 
 bool isPrintable(char c) { return c >= 0x20 && c != 0x7f; }
@@ -27,21 +26,17 @@ void Confinements::setActive(Confinement confinement) { at(confinement) = {State
 void Confinements::setInactive(Confinement confinement, std::string_view reason) {
   std::string kept(reason.substr(0, kReasonBytesMax));
   std::replace_if(
-      kept.begin(), kept.end(), [](char c) { return static_cast<signed char>(c) >= 0 && !isPrintable(c); },
-      '?');
+      kept.begin(), kept.end(), [](char c) { return static_cast<signed char>(c) >= 0 && !isPrintable(c); }, '?');
   at(confinement) = {State::kInactive, std::move(kept)};
 }
 
 bool Confinements::active(Confinement confinement) const { return at(confinement).state == State::kActive; }
 
-bool Confinements::reported(Confinement confinement) const {
-  return at(confinement).state != State::kNotReported;
-}
+bool Confinements::reported(Confinement confinement) const { return at(confinement).state != State::kNotReported; }
 
 std::string_view Confinements::reason(Confinement confinement) const {
   const Entry& entry = at(confinement);
-  return entry.state == State::kNotReported ? std::string_view("not reported")
-                                            : std::string_view(entry.reason);
+  return entry.state == State::kNotReported ? std::string_view("not reported") : std::string_view(entry.reason);
 }
 
 std::vector<Confinement> Confinements::missing() const {
@@ -62,8 +57,8 @@ void Confinements::merge(const Confinements& other) {
 
 std::string Confinements::summary() const {
   const std::vector<Confinement> absent = missing();
-  std::string text = std::to_string(kConfinementCount - absent.size()) + " of " +
-                     std::to_string(kConfinementCount) + " active";
+  std::string text =
+      std::to_string(kConfinementCount - absent.size()) + " of " + std::to_string(kConfinementCount) + " active";
   for (size_t i = 0; i < absent.size(); ++i) {
     text.append(i == 0 ? "; missing: " : ", ").append(confinementName(absent[i]));
     text.append(" (").append(reason(absent[i])).append(")");

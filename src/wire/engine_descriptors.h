@@ -14,6 +14,6 @@ inline constexpr int kFirstLoopDescriptor = 8;      // per platform loop: memfd 
 constexpr int effectRingDescriptor(int loop) { return kFirstLoopDescriptor + 2 * loop; }
 constexpr int effectWakeDescriptor(int loop) { return kFirstLoopDescriptor + 2 * loop + 1; }
 
-inline constexpr int kDescriptorsMax = 64;          // numbers a launch may use are below this
+inline constexpr int kDescriptorsMax = 64;  // numbers a launch may use are below this
 
 }  // namespace weir::wire

@@ -17,8 +17,8 @@ namespace weir::wire {
 
 using Bytes = std::span<const uint8_t>;
 
-// One invocation of one version, unique in the platform process while it runs: loop (8 bits), generation (24), slot (20).
-// Chosen by the platform; an engine only repeats it.
+// One invocation of one version, unique in the platform process while it runs: loop (8 bits), generation (24), slot
+// (20). Chosen by the platform; an engine only repeats it.
 struct InvocationId {
   uint64_t value = 0;
   bool operator==(const InvocationId&) const = default;
@@ -87,8 +87,8 @@ struct CheckVersion {
 
 enum class StartFailure : uint8_t { kException = 0, kCpu = 1, kMemory = 2, kNoHandlers = 3, kMalformed = 4 };
 
-// The version cannot start: the end of a check, or (as an effect) of an isolate. Text as upload errors have it: message,
-// then one line per frame.
+// The version cannot start: the end of a check, or (as an effect) of an isolate. Text as upload errors have it:
+// message, then one line per frame.
 struct VersionFailed {
   VersionId version;  // 0 in a check
   StartFailure failure = StartFailure::kException;
@@ -174,7 +174,7 @@ struct StartFetch {
   std::string_view method;
   std::string_view url;
   HeadBlock head;
-  std::string_view cf;  // JSON; empty: none
+  std::string_view cf;          // JSON; empty: none
   std::string_view entrypoint;  // a named export of the main module; empty: the default one
   Bytes body;
   template <class F, class S>
@@ -291,8 +291,8 @@ struct Shutdown {
   static void fields(F&, S&) {}
 };
 
-// Read me. The platform sends one to an engine whose event ring has been empty for a while: one that does not read it is
-// stuck (sandbox/answer_watch.h). The engine answers with its EngineLoad.
+// Read me. The platform sends one to an engine whose event ring has been empty for a while: one that does not read it
+// is stuck (sandbox/answer_watch.h). The engine answers with its EngineLoad.
 struct Ping {
   template <class F, class S>
   static void fields(F&, S&) {}
@@ -364,8 +364,8 @@ struct BodyCancel {
 // A socket has the number that its stream would have: 0 is the client's, opened by a Respond with status 101; n > 0 is
 // that of subrequest n, opened by a SubresponseHead with status 101.
 //
-// A piece may be sent while the receiver's credit is above zero and costs socketPieceCost(); the last one may overdraw it.
-// The platform starts with no credit: it gets some when the script accepts the socket. The engine starts with
+// A piece may be sent while the receiver's credit is above zero and costs socketPieceCost(); the last one may overdraw
+// it. The platform starts with no credit: it gets some when the script accepts the socket. The engine starts with
 // kSocketWindowBytes.
 
 enum class SocketMessageKind : uint8_t { kText = 0, kBinary = 1 };
@@ -471,7 +471,7 @@ struct Subrequest {
   BodyKind bodyKind = BodyKind::kNone;
   StreamId pipeFrom = 0;
   uint64_t bodyLength = kLengthUnknown;
-  uint32_t service = 0;  // 0: the network. n: the version's n-th service binding
+  uint32_t service = 0;     // 0: the network. n: the version's n-th service binding
   bool replayable = false;  // kStream: the engine keeps the body and sends it anew when asked (ReplayBody)
   std::string_view method;
   std::string_view url;
@@ -592,12 +592,12 @@ struct EngineLoad {
   }
 };
 
-using Event = std::variant<LoadVersion, DropVersion, StartFetch, StartScheduled, CancelInvocation,
-                           SubresponseHead, SubrequestFailed, BodyChunk, BodyEnd, BodyAbort, BodyCredit, BodyCancel,
-                           Shutdown, ExpireInvocation, Ping, SocketPiece, SocketClose, SocketCredit, ReplayBody>;
+using Event = std::variant<LoadVersion, DropVersion, StartFetch, StartScheduled, CancelInvocation, SubresponseHead,
+                           SubrequestFailed, BodyChunk, BodyEnd, BodyAbort, BodyCredit, BodyCancel, Shutdown,
+                           ExpireInvocation, Ping, SocketPiece, SocketClose, SocketCredit, ReplayBody>;
 
-using Effect = std::variant<Respond, Subrequest, CancelSubrequest, LogLine, ExceptionThrown, Done,
-                            IsolateStarted, VersionFailed, IsolateEnded, EngineLoad, BodyChunk,
-                            BodyEnd, BodyAbort, BodyCredit, BodyCancel, SocketPiece, SocketClose, SocketCredit>;
+using Effect = std::variant<Respond, Subrequest, CancelSubrequest, LogLine, ExceptionThrown, Done, IsolateStarted,
+                            VersionFailed, IsolateEnded, EngineLoad, BodyChunk, BodyEnd, BodyAbort, BodyCredit,
+                            BodyCancel, SocketPiece, SocketClose, SocketCredit>;
 
 }  // namespace weir::wire

@@ -12,9 +12,7 @@ namespace {
 
 constexpr int kSeals = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 
-base::Error systemError(const char* what) {
-  return {std::string("blob: ") + what + ": " + std::strerror(errno)};
-}
+base::Error systemError(const char* what) { return {std::string("blob: ") + what + ": " + std::strerror(errno)}; }
 
 }  // namespace
 
@@ -57,8 +55,7 @@ base::Result<BlobMapping> BlobMapping::map(int fd, size_t bytesMax) {
   const off_t size = ::lseek(fd, 0, SEEK_END);
   if (size < 0) return systemError("lseek");
   if (static_cast<uint64_t>(size) > bytesMax) {
-    return base::Error{"blob: " + std::to_string(size) + " bytes, over the bound of " +
-                       std::to_string(bytesMax)};
+    return base::Error{"blob: " + std::to_string(size) + " bytes, over the bound of " + std::to_string(bytesMax)};
   }
   if (size == 0) return BlobMapping();
   void* start = ::mmap(nullptr, static_cast<size_t>(size), PROT_READ, MAP_SHARED, fd, 0);

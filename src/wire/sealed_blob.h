@@ -41,8 +41,8 @@ class BlobMapping {
 // bytes.
 base::Result<BlobMapping> mapSealedBlob(int fd, size_t bytesMax);
 
-// Maps a file that the platform has opened and that nobody writes to any more. For an engine, which trusts the platform;
-// never for what an engine sent. Its pages are the kernel's to drop and shared by all who map it.
+// Maps a file that the platform has opened and that nobody writes to any more. For an engine, which trusts the
+// platform; never for what an engine sent. Its pages are the kernel's to drop and shared by all who map it.
 base::Result<BlobMapping> mapFile(int fd, size_t bytesMax);
 
 }  // namespace weir::wire

@@ -230,7 +230,8 @@ TEST(Bundle, comesBackAsItWasAndRefusesTruncation) {
   bundle.env = "{\"A\":1}";
   bundle.compatibilityDate = "2026-01-01";
   const std::string code = "export default {}";
-  bundle.modules.push_back({"index.js", ModuleType::kEsModule, {reinterpret_cast<const uint8_t*>(code.data()), code.size()}});
+  bundle.modules.push_back(
+      {"index.js", ModuleType::kEsModule, {reinterpret_cast<const uint8_t*>(code.data()), code.size()}});
   std::vector<uint8_t> bytes;
   encodeBundle(bundle, bytes);
   const auto decoded = decodeBundle(bytes);
@@ -243,7 +244,9 @@ TEST(Bundle, comesBackAsItWasAndRefusesTruncation) {
 class RingMemory {
  public:
   explicit RingMemory(size_t capacity) : bytes_(ringMemoryBytes(capacity) + 4096) {}
-  void* get() { return reinterpret_cast<void*>((reinterpret_cast<uintptr_t>(bytes_.data()) + 4095) & ~uintptr_t{4095}); }
+  void* get() {
+    return reinterpret_cast<void*>((reinterpret_cast<uintptr_t>(bytes_.data()) + 4095) & ~uintptr_t{4095});
+  }
   RingHeader* header() { return static_cast<RingHeader*>(get()); }
   uint8_t* data() { return static_cast<uint8_t*>(get()) + kRingHeaderBytes; }
 
@@ -335,7 +338,8 @@ TEST(Ring, nonsenseFromThePeerBreaksTheRingAndNothingElse) {
         reader.pop();
       }
     }
-    while (writer.write(record(0, 512))) {}
+    while (writer.write(record(0, 512))) {
+    }
     broken += reader.broken() || writer.broken();
   }
   EXPECT_GT(broken, 1000);

@@ -1,5 +1,5 @@
-// An engine that can be told to misbehave: it locks down, becomes ready and answers like any other, but what it does with a
-// request is up to the request's path. Hosted in place of the real addon by tests/e2e/supervise.test.mjs; by
+// An engine that can be told to misbehave: it locks down, becomes ready and answers like any other, but what it does
+// with a request is up to the request's path. Hosted in place of the real addon by tests/e2e/supervise.test.mjs; by
 // tests/e2e/snapshot_hostile.test.mjs as the engine of a check.
 #include <fcntl.h>
 #include <node.h>
@@ -46,7 +46,8 @@ class Engine {
                     wire::Bounds::kEventRingBytes);
     for (int loop = 0; loop < loops; ++loop) {
       void* memory = mapShared(wire::effectRingDescriptor(loop), wire::ringMemoryBytes(wire::Bounds::kEffectRingBytes));
-      ports_.push_back({memory, wire::RingWriter(memory, wire::Bounds::kEffectRingBytes), wire::effectWakeDescriptor(loop)});
+      ports_.push_back(
+          {memory, wire::RingWriter(memory, wire::Bounds::kEffectRingBytes), wire::effectWakeDescriptor(loop)});
     }
   }
 
@@ -229,7 +230,8 @@ class Checker {
     say(ready);
     const auto received = control_.receive(wire::ControlSocket::Wait::kYes);
     if (!received.ok() || !received->message || received->message->descriptors.size() != 1) _exit(0);
-    const auto bundle = wire::mapSealedBlob(received->message->descriptors[0].get(), wire::BundleBounds::kBundleBytesMax);
+    const auto bundle =
+        wire::mapSealedBlob(received->message->descriptors[0].get(), wire::BundleBounds::kBundleBytesMax);
     if (!bundle.ok()) _exit(2);
     const std::string_view text(reinterpret_cast<const char*>(bundle->bytes().data()), bundle->bytes().size());
     const size_t at = text.find("rogue:") + 6;
@@ -241,7 +243,8 @@ class Checker {
   static wire::Descriptor file(size_t bytes, bool sealed) {
     wire::Descriptor memory(memfd_create("image", MFD_CLOEXEC | MFD_ALLOW_SEALING));
     if (ftruncate(memory.get(), static_cast<off_t>(bytes)) != 0) _exit(2);
-    if (sealed && fcntl(memory.get(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) _exit(2);
+    if (sealed && fcntl(memory.get(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)
+      _exit(2);
     return memory;
   }
   void sendBytes(std::span<const uint8_t> bytes, std::span<const int> descriptors = {}) {

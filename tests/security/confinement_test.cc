@@ -57,8 +57,7 @@ struct ProbeRun {
 };
 
 const EngineImage& image() {
-  static const auto loaded =
-      EngineImage::load({.node = WEIR_NODE, .addon = WEIR_PROBE, .launcher = WEIR_LAUNCHER});
+  static const auto loaded = EngineImage::load({.node = WEIR_NODE, .addon = WEIR_PROBE, .launcher = WEIR_LAUNCHER});
   if (!loaded.ok()) ADD_FAILURE() << loaded.error().message;
   return *loaded;
 }
@@ -165,16 +164,15 @@ bool isChildLeft() { return ::waitpid(-1, nullptr, WNOHANG) >= 0 || errno != ECH
 void expectAllRefusedAndAllWorking(const ProbeRun& run) {
   for (const std::string& line : run.lines) std::printf("engine: %s\n", line.c_str());
   ASSERT_TRUE(run.ended) << "the probe did not come to its end; " << run.answers.size() << " answers";
-  EXPECT_TRUE(run.confinements.active(Confinement::kSeccomp))
-      << run.confinements.reason(Confinement::kSeccomp);
+  EXPECT_TRUE(run.confinements.active(Confinement::kSeccomp)) << run.confinements.reason(Confinement::kSeccomp);
   EXPECT_TRUE(run.confinements.active(Confinement::kNoNewPrivileges));
   std::map<std::string, size_t> hostile;
   std::map<std::string, size_t> needed;
   for (const Answer& answer : run.answers) {
     if (answer.kind == "hostile") {
       ++hostile[answer.thread];
-      const bool refused = answer.result == -EPERM || answer.result == -ENOSYS ||
-                           (answer.name == "ioctl" && answer.result == -ENOTTY);
+      const bool refused =
+          answer.result == -EPERM || answer.result == -ENOSYS || (answer.name == "ioctl" && answer.result == -ENOTTY);
       EXPECT_TRUE(refused) << answer.thread << ": " << answer.name << " gave " << answer.result;
     } else {
       ++needed[answer.thread];
@@ -197,8 +195,8 @@ void expectAllRefusedAndAllWorking(const ProbeRun& run) {
   EXPECT_EQ(run.blobs, 4u);
   ASSERT_FALSE(run.lines.empty());
   EXPECT_EQ(run.lines.back(), "printed after the lock-down");
-  std::printf("%zu hostile attempts refused and %zu needed ones working, on each of 4 threads\n",
-              hostileCount, neededCount);
+  std::printf("%zu hostile attempts refused and %zu needed ones working, on each of 4 threads\n", hostileCount,
+              neededCount);
 }
 
 TEST(Confinement, everyAttemptIsRefusedOnEveryThreadAndV8Works) {
@@ -231,9 +229,8 @@ TEST(Confinement, whatTheKernelSaysAgreesWithTheReport) {
     }
     if (run.confinements.active(Confinement::kUnprivilegedUser)) {
       EXPECT_NE(statusField(thread, "Uid").substr(0, 2), "0\t");
-      EXPECT_EQ(
-          statusField(thread, "Groups").find_first_not_of(" \t"),
-          ::geteuid() == 0 ? std::string::npos : statusField(thread, "Groups").find_first_not_of(" \t"));
+      EXPECT_EQ(statusField(thread, "Groups").find_first_not_of(" \t"),
+                ::geteuid() == 0 ? std::string::npos : statusField(thread, "Groups").find_first_not_of(" \t"));
     }
   }
   ::closedir(list);
@@ -280,20 +277,18 @@ TEST(Confinement, withoutTheFilterTheOtherLayersHold) {
       ++looked;
     }
   };
-  expectRefused(Confinement::kEmptyRoot,
-                {"open /etc/passwd", "open /bin/node", "open /proc/self/mem", "open /proc/self/fd/3",
-                 "open /dev/null", "open a parent directory", "openat2", "create a file",
-                 "create a file in tmp", "create an unnamed file", "stat a path", "read a link", "unlink",
-                 "make a directory", "symlink", "execve"});
   expectRefused(
-      Confinement::kCapabilities,
-      {"mount", "umount", "pivot_root", "chroot", "setns", "sethostname", "make a device", "open by handle",
-       "reboot", "init_module", "set the clock", "setgroups", "socket packet"});
+      Confinement::kEmptyRoot,
+      {"open /etc/passwd", "open /bin/node", "open /proc/self/mem", "open /proc/self/fd/3", "open /dev/null",
+       "open a parent directory", "openat2", "create a file", "create a file in tmp", "create an unnamed file",
+       "stat a path", "read a link", "unlink", "make a directory", "symlink", "execve"});
+  expectRefused(Confinement::kCapabilities,
+                {"mount", "umount", "pivot_root", "chroot", "setns", "sethostname", "make a device", "open by handle",
+                 "reboot", "init_module", "set the clock", "setgroups", "socket packet"});
   expectRefused(Confinement::kUnprivilegedUser, {"setresuid"});  // to 0, which root may without any capability
   expectRefused(Confinement::kResourceLimits, {"raise RLIMIT_FSIZE"});
   expectRefused(Confinement::kPidNamespace, {"kill a thread of another process", "read another process"});
-  if (run.confinements.active(Confinement::kEmptyRoot) &&
-      run.confinements.active(Confinement::kCapabilities)) {
+  if (run.confinements.active(Confinement::kEmptyRoot) && run.confinements.active(Confinement::kCapabilities)) {
     EXPECT_GE(looked, 30u);
   }
   std::printf("%zu attempts refused by the layers other than the filter\n", looked);
@@ -580,7 +575,8 @@ void enterPlaceWithoutUserNamespaces(unsigned inside) {
 }
 
 TEST(Confinement, rootInAContainerWithoutUserNamespacesGetsTheRest) {
-  if (!userNamespacesAreThere()) GTEST_SKIP() << "no user namespace to forbid further ones in: the other tests ran without";
+  if (!userNamespacesAreThere())
+    GTEST_SKIP() << "no user namespace to forbid further ones in: the other tests ran without";
   inChild([] {
     ASSERT_NO_FATAL_FAILURE(enterPlaceWithoutUserNamespaces(0));
     auto engine = start(image(), launchWith("attempts"));
@@ -601,8 +597,7 @@ TEST(Confinement, rootInAContainerWithoutUserNamespacesGetsTheRest) {
 void pretendTheKernelHasNo(std::initializer_list<const char*> calls) {
   scmp_filter_ctx context = seccomp_init(SCMP_ACT_ALLOW);
   for (const char* name : calls) {
-    ASSERT_EQ(seccomp_rule_add(context, SCMP_ACT_ERRNO(ENOSYS), seccomp_syscall_resolve_name(name), 0), 0)
-        << name;
+    ASSERT_EQ(seccomp_rule_add(context, SCMP_ACT_ERRNO(ENOSYS), seccomp_syscall_resolve_name(name), 0), 0) << name;
   }
   ASSERT_EQ(seccomp_load(context), 0);
   seccomp_release(context);
@@ -642,7 +637,8 @@ TEST(Confinement, withoutDetachedMountsTheEngineStartsInTheOldRoot) {
 }
 
 TEST(Confinement, anOrdinaryUserWithoutNamespacesGetsTheRest) {
-  if (!userNamespacesAreThere()) GTEST_SKIP() << "no user namespace to forbid further ones in: holdsWhenThePlatformIsAnOrdinaryUser ran without";
+  if (!userNamespacesAreThere())
+    GTEST_SKIP() << "no user namespace to forbid further ones in: holdsWhenThePlatformIsAnOrdinaryUser ran without";
   inChild([] {
     ASSERT_NO_FATAL_FAILURE(enterPlaceWithoutUserNamespaces(1000));
     __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
@@ -653,9 +649,8 @@ TEST(Confinement, anOrdinaryUserWithoutNamespacesGetsTheRest) {
     const ProbeRun run = listen(*engine);
     printMissing(run.confinements);
     expectAllRefusedAndAllWorking(run);
-    for (const auto confinement :
-         {Confinement::kUserNamespace, Confinement::kPidNamespace, Confinement::kMountNamespace,
-          Confinement::kNetNamespace, Confinement::kEmptyRoot}) {
+    for (const auto confinement : {Confinement::kUserNamespace, Confinement::kPidNamespace,
+                                   Confinement::kMountNamespace, Confinement::kNetNamespace, Confinement::kEmptyRoot}) {
       EXPECT_FALSE(run.confinements.active(confinement));
       EXPECT_NE(run.confinements.reason(confinement), "not reported");
     }

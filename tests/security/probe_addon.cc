@@ -127,8 +127,7 @@ long runScript(v8::Isolate* isolate, v8::Local<v8::Context> context, const char*
   v8::TryCatch caught(isolate);
   v8::Local<v8::Script> script;
   v8::Local<v8::Value> result;
-  if (!v8::Script::Compile(context, v8::String::NewFromUtf8(isolate, source).ToLocalChecked())
-           .ToLocal(&script) ||
+  if (!v8::Script::Compile(context, v8::String::NewFromUtf8(isolate, source).ToLocalChecked()).ToLocal(&script) ||
       !script->Run(context).ToLocal(&result)) {
     return -EFAULT;
   }
@@ -196,8 +195,7 @@ wire::Confinements lockDownAndReport(const engine::LockDownRequest& request) {
     go.set_value();
     older.join();
     std::promise<void> workerDone;
-    platform->PostTaskOnWorkerThread(v8::TaskPriority::kUserBlocking,
-                                     std::make_unique<PromisedTask>([&workerDone] {
+    platform->PostTaskOnWorkerThread(v8::TaskPriority::kUserBlocking, std::make_unique<PromisedTask>([&workerDone] {
                                        attemptAll("node-worker");
                                        workerDone.set_value();
                                      }));
@@ -208,11 +206,9 @@ wire::Confinements lockDownAndReport(const engine::LockDownRequest& request) {
     // The platform's timer thread must have outlived the closing of descriptors.
     std::promise<void> timerDone;
     platform->PostDelayedTaskOnWorkerThread(
-        v8::TaskPriority::kUserVisible,
-        std::make_unique<PromisedTask>([&timerDone] { timerDone.set_value(); }), 0.001);
-    answer(
-        "main", "needed", "a delayed task",
-        timerDone.get_future().wait_for(std::chrono::seconds(5)) == std::future_status::ready ? 0 : -ETIME);
+        v8::TaskPriority::kUserVisible, std::make_unique<PromisedTask>([&timerDone] { timerDone.set_value(); }), 0.001);
+    answer("main", "needed", "a delayed task",
+           timerDone.get_future().wait_for(std::chrono::seconds(5)) == std::future_status::ready ? 0 : -ETIME);
     std::printf("printed after the lock-down\n");
     std::fflush(stdout);
     say("E");
@@ -253,11 +249,10 @@ wire::Confinements lockDownAndReport(const engine::LockDownRequest& request) {
 
 void initialize(v8::Local<v8::Object>, v8::Local<v8::Value>, v8::Local<v8::Context> context, void*) {
   v8::Isolate* isolate = v8::Isolate::GetCurrent();
-  v8::Local<v8::Value> mode =
-      v8::Script::Compile(context, v8::String::NewFromUtf8Literal(isolate, "process.argv[3]"))
-          .ToLocalChecked()
-          ->Run(context)
-          .ToLocalChecked();
+  v8::Local<v8::Value> mode = v8::Script::Compile(context, v8::String::NewFromUtf8Literal(isolate, "process.argv[3]"))
+                                  .ToLocalChecked()
+                                  ->Run(context)
+                                  .ToLocalChecked();
   const std::string text = *v8::String::Utf8Value(isolate, mode);
   main(text, node::GetMultiIsolatePlatform(node::GetCurrentEnvironment(context)));
 }

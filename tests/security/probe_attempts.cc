@@ -136,17 +136,14 @@ constexpr Attempt kHostile[] = {
     {"accept", [] { return ask(SYS_accept4, wire::kControlDescriptor, nullptr, nullptr, 0); }},
     {"sendto", [] { return ask(SYS_sendto, wire::kControlDescriptor, "x", 1, MSG_DONTWAIT, nullptr, 0); }},
     // Processes.
-    {"fork", [] { return asChild(ask(SYS_clone, SIGCHLD, nullptr, nullptr, nullptr, nullptr)); },
-     kNeedsFilter},
+    {"fork", [] { return asChild(ask(SYS_clone, SIGCHLD, nullptr, nullptr, nullptr, nullptr)); }, kNeedsFilter},
     {"clone a process that shares memory",
      [] { return asChild(ask(SYS_clone, CLONE_VM | SIGCHLD, gBuffer + 4000, nullptr, nullptr, nullptr)); },
      kNeedsFilter},
     {"clone into a user namespace",
-     [] { return asChild(ask(SYS_clone, CLONE_NEWUSER | SIGCHLD, nullptr, nullptr, nullptr, nullptr)); },
-     kNeedsFilter},
+     [] { return asChild(ask(SYS_clone, CLONE_NEWUSER | SIGCHLD, nullptr, nullptr, nullptr, nullptr)); }, kNeedsFilter},
     {"clone a thread into a namespace",
-     [] { return ask(SYS_clone, 0x3d0f00 | CLONE_NEWNET, nullptr, nullptr, nullptr, nullptr); },
-     kNeedsFilter},
+     [] { return ask(SYS_clone, 0x3d0f00 | CLONE_NEWNET, nullptr, nullptr, nullptr, nullptr); }, kNeedsFilter},
     {"clone3",
      [] {
        std::array<uint64_t, 8> arguments = {};
@@ -161,8 +158,7 @@ constexpr Attempt kHostile[] = {
     {"creat, the old call", [] { return ask(SYS_creat, "/x", 0600); }},
 #endif
     {"execve", [] { return ask(SYS_execve, "/bin/node", kNoArguments, kNoArguments); }},
-    {"execveat of a descriptor",
-     [] { return ask(SYS_execveat, 4, "", kNoArguments, kNoArguments, AT_EMPTY_PATH); }},
+    {"execveat of a descriptor", [] { return ask(SYS_execveat, 4, "", kNoArguments, kNoArguments, AT_EMPTY_PATH); }},
     {"ptrace", [] { return ask(SYS_ptrace, PTRACE_TRACEME, 0, nullptr, nullptr); }, kNeedsFilter},
     {"ptrace the parent", [] { return ask(SYS_ptrace, PTRACE_ATTACH, ::getppid(), nullptr, nullptr); }},
     {"read another process", [] { return reachProcess(SYS_process_vm_readv); }},
@@ -309,8 +305,7 @@ constexpr Attempt kNeeded[] = {
     {"run anonymous code", runAnonymousCode},
     {"map writable code",
      [] {
-       void* code =
-           ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+       void* code = ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
        if (code == MAP_FAILED) return -static_cast<long>(errno);
        ::munmap(code, 4096);
        return 0L;
@@ -360,16 +355,14 @@ constexpr Attempt kNeeded[] = {
     {"lower its priority", [] { return ask(SYS_setpriority, PRIO_PROCESS, 0, 1); }},
     {"name a thread", [] { return ask(SYS_prctl, PR_SET_NAME, "probe", 0, 0, 0); }},
     {"read a limit", readLimit},
-    {"count processors",
-     [] { return ::sysconf(_SC_NPROCESSORS_ONLN) > 0 ? 0L : -static_cast<long>(EINVAL); }},
+    {"count processors", [] { return ::sysconf(_SC_NPROCESSORS_ONLN) > 0 ? 0L : -static_cast<long>(EINVAL); }},
     {"getrusage",
      [] {
        rusage usage;
        return ::getrusage(RUSAGE_THREAD, &usage) == 0 ? 0L : -static_cast<long>(errno);
      }},
     {"yield", [] { return ask(SYS_sched_yield); }},
-    {"be told that it is alone",
-     [] { return ::getpid() == 1 && ::getppid() != 0 ? -static_cast<long>(EINVAL) : 0L; }},
+    {"be told that it is alone", [] { return ::getpid() == 1 && ::getppid() != 0 ? -static_cast<long>(EINVAL) : 0L; }},
 };
 
 }  // namespace

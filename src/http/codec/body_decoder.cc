@@ -57,15 +57,15 @@ void BodyDecoder::start(Framing framing, uint64_t length, uint64_t bytesMax) {
 BodyDecoder::Step BodyDecoder::next(std::span<const std::byte> bytes, uint64_t contentMax) {
   constexpr Refusal kBadChunkEnd{400, "a chunk does not end with CRLF"};
   switch (phase_) {
-    case Phase::kDone:
-      return {};
+    case Phase::kDone: return {};
     case Phase::kContent: {
       // Every length but an open one is known to be over the bound before its bytes arrive.
       if (framing_ != Framing::kUntilClose && remaining_ > bytesMax_ - std::min(bytesMax_, bytes_))
         return {0, {}, Refusal{413, "the body is larger than allowed"}};
       const uint64_t size = std::min({static_cast<uint64_t>(bytes.size()), remaining_, contentMax});
       if (framing_ == Framing::kUntilClose) {
-        if (size > bytesMax_ - std::min(bytesMax_, bytes_)) return {0, {}, Refusal{413, "the body is larger than allowed"}};
+        if (size > bytesMax_ - std::min(bytesMax_, bytes_))
+          return {0, {}, Refusal{413, "the body is larger than allowed"}};
       } else {
         remaining_ -= size;
         if (remaining_ == 0) phase_ = framing_ == Framing::kChunked ? Phase::kChunkCr : Phase::kDone;
@@ -73,8 +73,7 @@ BodyDecoder::Step BodyDecoder::next(std::span<const std::byte> bytes, uint64_t c
       bytes_ += size;
       return {static_cast<size_t>(size), bytes.first(static_cast<size_t>(size)), {}};
     }
-    case Phase::kChunkSize:
-      return nextChunkSize(bytes);
+    case Phase::kChunkSize: return nextChunkSize(bytes);
     case Phase::kChunkCr:
       if (bytes.empty()) return {};
       if (bytes[0] != std::byte{'\r'}) return {0, {}, kBadChunkEnd};
@@ -85,8 +84,7 @@ BodyDecoder::Step BodyDecoder::next(std::span<const std::byte> bytes, uint64_t c
       if (bytes[0] != std::byte{'\n'}) return {0, {}, kBadChunkEnd};
       phase_ = Phase::kChunkSize;
       return {1, {}, {}};
-    case Phase::kTrailers:
-      return nextTrailer(bytes);
+    case Phase::kTrailers: return nextTrailer(bytes);
   }
   return {};
 }
@@ -94,14 +92,10 @@ BodyDecoder::Step BodyDecoder::next(std::span<const std::byte> bytes, uint64_t c
 BodyDecoder::Step BodyDecoder::nextChunkSize(std::span<const std::byte> bytes) {
   const auto step = lines_.next(bytes, limits_.chunkLineBytesMax);
   switch (step.outcome) {
-    case LineReader::Outcome::kMore:
-      return {step.consumed, {}, {}};
-    case LineReader::Outcome::kTooLong:
-      return {0, {}, Refusal{400, "a chunk size line is too long"}};
-    case LineReader::Outcome::kBareLf:
-      return {0, {}, Refusal{400, "a chunk size line ends without CR"}};
-    case LineReader::Outcome::kLine:
-      break;
+    case LineReader::Outcome::kMore: return {step.consumed, {}, {}};
+    case LineReader::Outcome::kTooLong: return {0, {}, Refusal{400, "a chunk size line is too long"}};
+    case LineReader::Outcome::kBareLf: return {0, {}, Refusal{400, "a chunk size line ends without CR"}};
+    case LineReader::Outcome::kLine: break;
   }
   const auto size = parseChunkLine(step.line);
   if (!size) return {0, {}, Refusal{400, "a chunk size is not a hexadecimal number in range"}};
@@ -119,14 +113,10 @@ BodyDecoder::Step BodyDecoder::nextChunkSize(std::span<const std::byte> bytes) {
 BodyDecoder::Step BodyDecoder::nextTrailer(std::span<const std::byte> bytes) {
   const auto step = lines_.next(bytes, limits_.headBytesMax - std::min<size_t>(limits_.headBytesMax, trailerBytes_));
   switch (step.outcome) {
-    case LineReader::Outcome::kMore:
-      return {step.consumed, {}, {}};
-    case LineReader::Outcome::kTooLong:
-      return {0, {}, Refusal{431, "the trailers are too large"}};
-    case LineReader::Outcome::kBareLf:
-      return {0, {}, Refusal{400, "a trailer line ends without CR"}};
-    case LineReader::Outcome::kLine:
-      break;
+    case LineReader::Outcome::kMore: return {step.consumed, {}, {}};
+    case LineReader::Outcome::kTooLong: return {0, {}, Refusal{431, "the trailers are too large"}};
+    case LineReader::Outcome::kBareLf: return {0, {}, Refusal{400, "a trailer line ends without CR"}};
+    case LineReader::Outcome::kLine: break;
   }
   if (step.line.empty()) {
     phase_ = Phase::kDone;

@@ -10,24 +10,36 @@ namespace {
 
 TEST(Encoder, writesAResponseHead) {
   std::string out = "before|";
-  ASSERT_TRUE(appendResponseHead(out, 404, {{"A", "b"}},
-                                 {.framing = Framing::kLength, .contentLength = 3, .connection = "close", .upgrade = {}, .date = "now"}));
-  EXPECT_EQ(out, "before|HTTP/1.1 404 Not Found\r\nA: b\r\nContent-Length: 3\r\nConnection: close\r\nDate: now\r\n\r\n");
+  ASSERT_TRUE(appendResponseHead(
+      out, 404, {{"A", "b"}},
+      {.framing = Framing::kLength, .contentLength = 3, .connection = "close", .upgrade = {}, .date = "now"}));
+  EXPECT_EQ(out,
+            "before|HTTP/1.1 404 Not Found\r\nA: b\r\nContent-Length: 3\r\nConnection: close\r\nDate: now\r\n\r\n");
 }
 
 TEST(Encoder, leavesOutWhatBelongsToTheConnection) {
   std::string out;
-  const HeaderList headers{{"Connection", "x"},   {"Keep-Alive", "1"}, {"Transfer-Encoding", "gzip"}, {"content-length", "9"},
-                           {"Upgrade", "h2c"},    {"TE", "trailers"},  {"Trailer", "A"},              {"Proxy-Connection", "x"},
-                           {"Date", "yesterday"}, {"Kept", "1"}};
-  ASSERT_TRUE(appendResponseHead(out, 200, headers, {.framing = Framing::kChunked, .contentLength = {}, .connection = {}, .upgrade = {}, .date = "now"}));
+  const HeaderList headers{{"Connection", "x"},
+                           {"Keep-Alive", "1"},
+                           {"Transfer-Encoding", "gzip"},
+                           {"content-length", "9"},
+                           {"Upgrade", "h2c"},
+                           {"TE", "trailers"},
+                           {"Trailer", "A"},
+                           {"Proxy-Connection", "x"},
+                           {"Date", "yesterday"},
+                           {"Kept", "1"}};
+  ASSERT_TRUE(appendResponseHead(
+      out, 200, headers,
+      {.framing = Framing::kChunked, .contentLength = {}, .connection = {}, .upgrade = {}, .date = "now"}));
   EXPECT_EQ(out, "HTTP/1.1 200 OK\r\nDate: yesterday\r\nKept: 1\r\nTransfer-Encoding: chunked\r\n\r\n");
 }
 
 TEST(Encoder, refusesWhatCouldSplitAMessageAndWritesNothing) {
   using namespace std::string_literals;
-  const std::vector<std::pair<std::string, std::string>> bad = {
-      {"A", "b\r\nC: d"}, {"A", "b\nc"}, {"A", "b\rc"}, {"A", "b\0c"s}, {"A\r\n", "b"}, {"A:", "b"}, {"A b", "c"}, {"", "b"}};
+  const std::vector<std::pair<std::string, std::string>> bad = {{"A", "b\r\nC: d"}, {"A", "b\nc"},  {"A", "b\rc"},
+                                                                {"A", "b\0c"s},     {"A\r\n", "b"}, {"A:", "b"},
+                                                                {"A b", "c"},       {"", "b"}};
   for (const auto& [name, value] : bad) {
     std::string out = "x";
     EXPECT_FALSE(appendResponseHead(out, 200, {{name, value}}, {}));

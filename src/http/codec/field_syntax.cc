@@ -13,7 +13,8 @@ constexpr std::array<uint8_t, 256> makeTable() {
   for (int c = 0; c < 256; ++c) {
     const bool alnum = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
     uint8_t classes = 0;
-    if (alnum || (c < 128 && c > 0 && std::string_view("!#$%&'*+-.^_`|~").find(static_cast<char>(c)) != std::string_view::npos))
+    if (alnum ||
+        (c < 128 && c > 0 && std::string_view("!#$%&'*+-.^_`|~").find(static_cast<char>(c)) != std::string_view::npos))
       classes |= kTokenChar;
     if (c == '\t' || (c >= 0x20 && c != 0x7f)) classes |= kValueChar;
     if (c > 0x20 && c != 0x7f && c != '#') classes |= kTargetChar;

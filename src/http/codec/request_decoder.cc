@@ -51,11 +51,13 @@ base::Result<size_t, Refusal> RequestDecoder::feed(std::span<const std::byte> by
       const char first = static_cast<char>(rest[0]);
       if (first != '\r' && !isToken({&first, 1})) return refuse({400, "this is not an HTTP request"});
     }
-    const size_t lineMax = inRequestLine ? std::min<size_t>(limits_.urlBytesMax + kRequestLineRest, limits_.headBytesMax)
-                                         : limits_.headBytesMax - headBytes_;
+    const size_t lineMax = inRequestLine
+                               ? std::min<size_t>(limits_.urlBytesMax + kRequestLineRest, limits_.headBytesMax)
+                               : limits_.headBytesMax - headBytes_;
     const auto step = lines_.next(rest, lineMax);
     if (step.outcome == LineReader::Outcome::kTooLong) {
-      return refuse(inRequestLine ? Refusal{414, "the request line is too long"} : Refusal{431, "the head is too large"});
+      return refuse(inRequestLine ? Refusal{414, "the request line is too long"}
+                                  : Refusal{431, "the head is too large"});
     }
     if (step.outcome == LineReader::Outcome::kBareLf) return refuse({400, "a line ends without CR"});
     consumed += step.consumed;
@@ -106,7 +108,8 @@ base::Result<size_t, Refusal> RequestDecoder::feed(std::span<const std::byte> by
 std::optional<Refusal> RequestDecoder::takeRequestLine(std::string_view line) {
   const size_t firstSpace = line.find(' ');
   const size_t lastSpace = line.rfind(' ');
-  if (firstSpace == std::string_view::npos || firstSpace == lastSpace) return Refusal{400, "the request line has not three parts"};
+  if (firstSpace == std::string_view::npos || firstSpace == lastSpace)
+    return Refusal{400, "the request line has not three parts"};
   const std::string_view method = line.substr(0, firstSpace);
   const std::string_view target = line.substr(firstSpace + 1, lastSpace - firstSpace - 1);
   const std::string_view version = line.substr(lastSpace + 1);
@@ -115,7 +118,8 @@ std::optional<Refusal> RequestDecoder::takeRequestLine(std::string_view line) {
   if (target.size() > limits_.urlBytesMax) return Refusal{414, "the URL is too long"};
   if (!isTarget(target)) return Refusal{400, "the request target is malformed"};
   const auto isDigit = [](char c) { return c >= '0' && c <= '9'; };
-  if (version.size() != 8 || !version.starts_with("HTTP/") || version[6] != '.' || !isDigit(version[5]) || !isDigit(version[7]))
+  if (version.size() != 8 || !version.starts_with("HTTP/") || version[6] != '.' || !isDigit(version[5]) ||
+      !isDigit(version[7]))
     return Refusal{400, "the HTTP version is malformed"};
   if (version[5] != '1') return Refusal{505, "only HTTP/1.x is spoken here"};
   if (method == "CONNECT") return Refusal{501, "CONNECT is not offered"};
@@ -163,8 +167,10 @@ std::optional<Refusal> RequestDecoder::takeField(std::string_view line) {
       if (sawHost_) return Refusal{400, "Host is there twice"};
       sawHost_ = true;
       if (!isAuthority(value)) return Refusal{400, "Host is malformed"};
-      // The target's authority would win (RFC 9112 §3.2.2); whoever sends two different ones wants two different readers.
-      if (absoluteForm_ && !equalsIgnoreCase(value, head_.authority)) return Refusal{400, "Host is not the request target's"};
+      // The target's authority would win (RFC 9112 §3.2.2); whoever sends two different ones wants two different
+      // readers.
+      if (absoluteForm_ && !equalsIgnoreCase(value, head_.authority))
+        return Refusal{400, "Host is not the request target's"};
       head_.authority.assign(value);
       break;
     case 6:
@@ -198,8 +204,7 @@ std::optional<Refusal> RequestDecoder::takeField(std::string_view line) {
       if (!endsWithToken(value, "chunked")) return Refusal{400, "Transfer-Encoding does not end with chunked"};
       if (value.size() != 7) return Refusal{501, "the transfer coding is not known"};
       break;
-    default:
-      break;
+    default: break;
   }
   head_.headers.add(name, value);
   return std::nullopt;

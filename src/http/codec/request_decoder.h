@@ -1,8 +1,9 @@
 // Requests from bytes (RFC 9112), strict: whatever two parsers could read differently is refused.
 //
-// Stricter than the RFC where it leaves a choice: repeated Content-Length, Host and Transfer-Encoding fields are refused
-// even when they agree; at most one empty line may precede a request line; hosts use a narrow alphabet; trailers are
-// checked and dropped; an absolute target and Host agree. Wider in one place: bytes from 0x80 pass in targets.
+// Stricter than the RFC where it leaves a choice: repeated Content-Length, Host and Transfer-Encoding fields are
+// refused even when they agree; at most one empty line may precede a request line; hosts use a narrow alphabet;
+// trailers are checked and dropped; an absolute target and Host agree. Wider in one place: bytes from 0x80 pass in
+// targets.
 #pragma once
 
 #include <limits>

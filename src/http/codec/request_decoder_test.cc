@@ -13,7 +13,8 @@ std::span<const std::byte> asBytes(std::string_view text) {
 class Transcript final : public RequestSink {
  public:
   void onHead(const RequestHead& head) override {
-    text += head.method + " " + head.target + " @" + head.authority + (head.version == Version::kHttp10 ? " 1.0" : " 1.1");
+    text +=
+        head.method + " " + head.target + " @" + head.authority + (head.version == Version::kHttp10 ? " 1.0" : " 1.1");
     text += head.keepAlive ? " keep" : " close";
     for (const Header header : head.headers) text += "|" + std::string(header.name) + "=" + std::string(header.value);
     text += "\n";
@@ -72,7 +73,8 @@ const std::vector<Case>& accepted() {
       {"absoluteFormWithoutPath", "GET HTTP://a?q HTTP/1.1\r\nHost: a\r\n\r\n", "GET /?q @a 1.1 keep|Host=a\nend\n"},
       {"asteriskForOptions", "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", "OPTIONS * @x 1.1 keep|Host=x\nend\n"},
       {"http10WithoutHost", "GET / HTTP/1.0\r\n\r\n", "GET / @ 1.0 close\nend\n"},
-      {"http10KeepAlive", "GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n", "GET / @ 1.0 keep|Connection=Keep-Alive\nend\n"},
+      {"http10KeepAlive", "GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n",
+       "GET / @ 1.0 keep|Connection=Keep-Alive\nend\n"},
       {"http12IsReadAs11", "GET / HTTP/1.2\r\nHost: x\r\n\r\n", "GET / @x 1.1 keep|Host=x\nend\n"},
       {"close", "GET / HTTP/1.1\r\nHost: x\r\nConnection: foo , Close\r\n\r\n",
        "GET / @x 1.1 close|Host=x|Connection=foo , Close\nend\n"},
@@ -132,7 +134,10 @@ const std::vector<Case>& refused() {
       {"unknownCoding", withField("Transfer-Encoding: xchunked"), "400"},
       {"chunkedNotLast", withField("Transfer-Encoding: chunked, identity"), "400"},
       {"absoluteFormAndHostDiffer", "GET http://a/ HTTP/1.1\r\nHost: b\r\n\r\n", "400"},
-      {"codingObscured", withField("Transfer-Encoding: \x0b" "chunked"), "400"},
+      {"codingObscured",
+       withField("Transfer-Encoding: \x0b"
+                 "chunked"),
+       "400"},
       {"codingOn10", "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", "400"},
       {"asteriskForGet", withLine("GET * HTTP/1.1"), "400"},
       {"authorityForm", withLine("GET x:80 HTTP/1.1"), "400"},

@@ -93,7 +93,8 @@ std::optional<Refusal> ResponseDecoder::takeStatusLine(std::string_view line) {
       !isDigit(line[10]) || !isDigit(line[11]) || line[9] == '0')
     return Refusal{kBad, "the status line is malformed"};
   // Some servers leave out the space when there is no reason phrase.
-  if (line.size() > 12 && (line[12] != ' ' || !isFieldValue(line.substr(13)))) return Refusal{kBad, "the status line is malformed"};
+  if (line.size() > 12 && (line[12] != ' ' || !isFieldValue(line.substr(13))))
+    return Refusal{kBad, "the status line is malformed"};
   head_.version = line[7] == '0' ? Version::kHttp10 : Version::kHttp11;
   head_.status = static_cast<uint16_t>((line[9] - '0') * 100 + (line[10] - '0') * 10 + (line[11] - '0'));
   head_.reason.assign(line.size() > 13 ? line.substr(13) : std::string_view());
@@ -131,11 +132,11 @@ std::optional<Refusal> ResponseDecoder::takeField(std::string_view line) {
     }
     case 17:
       if (!equalsIgnoreCase(name, "transfer-encoding")) break;
-      if (sawTransferEncoding_ || !equalsIgnoreCase(value, "chunked")) return Refusal{kBad, "the transfer coding is not known"};
+      if (sawTransferEncoding_ || !equalsIgnoreCase(value, "chunked"))
+        return Refusal{kBad, "the transfer coding is not known"};
       sawTransferEncoding_ = true;
       break;
-    default:
-      break;
+    default: break;
   }
   head_.headers.add(name, value);
   return std::nullopt;

@@ -1,8 +1,8 @@
 // Channel: one end of a WebSocket, whatever carries it: a connection (connection.h), or memory between two ends in this
 // process.
 //
-// Back-pressure: in, the owner says with `wantsPieces` whether it takes more, and calls `resume` when that changes to yes;
-// the peer is held up meanwhile. Out, `pendingBytes` and `onDrained`.
+// Back-pressure: in, the owner says with `wantsPieces` whether it takes more, and calls `resume` when that changes to
+// yes; the peer is held up meanwhile. Out, `pendingBytes` and `onDrained`.
 #pragma once
 
 #include <span>

@@ -54,13 +54,10 @@ void Connection::start(std::unique_ptr<net::Stream> stream, std::string received
 void Connection::onReadable() {
   const auto got = stream_->read(environment_.readBuffer);
   switch (got.kind) {
-    case net::Stream::ReadResult::kNothingYet:
-      return;
+    case net::Stream::ReadResult::kNothingYet: return;
     case net::Stream::ReadResult::kError:
-    case net::Stream::ReadResult::kEnd:
-      return lose("WebSocket disconnected without sending Close frame.");
-    case net::Stream::ReadResult::kBytes:
-      break;
+    case net::Stream::ReadResult::kEnd: return lose("WebSocket disconnected without sending Close frame.");
+    case net::Stream::ReadResult::kBytes: break;
   }
   heardAt_ = environment_.loop.now();
   pingSent_ = false;

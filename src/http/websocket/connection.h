@@ -1,7 +1,8 @@
-// A channel over a stream that a handshake has handed over: messages in and out in pieces, pings answered, both halves of
-// the closing handshake, and the waits bounded.
+// A channel over a stream that a handshake has handed over: messages in and out in pieces, pings answered, both halves
+// of the closing handshake, and the waits bounded.
 //
-// Its life: made → `start` → pieces both ways → a close frame each way, or a failure, or a loss → `onEnd`, the last event.
+// Its life: made → `start` → pieces both ways → a close frame each way, or a failure, or a loss → `onEnd`, the last
+// event.
 //
 // Threads: everything here belongs to the loop's thread.
 #pragma once
@@ -90,8 +91,8 @@ class Connection final : public Channel, public net::StreamHandler, private Mess
   bool closeReceived_ = false;
   bool aboveLowWater_ = false;
   bool pingSent_ = false;
-  std::string out_;   // frames that leave together at the end of the iteration
-  std::string held_;  // read, and no piece is taken
+  std::string out_;                  // frames that leave together at the end of the iteration
+  std::string held_;                 // read, and no piece is taken
   std::optional<std::string> pong_;  // due when the peer reads on: the last ping's payload
   std::optional<End> end_;           // what `onEnd` will say
   net::DeferredTask flush_;

@@ -80,7 +80,9 @@ class Raw final : public net::StreamHandler {
 
 class ConnectionTest : public testing::Test, private net::AcceptHandler {
  protected:
-  ConnectionTest() { listener = std::move(net::Listener::open(loop, *net::Address::parse("127.0.0.1:0"), *this).value()); }
+  ConnectionTest() {
+    listener = std::move(net::Listener::open(loop, *net::Address::parse("127.0.0.1:0"), *this).value());
+  }
   void onAccept(net::Fd socket, const net::Address&) override { accepted = std::move(socket); }
 
   // A server connection with a raw client.
@@ -91,7 +93,8 @@ class ConnectionTest : public testing::Test, private net::AcceptHandler {
     until([&] { return accepted && raw.stream->connected(); });
     server.connection = std::make_unique<Connection>(*environment, Role::kServer, std::nullopt);
     server.connection->setEvents(server);
-    server.connection->start(net::Stream::accept(loop, std::move(accepted), *server.connection, {}), std::move(received));
+    server.connection->start(net::Stream::accept(loop, std::move(accepted), *server.connection, {}),
+                             std::move(received));
   }
   // Two connections that speak to each other.
   void openPair(const std::optional<DeflateParameters>& deflate) {
@@ -173,7 +176,11 @@ TEST_F(ConnectionTest, whatCameBehindTheHandshakeIsRead) {
 TEST_F(ConnectionTest, pingsAreAnsweredHere) {
   open();
   raw.stream->write(frame('\x89', "are you there"));
-  until([&] { return raw.take("\x8a\x0d" "are you there"s); });
+  until([&] {
+    return raw.take(
+        "\x8a\x0d"
+        "are you there"s);
+  });
   EXPECT_TRUE(server.messages.empty());
 }
 
@@ -190,7 +197,11 @@ TEST_F(ConnectionTest, aPeerThatPingsAndDoesNotReadGetsOneAnswer) {
   settle();
   EXPECT_LE(server.connection->pendingBytes(), waiting);
   raw.stream->setReading(true);
-  until([&] { return raw.take("\x8a\x03" "999"s); });
+  until([&] {
+    return raw.take(
+        "\x8a\x03"
+        "999"s);
+  });
   EXPECT_EQ(server.drained, 1);
 }
 
@@ -277,7 +288,11 @@ TEST_F(ConnectionTest, aMessageThatStallsFailsTheConnection) {
 TEST_F(ConnectionTest, aPeerThatDoesNotAnswerTheCloseIsCutOff) {
   open();
   server.connection->close(1000, "bye");
-  until([&] { return raw.take("\x88\x05\x03\xe8" "bye"s); });
+  until([&] {
+    return raw.take(
+        "\x88\x05\x03\xe8"
+        "bye"s);
+  });
   pass(9s);
   EXPECT_FALSE(server.end);
   pass(2s);

@@ -86,7 +86,8 @@ class ListReader {
 // 8 to 15 without a leading zero, or nothing.
 std::optional<uint8_t> windowBitsOf(std::string_view text) {
   if (text == "8" || text == "9") return static_cast<uint8_t>(text[0] - '0');
-  if (text.size() == 2 && text[0] == '1' && text[1] >= '0' && text[1] <= '5') return static_cast<uint8_t>(10 + text[1] - '0');
+  if (text.size() == 2 && text[0] == '1' && text[1] >= '0' && text[1] <= '5')
+    return static_cast<uint8_t>(10 + text[1] - '0');
   return std::nullopt;
 }
 

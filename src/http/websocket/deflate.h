@@ -28,12 +28,12 @@ struct DeflateAnswer {
   std::string header;  // value of Sec-WebSocket-Extensions
 };
 
-// The server's side: takes the first offer of permessage-deflate that can be kept to. Nullopt: none; the connection goes
-// on without. `offers` is the value of Sec-WebSocket-Extensions, several fields joined with commas.
+// The server's side: takes the first offer of permessage-deflate that can be kept to. Nullopt: none; the connection
+// goes on without. `offers` is the value of Sec-WebSocket-Extensions, several fields joined with commas.
 std::optional<DeflateAnswer> answerOffers(std::string_view offers);
 
-// The client's side: what we offer, and what the server made of it. An empty answer means none of it; an answer that does
-// not fit the offer is an error, after which the connection must be failed (RFC 7692 §5.1).
+// The client's side: what we offer, and what the server made of it. An empty answer means none of it; an answer that
+// does not fit the offer is an error, after which the connection must be failed (RFC 7692 §5.1).
 inline constexpr std::string_view kDeflateOffer = "permessage-deflate; client_max_window_bits";
 base::Result<std::optional<DeflateParameters>> readAnswer(std::string_view answer);
 

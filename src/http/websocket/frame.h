@@ -37,12 +37,12 @@ struct Limits {
   size_t readBytesMax = 64u << 10;       // one read, and what is held of it while nobody takes pieces
   size_t lowWaterBytes = 64u << 10;      // a slow reader that has come down to here can take more
 
-  std::chrono::milliseconds pingAfter{45'000};      // of silence
-  std::chrono::milliseconds silenceMax{90'000};     // then the peer has gone
+  std::chrono::milliseconds pingAfter{45'000};        // of silence
+  std::chrono::milliseconds silenceMax{90'000};       // then the peer has gone
   std::chrono::milliseconds messageStallMax{30'000};  // between two pieces of one message, while they are taken
-  std::chrono::milliseconds writeStallMax{60'000};  // no byte taken although some wait
-  std::chrono::milliseconds closeMax{10'000};       // from our close frame to the peer's
-  std::chrono::milliseconds lingerMax{2'000};       // from both close frames to the end of the connection
+  std::chrono::milliseconds writeStallMax{60'000};    // no byte taken although some wait
+  std::chrono::milliseconds closeMax{10'000};         // from our close frame to the peer's
+  std::chrono::milliseconds lingerMax{2'000};         // from both close frames to the end of the connection
 };
 static_assert(Limits{}.pingAfter < Limits{}.silenceMax, "a silent peer is asked before it is given up");
 

@@ -54,10 +54,8 @@ base::Result<size_t, Failure> FrameDecoder::feed(std::span<const std::byte> byte
     }
     const auto rest = bytes.subspan(consumed);
     switch (phase_) {
-      case Phase::kFailed:
-        return failure_;
-      case Phase::kClosed:
-        return bytes.size();
+      case Phase::kFailed: return failure_;
+      case Phase::kClosed: return bytes.size();
       case Phase::kHeader: {
         if (rest.empty()) return consumed;
         const size_t take = std::min(rest.size(), headerBytes() - headerSize_);
@@ -171,8 +169,7 @@ std::optional<Failure> FrameDecoder::takeHeader() {
       if (payloadSize_ > kControlBytesMax) return Failure{kProtocolError, "a control frame is too long"};
       phase_ = Phase::kControl;
       return std::nullopt;
-    default:
-      return Failure{kProtocolError, "a frame's kind is not known"};
+    default: return Failure{kProtocolError, "a frame's kind is not known"};
   }
   if (payloadSize_ > messageBytesMax_ || (!compressed_ && messageBytes_ + payloadSize_ > messageBytesMax_)) {
     return Failure{kTooBig, "a message is too large"};
@@ -228,7 +225,8 @@ std::optional<Failure> FrameDecoder::emit(std::span<const std::byte> bytes, bool
   messageBytes_ += bytes.size();
   if (messageBytes_ > messageBytesMax_) return Failure{kTooBig, "a message is too large"};
   if (kind_ == MessageKind::kText) {
-    if (!text_.feed(bytes) || (last && !text_.complete())) return Failure{kInvalidPayload, "a text message is not UTF-8"};
+    if (!text_.feed(bytes) || (last && !text_.complete()))
+      return Failure{kInvalidPayload, "a text message is not UTF-8"};
   }
   if (last) inMessage_ = false;
   if (last || !bytes.empty()) sink.onPiece(kind_, bytes, last);

@@ -39,8 +39,8 @@ class FrameDecoder {
   FrameDecoder(Role role, const Limits& limits, const std::optional<DeflateParameters>& deflate,
                Unmasked unmasked = Unmasked::kRefused);
 
-  // Consumes a prefix of `bytes` and returns its length: all of it unless the sink takes no pieces. `bytes` is not kept.
-  // After a failure every later call returns the same one. What follows a close frame is swallowed.
+  // Consumes a prefix of `bytes` and returns its length: all of it unless the sink takes no pieces. `bytes` is not
+  // kept. After a failure every later call returns the same one. What follows a close frame is swallowed.
   base::Result<size_t, Failure> feed(std::span<const std::byte> bytes, MessageSink& sink);
 
   // Whether a piece is due without further bytes: the sink took none when `feed` was last called.

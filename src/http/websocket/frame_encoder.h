@@ -1,5 +1,5 @@
-// Messages to frames, into a buffer the caller reuses. A piece becomes a frame; a message in one piece that is worth it,
-// and every message in several, is compressed when that was agreed.
+// Messages to frames, into a buffer the caller reuses. A piece becomes a frame; a message in one piece that is worth
+// it, and every message in several, is compressed when that was agreed.
 #pragma once
 
 #include <array>

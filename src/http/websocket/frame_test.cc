@@ -99,7 +99,10 @@ TEST(FrameDecoder, readsTheExamplesOfTheStandard) {  // RFC 6455 §5.7
 }
 
 TEST(FrameDecoder, controlFramesStandBetweenFragments) {
-  EXPECT_EQ(both("\x01\x01" "a\x89\x01p\x00\x00\x8a\x00\x80\x01" "b"s), "ping:p\npong\ntext:ab\n");
+  EXPECT_EQ(both("\x01\x01"
+                 "a\x89\x01p\x00\x00\x8a\x00\x80\x01"
+                 "b"s),
+            "ping:p\npong\ntext:ab\n");
 }
 
 TEST(FrameDecoder, emptyMessagesAreMessages) {
@@ -109,7 +112,9 @@ TEST(FrameDecoder, emptyMessagesAreMessages) {
 TEST(FrameDecoder, closeFramesCarryCodeAndReasonAndEndEverything) {
   EXPECT_EQ(both("\x88\x00\x81\x01x"s), "close:1005:\n");
   EXPECT_EQ(both("\x88\x02\x03\xe8"s), "close:1000:\n");
-  EXPECT_EQ(both("\x88\x06\x0f\xa0" "bye!"s), "close:4000:bye!\n");
+  EXPECT_EQ(both("\x88\x06\x0f\xa0"
+                 "bye!"s),
+            "close:4000:bye!\n");
   for (const int code : {0, 999, 1004, 1005, 1006, 1015, 1016, 2000, 2999, 5000, 65535}) {
     const std::string frame = {'\x88', 2, static_cast<char>(code >> 8), static_cast<char>(code & 0xff)};
     EXPECT_EQ(both(frame), "failed:1002") << code;
@@ -124,8 +129,14 @@ TEST(FrameDecoder, refusesWhatThePeerMayNotSend) {
     std::string bytes;
     Role role;
   } cases[] = {
-      {"an unmasked client", "\x81\x01" "a"s, Role::kServer},
-      {"a masked server", "\x81\x81" "abcda"s, Role::kClient},
+      {"an unmasked client",
+       "\x81\x01"
+       "a"s,
+       Role::kServer},
+      {"a masked server",
+       "\x81\x81"
+       "abcda"s,
+       Role::kClient},
       {"a reserved bit", "\xa1\x00"s, Role::kClient},
       {"another one", "\x91\x00"s, Role::kClient},
       {"compression that was not agreed", "\xc1\x00"s, Role::kClient},
@@ -143,9 +154,19 @@ TEST(FrameDecoder, refusesWhatThePeerMayNotSend) {
 TEST(FrameDecoder, boundsMessagesWhateverTheirFrames) {
   Limits limits;
   limits.messageBytesMax = 10;
-  EXPECT_EQ(both("\x82\x0a" "0123456789"s, Role::kClient, limits), "binary:0123456789\n");
-  EXPECT_EQ(both("\x82\x0b" "0123456789a"s, Role::kClient, limits), "failed:1009");
-  EXPECT_EQ(both("\x02\x06" "012345\x80\x05" "67890"s, Role::kClient, limits), "failed:1009");
+  EXPECT_EQ(both("\x82\x0a"
+                 "0123456789"s,
+                 Role::kClient, limits),
+            "binary:0123456789\n");
+  EXPECT_EQ(both("\x82\x0b"
+                 "0123456789a"s,
+                 Role::kClient, limits),
+            "failed:1009");
+  EXPECT_EQ(both("\x02\x06"
+                 "012345\x80\x05"
+                 "67890"s,
+                 Role::kClient, limits),
+            "failed:1009");
   EXPECT_EQ(both("\x82\x7f\x7f\xff\xff\xff\xff\xff\xff\xff"s, Role::kClient, limits), "failed:1009");
 }
 
@@ -157,7 +178,9 @@ TEST(FrameDecoder, textIsUtf8HoweverItIsCut) {
   EXPECT_EQ(both("\x81\x03\xed\xa0\x80"s), "failed:1007");
   EXPECT_EQ(both("\x82\x02\xc0\x80"s), "binary:\xc0\x80\n");
   // Found as soon as it cannot become valid, without the rest of the frame.
-  EXPECT_EQ(both("\x01\x7e\xff\xff" "abc\xff"s), "failed:1007");
+  EXPECT_EQ(both("\x01\x7e\xff\xff"
+                 "abc\xff"s),
+            "failed:1007");
 }
 
 TEST(FrameDecoder, piecesAreBoundedAndWaitForTheirTaker) {
@@ -197,7 +220,11 @@ TEST(FrameDecoder, anEmptyLastFrameWaitsForItsTakerToo) {
 TEST(FrameDecoder, takesUnmaskedClientsWhereToldTo) {
   FrameDecoder decoder(Role::kServer, {}, {}, Unmasked::kTaken);
   Transcript sink;
-  EXPECT_TRUE(decoder.feed(bytesOf("\x81\x02hi\x81\x82\x01\x01\x01\x01" "ih"s), sink).ok());
+  EXPECT_TRUE(decoder
+                  .feed(bytesOf("\x81\x02hi\x81\x82\x01\x01\x01\x01"
+                                "ih"s),
+                        sink)
+                  .ok());
   EXPECT_EQ(sink.text, "text:hi\ntext:hi\n");
 }
 

@@ -11,8 +11,9 @@ namespace {
 
 std::string base64(std::string_view bytes) {
   std::string text(4 * ((bytes.size() + 2) / 3) + 1, '\0');
-  const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
-                                   reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
+  const int size =
+      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
+                      reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
   text.resize(static_cast<size_t>(size));
   return text;
 }
@@ -21,7 +22,8 @@ std::string base64(std::string_view bytes) {
 bool isKey(std::string_view text) {
   if (text.size() != 24 || !text.ends_with("==")) return false;
   for (const char c : text.substr(0, 22)) {
-    const bool known = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '/';
+    const bool known =
+        (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '/';
     if (!known) return false;
   }
   return true;
@@ -94,7 +96,8 @@ base::Result<std::optional<DeflateParameters>> readAgreement(const ResponseHead&
     return base::Error{"the server's Sec-WebSocket-Accept does not fit the key"};
   }
   const std::string extensions = joined(head.headers, "sec-websocket-extensions");
-  if (!offer.deflate && !extensions.empty()) return base::Error{"the server agreed to an extension that was not offered"};
+  if (!offer.deflate && !extensions.empty())
+    return base::Error{"the server agreed to an extension that was not offered"};
   return readAnswer(extensions);
 }
 

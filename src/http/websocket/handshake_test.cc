@@ -75,9 +75,12 @@ TEST(Handshake, whatWeOfferIsWhatWeAcceptBack) {
   const auto plain = agree({upgrade, connection, accept}, offer);
   ASSERT_TRUE(plain.ok());
   EXPECT_FALSE(plain->has_value());
-  const auto deflate = agree(
-      {upgrade, connection, accept, {"Sec-WebSocket-Extensions", "permessage-deflate; client_max_window_bits=9; server_no_context_takeover"}},
-      offer);
+  const auto deflate =
+      agree({upgrade,
+             connection,
+             accept,
+             {"Sec-WebSocket-Extensions", "permessage-deflate; client_max_window_bits=9; server_no_context_takeover"}},
+            offer);
   ASSERT_TRUE(deflate.ok());
   EXPECT_EQ((*deflate)->clientWindowBits, 9);
   EXPECT_TRUE((*deflate)->serverNoContextTakeover);
@@ -86,7 +89,10 @@ TEST(Handshake, whatWeOfferIsWhatWeAcceptBack) {
   EXPECT_FALSE(agree({upgrade, accept}, offer).ok());
   EXPECT_FALSE(agree({{"Upgrade", "echo"}, connection, accept}, offer).ok());
   EXPECT_FALSE(agree({upgrade, connection, accept, {"Sec-WebSocket-Extensions", "x-other"}}, offer).ok());
-  EXPECT_FALSE(agree({upgrade, connection, accept, {"Sec-WebSocket-Extensions", "permessage-deflate; client_max_window_bits"}}, offer).ok());
+  EXPECT_FALSE(
+      agree({upgrade, connection, accept, {"Sec-WebSocket-Extensions", "permessage-deflate; client_max_window_bits"}},
+            offer)
+          .ok());
   HeaderList without;
   const Offer none = setOffer("the sample nonce", without);
   EXPECT_FALSE(without.find("sec-websocket-extensions"));
@@ -101,7 +107,8 @@ TEST(Handshake, offersAreAnsweredInTheirOrder) {  // RFC 7692 §7.1
   EXPECT_EQ(answer(""), "none");
   EXPECT_EQ(answer("permessage-deflate"), "permessage-deflate");
   EXPECT_EQ(answer("PerMessage-Deflate ; client_max_window_bits"), "permessage-deflate");
-  EXPECT_EQ(answer("permessage-deflate; client_max_window_bits=\"10\""), "permessage-deflate; client_max_window_bits=10");
+  EXPECT_EQ(answer("permessage-deflate; client_max_window_bits=\"10\""),
+            "permessage-deflate; client_max_window_bits=10");
   EXPECT_EQ(answer("permessage-deflate; server_no_context_takeover; client_no_context_takeover"),
             "permessage-deflate; server_no_context_takeover; client_no_context_takeover");
   EXPECT_EQ(answer("permessage-deflate; server_max_window_bits=16, permessage-deflate; server_max_window_bits=15"),

@@ -16,8 +16,9 @@ class Utf8Validator {
   void reset() { *this = {}; }
 
  private:
-  uint8_t needed_ = 0;    // continuation bytes to come
-  uint8_t lowest_ = 0x80;  // bounds of the next one: they rule out overlong forms, surrogates and what is above U+10FFFF
+  uint8_t needed_ = 0;  // continuation bytes to come
+  uint8_t lowest_ =
+      0x80;  // bounds of the next one: they rule out overlong forms, surrogates and what is above U+10FFFF
   uint8_t highest_ = 0xbf;
   bool valid_ = true;
 };

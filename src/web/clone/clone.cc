@@ -84,8 +84,7 @@ void structuredClone(const Arguments& args) {
   v8::ValueDeserializer deserializer(isolate, data, size);
   for (uint32_t i = 0; i < transfers.size(); i++) {
     // A getter may have detached it meanwhile.
-    if (transfers[i]->WasDetached())
-      return errors.fail("An ArrayBuffer is detached and could not be cloned.");
+    if (transfers[i]->WasDetached()) return errors.fail("An ArrayBuffer is detached and could not be cloned.");
     auto store = transfers[i]->GetBackingStore();
     if (transfers[i]->Detach(v8::Local<v8::Value>()).IsNothing()) return;
     deserializer.TransferArrayBuffer(i, v8::ArrayBuffer::New(isolate, std::move(store)));
@@ -100,8 +99,7 @@ void detach(const Arguments& args) {
   v8::Isolate* isolate = args.GetIsolate();
   if (!args[0]->IsArrayBuffer()) return js::throwTypeError(isolate, "detach: not an ArrayBuffer");
   auto buffer = args[0].As<v8::ArrayBuffer>();
-  if (!buffer->IsDetachable())
-    return js::throwTypeError(isolate, "detach: this ArrayBuffer cannot be detached");
+  if (!buffer->IsDetachable()) return js::throwTypeError(isolate, "detach: this ArrayBuffer cannot be detached");
   if (buffer->Detach(v8::Local<v8::Value>()).IsNothing()) return;  // an exception is pending
 }
 

@@ -78,10 +78,8 @@ struct Algorithm {
 // Fetched once in the process: an implicit fetch for each digest costs more than a short digest itself.
 const Algorithm* findAlgorithm(std::string_view name) {
   static const Algorithm algorithms[] = {
-      {"SHA-256", EVP_MD_fetch(nullptr, "SHA256", nullptr)},
-      {"SHA-1", EVP_MD_fetch(nullptr, "SHA1", nullptr)},
-      {"SHA-384", EVP_MD_fetch(nullptr, "SHA384", nullptr)},
-      {"SHA-512", EVP_MD_fetch(nullptr, "SHA512", nullptr)},
+      {"SHA-256", EVP_MD_fetch(nullptr, "SHA256", nullptr)}, {"SHA-1", EVP_MD_fetch(nullptr, "SHA1", nullptr)},
+      {"SHA-384", EVP_MD_fetch(nullptr, "SHA384", nullptr)}, {"SHA-512", EVP_MD_fetch(nullptr, "SHA512", nullptr)},
       {"MD5", EVP_MD_fetch(nullptr, "MD5", nullptr)},
   };
   for (const auto& algorithm : algorithms) {
@@ -94,8 +92,7 @@ const Algorithm* findAlgorithm(std::string_view name) {
 void digest(const Arguments& args) {
   v8::Isolate* isolate = args.GetIsolate();
   js::ReadableBytes bytes(args[1]);
-  if (!args[0]->IsString() || !bytes.ok())
-    return js::throwTypeError(isolate, "digest: expected (string, buffer)");
+  if (!args[0]->IsString() || !bytes.ok()) return js::throwTypeError(isolate, "digest: expected (string, buffer)");
   auto name = args[0].As<v8::String>();
   char chars[16];
   if (name->Length() >= static_cast<int>(sizeof chars) || !name->ContainsOnlyOneByte()) return;

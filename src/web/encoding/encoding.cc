@@ -44,8 +44,8 @@ void utf8EncodeInto(const Arguments& args) {
   size_t read = 0;
   size_t written = 0;
   if (!target.empty()) {
-    written = args[0].As<v8::String>()->WriteUtf8V2(isolate, reinterpret_cast<char*>(target.data()),
-                                                    target.size(), kWriteFlags, &read);
+    written = args[0].As<v8::String>()->WriteUtf8V2(isolate, reinterpret_cast<char*>(target.data()), target.size(),
+                                                    kWriteFlags, &read);
   }
   v8::Local<v8::Value> counts[] = {v8::Number::New(isolate, static_cast<double>(read)),
                                    v8::Number::New(isolate, static_cast<double>(written))};
@@ -68,9 +68,9 @@ void utf8Decode(const Arguments& args) {
   }
   if (bytes.size() == 0) return args.GetReturnValue().SetEmptyString();
   v8::Local<v8::String> text;
-  if (bytes.size() > INT_MAX || !v8::String::NewFromUtf8(isolate, bytes.chars(), v8::NewStringType::kNormal,
-                                                         static_cast<int>(bytes.size()))
-                                     .ToLocal(&text)) {
+  if (bytes.size() > INT_MAX ||
+      !v8::String::NewFromUtf8(isolate, bytes.chars(), v8::NewStringType::kNormal, static_cast<int>(bytes.size()))
+           .ToLocal(&text)) {
     return throwTooLong(isolate);
   }
   args.GetReturnValue().Set(text);
@@ -82,10 +82,9 @@ void latin1Decode(const Arguments& args) {
   if (!bytes.ok()) return js::throwTypeError(isolate, "latin1Decode: not a buffer");
   if (bytes.size() == 0) return args.GetReturnValue().SetEmptyString();
   v8::Local<v8::String> text;
-  if (bytes.size() > INT_MAX ||
-      !v8::String::NewFromOneByte(isolate, bytes.span().data(), v8::NewStringType::kNormal,
-                                  static_cast<int>(bytes.size()))
-           .ToLocal(&text)) {
+  if (bytes.size() > INT_MAX || !v8::String::NewFromOneByte(isolate, bytes.span().data(), v8::NewStringType::kNormal,
+                                                            static_cast<int>(bytes.size()))
+                                     .ToLocal(&text)) {
     return throwTooLong(isolate);
   }
   args.GetReturnValue().Set(text);
@@ -153,9 +152,9 @@ std::unique_ptr<uint8_t[]> oneByteUnits(v8::Isolate* isolate, v8::Local<v8::Stri
 void returnOneByte(const Arguments& args, const uint8_t* units, size_t length) {
   if (length == 0) return args.GetReturnValue().SetEmptyString();
   v8::Local<v8::String> text;
-  if (length > INT_MAX || !v8::String::NewFromOneByte(args.GetIsolate(), units, v8::NewStringType::kNormal,
-                                                      static_cast<int>(length))
-                               .ToLocal(&text)) {
+  if (length > INT_MAX ||
+      !v8::String::NewFromOneByte(args.GetIsolate(), units, v8::NewStringType::kNormal, static_cast<int>(length))
+           .ToLocal(&text)) {
     return throwTooLong(args.GetIsolate());
   }
   args.GetReturnValue().Set(text);

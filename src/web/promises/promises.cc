@@ -12,12 +12,9 @@ using js::Arguments;
 void promiseState(const Arguments& args) {
   if (!args[0]->IsPromise()) return args.GetReturnValue().Set(-1);
   switch (args[0].As<v8::Promise>()->State()) {
-    case v8::Promise::kPending:
-      return args.GetReturnValue().Set(0);
-    case v8::Promise::kFulfilled:
-      return args.GetReturnValue().Set(1);
-    case v8::Promise::kRejected:
-      return args.GetReturnValue().Set(2);
+    case v8::Promise::kPending: return args.GetReturnValue().Set(0);
+    case v8::Promise::kFulfilled: return args.GetReturnValue().Set(1);
+    case v8::Promise::kRejected: return args.GetReturnValue().Set(2);
   }
 }
 

@@ -140,38 +140,17 @@ void urlSet(const Arguments& args) {
   const size_t size = value.size();
   bool accepted = true;
   switch (args[1].As<v8::Int32>()->Value()) {
-    case 0:
-      accepted = ada_set_href(target, data, size);
-      break;
-    case 1:
-      accepted = ada_set_protocol(target, data, size);
-      break;
-    case 2:
-      accepted = ada_set_username(target, data, size);
-      break;
-    case 3:
-      accepted = ada_set_password(target, data, size);
-      break;
-    case 4:
-      accepted = ada_set_host(target, data, size);
-      break;
-    case 5:
-      accepted = ada_set_hostname(target, data, size);
-      break;
-    case 6:
-      accepted = ada_set_port(target, data, size);
-      break;
-    case 7:
-      accepted = ada_set_pathname(target, data, size);
-      break;
-    case 8:
-      ada_set_search(target, data, size);
-      break;
-    case 9:
-      ada_set_hash(target, data, size);
-      break;
-    default:
-      accepted = false;
+    case 0: accepted = ada_set_href(target, data, size); break;
+    case 1: accepted = ada_set_protocol(target, data, size); break;
+    case 2: accepted = ada_set_username(target, data, size); break;
+    case 3: accepted = ada_set_password(target, data, size); break;
+    case 4: accepted = ada_set_host(target, data, size); break;
+    case 5: accepted = ada_set_hostname(target, data, size); break;
+    case 6: accepted = ada_set_port(target, data, size); break;
+    case 7: accepted = ada_set_pathname(target, data, size); break;
+    case 8: ada_set_search(target, data, size); break;
+    case 9: ada_set_hash(target, data, size); break;
+    default: accepted = false;
   }
   if (!accepted) return args.GetReturnValue().SetNull();
   returnParts(args, url);
@@ -183,12 +162,10 @@ void urlOrigin(const Arguments& args) {
   if (!args[0]->IsString()) return js::throwTypeError(isolate, "urlOrigin: not a string");
   Utf8 href(isolate, args[0].As<v8::String>());
   Url url(ada_parse(href.data(), href.size()));
-  if (url == nullptr || !ada_is_valid(url.get()))
-    return args.GetReturnValue().Set(js::symbol(isolate, "null"));
+  if (url == nullptr || !ada_is_valid(url.get())) return args.GetReturnValue().Set(js::symbol(isolate, "null"));
   const ada_owned_string origin = ada_get_origin(url.get());
   v8::Local<v8::String> text;
-  if (v8::String::NewFromUtf8(isolate, origin.data, v8::NewStringType::kNormal,
-                              static_cast<int>(origin.length))
+  if (v8::String::NewFromUtf8(isolate, origin.data, v8::NewStringType::kNormal, static_cast<int>(origin.length))
           .ToLocal(&text)) {
     args.GetReturnValue().Set(text);
   }
