@@ -4,5 +4,5 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 ctest --test-dir build --output-on-failure -j2
 python3 tests/layout_test.py
-# A test that hangs fails instead of holding everything up.
-scripts/node --test --test-concurrency=1 --test-timeout=300000 tests/e2e/*.test.mjs bench/*.test.mjs bench/lib/*.test.mjs
+# A test that hangs fails instead of holding everything up, and so does one that leaves a server behind.
+scripts/node --test --test-concurrency=1 --test-timeout=300000 --test-force-exit tests/e2e/*.test.mjs bench/*.test.mjs bench/lib/*.test.mjs

@@ -9,7 +9,7 @@ import { childrenOf, processOf, until } from "./processes.mjs";
 import { root, startWeir } from "./weir.mjs";
 
 // Answers "/held" when `release` is called, everything else at once; tells how many are held.
-async function startUpstream() {
+async function startUpstream(t) {
   const held = [];
   let onHeld = () => {};
   const server = http.createServer((request, response) => {
@@ -17,6 +17,10 @@ async function startUpstream() {
     onHeld();
   });
   await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
+  t.after(() => {
+    server.close();
+    server.closeAllConnections();
+  });
   return {
     url: `http://127.0.0.1:${server.address().port}/held`,
     count: () => held.length,
@@ -25,11 +29,6 @@ async function startUpstream() {
     },
     release() {
       for (const response of held.splice(0)) response.end("released");
-    },
-    close() {
-      this.release();
-      server.closeAllConnections();
-      server.close();
     },
   };
 }
@@ -103,8 +102,8 @@ function steady(weir, script) {
 
 for (const { signal, reason } of [{ signal: "SIGKILL", reason: /ended by itself \(killed by SIGKILL\); 5 invocations ended with it/ },
                                   { signal: "SIGSTOP", reason: /did not answer and was killed \(killed by SIGKILL\); 5 invocations ended with it/ }]) {
-  test(`an engine under load gets ${signal}`, async () => {
-    const upstream = await startUpstream();
+  test(`an engine under load gets ${signal}`, async (t) => {
+    const upstream = await startUpstream(t);
     const names = Object.keys(scriptsOf(8, upstream));
     const weir = await startWeir(scriptsOf(8, upstream), { flags: ["--engines", "2", ...kHome, "--engine-look-ms", "50", "--engine-silent-ms", "1000"] });
     const [victim, bystander] = await twoApart(weir, names);
@@ -141,25 +140,24 @@ for (const { signal, reason } of [{ signal: "SIGKILL", reason: /ended by itself 
     const internal = traces.filter((trace) => trace.outcome === "internalError");
     assert.equal(internal.length, 5);
     assert.ok(internal.every((trace) => trace.scriptName === victim.script));
-    upstream.close();
   });
 }
 
-test("requests that come while there is no engine wait for one", async () => {
-  const upstream = await startUpstream();
+test("requests that come while there is no engine wait for one", async (t) => {
+  const upstream = await startUpstream(t);
   const weir = await startWeir(scriptsOf(1, upstream), { flags: ["--engines", "1", ...kHome] });
   const before = (await weir.request("s0", "/")).text;
   await weir.traced((traces) => traces.length === 1);
   const [engine] = childrenOf(weir.pid);
   process.kill(engine.pid, "SIGKILL");
-  await until("the death", () => processOf(engine.pid) === null || processOf(engine.pid).state === "Z");
+  // Until weir has noticed, a request that the dead engine did not begin is answered with 503 (daemonDown).
+  await weir.said(/ended by itself \(killed by SIGKILL\)/);
   const answers = await Promise.all(Array.from({ length: 20 }, () => weir.request("s0", "/")));
   const after = new Set(answers.map((answer) => answer.text));
   assert.deepEqual(answers.map((answer) => answer.status), Array(20).fill(200));
   assert.ok(!after.has(before), "the answers are the new engine's");
   const { traces } = await weir.stop();
   assert.equal(traces.filter((trace) => trace.outcome === "ok").length, 21);
-  upstream.close();
 });
 
 // What the rogue engine (rogue_engine.cc) does when it is asked to, what the client sees, and what weir says of it.
@@ -230,8 +228,8 @@ test("an engine that misbehaves costs its own invocations only", async (t) => {
   assert.equal(traces.filter((trace) => trace.outcome === "internalError").length, 2 * rogueCases.length);
 });
 
-test("a script that costs an engine a thread has it replaced under what runs there", async () => {
-  const upstream = await startUpstream();
+test("a script that costs an engine a thread has it replaced under what runs there", async (t) => {
+  const upstream = await startUpstream(t);
   const weir = await startWeir({ ...scriptsOf(1, upstream), bad: { code: kCode, vars: { UPSTREAM: upstream.url }, limits: { cpu_ms: 2000 } } },
     { flags: ["--engines", "1", ...kHome] });
   const before = (await weir.request("s0", "/")).text;
@@ -253,11 +251,10 @@ test("a script that costs an engine a thread has it replaced under what runs the
   await weir.said(/was replaced, because a script cost it a thread/);
   const { traces } = await weir.stop();
   assert.equal(traces.filter((trace) => trace.outcome !== "ok").length, 1);
-  upstream.close();
 });
 
-test("a script that does so again and again runs apart", async () => {
-  const upstream = await startUpstream();
+test("a script that does so again and again runs apart", async (t) => {
+  const upstream = await startUpstream(t);
   const weir = await startWeir({ ...scriptsOf(1, upstream), bad: { code: kCode, limits: { cpu_ms: 2000 } } },
     { flags: ["--engines", "1", ...kHome, "--quarantine-parks", "2"] });
   for (let i = 0; i < 2; i++) assert.match((await weir.request("bad", "/park")).text, /1102/);
@@ -279,11 +276,10 @@ test("a script that does so again and again runs apart", async () => {
   upstream.release();
   assert.equal((await held).text, "released");
   await weir.stop();
-  upstream.close();
 });
 
-test("a version whose engine is behind gets a replica, and goes home when it is calm", async () => {
-  const upstream = await startUpstream();
+test("a version whose engine is behind gets a replica, and goes home when it is calm", async (t) => {
+  const upstream = await startUpstream(t);
   const weir = await startWeir(scriptsOf(1, upstream), { flags: ["--engines", "2", "--loops", "1", "--replica-queue-ms", "10"] });
   const home = (await weir.request("s0", "/")).text;
   for (let i = 0; i < 20; i++) assert.equal((await weir.request("s0", "/")).text, home);
@@ -295,11 +291,10 @@ test("a version whose engine is behind gets a replica, and goes home when it is 
   assert.ok(seen.has(home));
   for (let i = 0; i < 20; i++) assert.equal((await weir.request("s0", "/")).text, home);
   await weir.stop();
-  upstream.close();
 });
 
-test("kill -9 of weir leaves no engine, and a data directory that starts", async () => {
-  const upstream = await startUpstream();
+test("kill -9 of weir leaves no engine, and a data directory that starts", async (t) => {
+  const upstream = await startUpstream(t);
   let folder;
   const rounds = 20;
   let served = 0;
@@ -322,5 +317,4 @@ test("kill -9 of weir leaves no engine, and a data directory that starts", async
   const { exit } = await weir.stop();
   assert.equal(exit.code, 0);
   rmSync(folder, { recursive: true, force: true });
-  upstream.close();
 });
