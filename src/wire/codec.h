@@ -196,8 +196,9 @@ std::optional<BodyChunk> decodeChunk(Bytes record) {
   constexpr size_t kPrefixBytesMax = 1 + 10 + 5 + 3;  // kind, invocation, stream, length
   uint8_t prefix[kPrefixBytesMax];
   const size_t copied = std::min(record.size(), kPrefixBytesMax);
+  if (copied == 0) return std::nullopt;
   std::memcpy(prefix, record.data(), copied);
-  if (copied == 0 || prefix[0] != KindOf<BodyChunk, Set>::value) return std::nullopt;
+  if (prefix[0] != KindOf<BodyChunk, Set>::value) return std::nullopt;
   Decoder decoder({prefix + 1, copied - 1});
   BodyChunk chunk;
   uint32_t size = 0;
