@@ -64,6 +64,9 @@ base::Result<std::unique_ptr<EdgeLoop>> EdgeLoop::open(Options options) {
 
 EdgeLoop::~EdgeLoop() {
   server_.reset();
+  for (size_t i = 0; i < slots_.size(); ++i) {
+    if (slots_[i]) slots_[i]->letGo();
+  }
   slots_.clear();
   proxies_.clear();
   seats_.clear();

@@ -84,8 +84,8 @@ class InnerCallTest : public ::testing::Test {
   net::Loop loop;
   base::ByteBudget own{4 * InnerCall::kBufferBytesMax};
   base::ByteBudget shared{1u << 30};
-  Caller caller;
   Answerer answerer;
+  Caller caller;  // after the answerer, who hears of its end
   int served = 0;
 };
 

@@ -71,6 +71,11 @@ class Invocation final : private http::ExchangeEvents,
   bool on(const wire::SocketClose& effect);
   bool on(const wire::SocketCredit& effect);
 
+  // The loop ends: drops its subrequests, so that whoever answers one hears of it while both are there.
+  void letGo() {
+    if (subrequests_) subrequests_->keepOnly(nullptr);
+  }
+
   // Tells the engine to end what is left when the time for it after the response is over. Called by the loop's sweep.
   void expireIfDue(base::Instant now);
   // Tells the engine to end it now.

@@ -89,3 +89,15 @@ test("service bindings", async (t) => {
     assert.equal(traces.filter((one) => one.scriptName === "deep").length, 16);
   });
 });
+
+test("weir ends while one script waits for another", async () => {
+  const waits = `export default { async fetch(request, env) { if (env.NEXT) return env.NEXT.fetch(request); await scheduler.wait(600000); return new Response("no"); } }`;
+  const weir = await startWeir({ one: { code: waits, services: { NEXT: "two" } }, two: { code: waits, services: { NEXT: "three" } }, three: { code: waits } },
+    { flags: ["--loops", "1", "--drain-ms", "1"] });
+  // Slots are given out again, so that some callers come to lie behind those they call.
+  const asked = Array.from({ length: 8 }, () => weir.request("one").catch((error) => error.code));
+  await weir.request("nobody");
+  const { exit } = await weir.stop();
+  assert.deepEqual(exit, { code: 0, signal: null });
+  assert.equal((await Promise.all(asked)).length, 8);
+});
