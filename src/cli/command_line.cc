@@ -66,7 +66,7 @@ Parsed parseCommandLine(int argc, char** argv, const Settings& defaults) {
 
   auto* dev = app.add_subcommand("dev", "Run one file on every host name; reload it on save; show logs and errors");
   dev->add_option("FILE", line.file, "The main module; what stands beside it are its modules")->required();
-  addSettings(*dev, line, defaults);
+  addSettings(*dev, line, devDefaults(defaults));
   dev->footer(exampleOf("weir dev examples/hello/index.js"));
 
   auto* doctor = app.add_subcommand(

@@ -27,6 +27,14 @@ Outcome parse(std::vector<std::string> arguments) {
   return outcome;
 }
 
+TEST(CommandLine, devHasADirectoryOfItsOwnUnlessOneIsGiven) {
+  const Settings dev = devDefaults({});
+  EXPECT_NE(dev.data, Settings().data);
+  EXPECT_FALSE(dev.catalog);
+  EXPECT_NE(parse({"dev", "--help"}).out.find("=" + dev.data), std::string::npos);
+  EXPECT_EQ(parse({"dev", "x.js", "--data", "elsewhere"}).parsed.line.over(dev).data, "elsewhere");
+}
+
 TEST(CommandLine, flagsWinOverWhatIsThere) {
   const auto outcome =
       parse({"serve", "--edge", "127.0.0.1:1", "--engines", "3", "--require-sandbox", "--config", "x.toml"});

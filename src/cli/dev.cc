@@ -64,10 +64,7 @@ int dev(const CommandLine& line, const Settings& defaults, const base::Clock& cl
   if (!script.ok()) return fail(script.error().message);
   const int stop = stopDescriptor();
   logs::PrettyPrinter printer(1, std::getenv("NO_COLOR") == nullptr, utcOffsetSeconds());
-  Settings settings = line.over(defaults);
-  // The script is the user's own and so is the machine: what runs beside it may be fetched.
-  if (settings.outboundAllow.empty()) settings.outboundAllow = "0.0.0.0/0,::/0";
-  settings.catalog = false;
+  const Settings settings = line.over(devDefaults(defaults));
   News news(line.file);
   auto started = Platform::start(settings, clock, {&printer, &news}, true);
   if (!started.ok()) return fail(started.error().message);

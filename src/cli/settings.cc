@@ -138,6 +138,15 @@ const Setting kTable[] = {
 
 }  // namespace
 
+Settings devDefaults(const Settings& common) {
+  Settings settings = common;
+  settings.data = "./.weir";
+  settings.outboundAllow = "0.0.0.0/0,::/0";
+  settings.control.clear();
+  settings.catalog = false;
+  return settings;
+}
+
 std::span<const Setting> settingsTable() { return kTable; }
 
 std::string problemWith(const Setting::Number& number, int64_t value) {

@@ -37,6 +37,10 @@ struct Settings {
   std::string startFrom = "snapshot";  // what isolates start from at best: "source", "code-cache", "snapshot"
 };
 
+// What `weir dev` starts from: a directory of its own, so that it runs beside a platform that serves, and, the machine
+// being the user's own as the script is, fetches of what runs there. `common` is what every command starts from.
+Settings devDefaults(const Settings& common);
+
 struct Setting {
   struct Text {
     std::string Settings::*member;
