@@ -178,7 +178,7 @@ v8::Local<v8::Value> ScriptIsolate::readBinding(v8::Local<v8::Value> name) {
 
 void ScriptIsolate::giveUpHeap(std::string_view builtin) {
   if (obstacle_.empty()) {
-    obstacle_ = "the top-level scope uses " + std::string(builtin) + ", which V8 has only where a heap is not written";
+    obstacle_ = "the top-level scope uses " + std::string(builtin) + ", which cannot be part of a heap that is written";
   }
   heap_->isolate()->TerminateExecution();
 }

@@ -111,6 +111,12 @@ interface Host {
   randomUUID(): string;
   /** algorithm: "MD5" | "SHA-1" | "SHA-256" | "SHA-384" | "SHA-512"; undefined when unknown. */
   digest(algorithm: string, bytes: ArrayBufferView | ArrayBuffer): ArrayBuffer | undefined;
+  /** A codec ("gzip", "deflate", "deflate-raw", "br"), as the handle that the other two take. Throws RangeError without memory. */
+  codecOpen(format: string, compress: boolean): ArrayBuffer;
+  /** Takes some of bytes from an offset; `last`: nothing comes behind them. [bytes taken, whether it has finished, output]:
+   *  to be called again while bytes are left or there was output. Throws TypeError when they are not of the format. */
+  codecStep(codec: ArrayBuffer, bytes: ArrayBufferView, from: number, last: boolean): [number, boolean, Uint8Array];
+  codecClose(codec: ArrayBuffer): void;
   /** The structured clone algorithm; throws what newDataCloneError(message) returns. */
   structuredClone(value: unknown, transfer: ArrayBuffer[], newDataCloneError: (message: string) => Error): unknown;
   detach(buffer: ArrayBuffer): void;

@@ -17,6 +17,7 @@ import {
 } from "./streams/writable_stream.js";
 import { TransformStream, TransformStreamDefaultController } from "./streams/transform_stream.js";
 import { FixedLengthStream, IdentityTransformStream } from "./streams/identity_transform.js";
+import { CompressionStream, DecompressionStream } from "./compression/compression_stream.js";
 import { TextEncoder, TextEncoderStream } from "./encoding/text_encoder.js";
 import { TextDecoder, TextDecoderStream } from "./encoding/text_decoder.js";
 import { functions as base64 } from "./encoding/base64.js";
@@ -49,7 +50,7 @@ const interfaces = {
   ByteLengthQueuingStrategy, CountQueuingStrategy, ReadableStream, ReadableStreamDefaultReader,
   ReadableStreamBYOBReader, ReadableStreamDefaultController, ReadableByteStreamController, ReadableStreamBYOBRequest,
   WritableStream, WritableStreamDefaultWriter, WritableStreamDefaultController, TransformStream,
-  TransformStreamDefaultController, IdentityTransformStream, FixedLengthStream,
+  TransformStreamDefaultController, IdentityTransformStream, FixedLengthStream, CompressionStream, DecompressionStream,
   TextEncoder, TextDecoder, TextEncoderStream, TextDecoderStream, URL, URLSearchParams,
   Blob, File, FormData, Headers, Request, Response, WebSocket, WebSocketPair,
   Crypto, SubtleCrypto, Performance, Scheduler, Navigator,

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "web/clone/clone.h"
+#include "web/compression/compression.h"
 #include "web/crypto/crypto.h"
 #include "web/encoding/encoding.h"
 #include "web/promises/promises.h"
@@ -13,7 +14,8 @@ namespace weir::web {
 std::span<const js::Native> natives() {
   static const std::vector<js::Native> all = [] {
     std::vector<js::Native> list;
-    for (auto group : {encoding::natives(), url::natives(), crypto::natives(), clone::natives(), promises::natives()}) {
+    for (auto group : {encoding::natives(), url::natives(), crypto::natives(), clone::natives(), promises::natives(),
+                       compression::natives()}) {
       list.insert(list.end(), group.begin(), group.end());
     }
     return list;

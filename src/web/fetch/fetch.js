@@ -11,6 +11,7 @@ import { isUntouched } from "../streams/readable.js";
 import { newFetchedWebSocket } from "../websocket/websocket.js";
 import { requireCurrent } from "../workers/invocation.js";
 import { Body, spend } from "./body.js";
+import { Coded, codingOf, decodedReadable } from "./content_coding.js";
 import { headOf } from "./headers.js";
 import { Inbound } from "./inbound.js";
 import { Pump } from "./pump.js";
@@ -92,12 +93,15 @@ class Subrequest {
     this.settled = true;
     const { record } = this;
     let body = null;
+    const coding = kind === kNone ? null : codingOf(head);
     if (kind === kInline) {
-      body = new Body(record, new NativeUint8Array(buffer), null, null);
+      const bytes = new NativeUint8Array(buffer);
+      body = coding === null ? new Body(record, bytes, null, null)
+        : new Body(record, null, decodedReadable(coding, bytes, record), null);
     } else if (kind === kStream) {
-      // TODO(fetch): content-encoding gzip or br is handed on as received; matters once a script reads such a body.
       this.inbound = new Inbound(record, this.id, length);
-      body = new Body(record, null, this.inbound.readable, null);
+      const readable = coding === null ? this.inbound.readable : decodedReadable(coding, this.inbound, record);
+      body = new Body(record, null, readable, null);
     }
     const webSocket = status === kSwitchingProtocols ? newFetchedWebSocket(record, this.id) : null;
     this.deferred.resolve(newFetchedResponse(status, statusText, head, body, url, redirected, webSocket));
@@ -130,7 +134,7 @@ function start(record, state, service) {
       whole.piped = true;
       whole.finished = true;
       subrequest.id = host.fetch(seq, state.method, url, head, kPipe, whole.id, readable.length, redirect, service);
-    } else if (whole !== null) {  // a stream that nobody has touched, of bytes that are all here
+    } else if (whole !== null && !(whole instanceof Coded)) {  // a stream that nobody has touched, of bytes that are all here
       spend(readable);
       subrequest.id = host.fetch(seq, state.method, url, head, kInline, whole, -1, redirect, service);
     } else {

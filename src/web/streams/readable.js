@@ -14,7 +14,7 @@ export class Readable {
   controller = null;
   /** The ReadableStream a script holds, once there is one. */
   handle = null;
-  /** What this stream would yield, while nobody has read from it: an Inbound, a string or a Uint8Array; else null. */
+  /** What this stream would yield, while nobody has read from it: an Inbound, a Coded, a string or a Uint8Array; else null. */
   whole = null;
   /** The invocation whose I/O feeds it; undefined for a stream made of script only. */
   owner = undefined;

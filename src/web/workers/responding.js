@@ -4,6 +4,7 @@ import { host } from "../core/host.js";
 import { bodyUsed, differentRequest, streamLocked, typeError } from "../core/errors.js";
 import { markHandled, resolved, stringToLowerCase, then } from "../core/primordials.js";
 import { findSubrequest } from "../fetch/fetch.js";
+import { Coded, codeWhole, codedReadable, codingOf } from "../fetch/content_coding.js";
 import { Inbound } from "../fetch/inbound.js";
 import { Pump } from "../fetch/pump.js";
 import { headersFromHead, listOf } from "../fetch/headers.js";
@@ -72,8 +73,9 @@ function respond(record, state) {
     respondSocket(record, state);
     return;
   }
+  const head = state.head();
   if (body === null) {
-    if (send(record, state, kNone, undefined, -1)) settle(record);
+    if (send(record, state, head, kNone, undefined, -1)) settle(record);
     return;
   }
   if (body.owner !== undefined && body.owner !== record) {
@@ -87,10 +89,17 @@ function respond(record, state) {
       return;
     }
     body.used = true;
-    if (send(record, state, kInline, body.source, -1)) settle(record);
+    const coding = codingToApply(state, head);
+    const source = coding === null ? body.source : codeWhole(coding, body.source);
+    if (send(record, state, head, kInline, source, -1)) settle(record);
     return;
   }
-  respondStream(record, state, readable);
+  respondStream(record, state, head, readable);
+}
+
+/** The content coding that the platform adds, for the script has declared it. */
+function codingToApply(state, head) {
+  return state.encodeBody === "automatic" ? codingOf(head) : null;
 }
 
 /** Whether the client asked for a WebSocket. */
@@ -113,10 +122,10 @@ function respondSocket(record, state) {
     fail(record, error);
     return;
   }
-  if (release(socket, (kind, from) => send(record, state, kind, from, -1))) settle(record);
+  if (release(socket, (kind, from) => send(record, state, state.head(), kind, from, -1))) settle(record);
 }
 
-function respondStream(record, state, readable) {
+function respondStream(record, state, head, readable) {
   if (readable.disturbed) {
     fail(record, bodyUsed());
     return;
@@ -129,21 +138,30 @@ function respondStream(record, state, readable) {
     fail(record, differentRequest("ReadableStreamSource"));
     return;
   }
-  const whole = isUntouched(readable) ? readable.whole : null;
-  if (whole instanceof Inbound) {
+  let whole = isUntouched(readable) ? readable.whole : null;
+  let coding = codingToApply(state, head);
+  if (whole instanceof Coded) {
+    if (whole.coding === coding) {  // it stays as it came
+      whole = whole.raw;
+      coding = null;
+    } else {
+      whole = null;
+    }
+  }
+  if (whole instanceof Inbound && coding === null) {
     spend(readable);
     whole.piped = true;
     whole.finished = true;
-    if (!send(record, state, kPipe, whole.id, readable.length)) return;
+    if (!send(record, state, head, kPipe, whole.id, whole.readable.length)) return;
     // The response may be made of a request body that the script still writes: the invocation lasts as long.
     const subrequest = findSubrequest(record, whole.id);
     if (subrequest !== undefined && subrequest.pump !== null) subrequest.whenUploaded = () => settle(record);
     else settle(record);
     return;
   }
-  if (whole !== null) {
+  if (whole !== null && !(whole instanceof Inbound)) {
     spend(readable);
-    if (send(record, state, kInline, whole, -1)) settle(record);
+    if (send(record, state, head, kInline, coding === null ? whole : codeWhole(coding, whole), -1)) settle(record);
     return;
   }
   if (record.cancelled) {
@@ -152,8 +170,9 @@ function respondStream(record, state, readable) {
     settle(record);
     return;
   }
-  if (!send(record, state, kStream, undefined, readable.length)) return;
-  record.pump = new Pump(record, 0, readable, (failed, error) => {
+  const out = coding === null ? readable : codedReadable(coding, readable);
+  if (!send(record, state, head, kStream, undefined, out.length)) return;
+  record.pump = new Pump(record, 0, out, (failed, error) => {
     record.pump = null;
     if (failed) host.exception(record.seq, error);
     settle(record);
@@ -162,10 +181,10 @@ function respondStream(record, state, readable) {
 }
 
 /** False when the platform refused the head: the invocation has failed then. */
-function send(record, state, kind, body, length) {
+function send(record, state, head, kind, body, length) {
   if (!record.cancelled) {
     try {
-      host.respond(record.seq, state.status, state.statusText, state.head(), kind, body, length);
+      host.respond(record.seq, state.status, state.statusText, head, kind, body, length);
     } catch (error) {
       fail(record, error);
       return false;

@@ -1,0 +1,190 @@
+// Content codings of response bodies. RFC 9110 §8.4; what is coded when: docs/decisions/0029
+//
+// The body of a subrequest's response is decoded when a script reads it, and passed on as it is when nobody does. The body
+// of a script's own response is coded as its Content-Encoding says, unless encodeBody is "manual".
+
+import { host } from "../core/host.js";
+import { typeError } from "../core/errors.js";
+import {
+  NativeUint8Array, arrayPush, byteLength, bytesOf, markHandled, stringIndexOf, stringToLowerCase, typedArraySet,
+} from "../core/primordials.js";
+import { Codec } from "../compression/codec.js";
+import { byteReadable, wholeReadable } from "../streams/make.js";
+import { Reader, cancelReadable, readFrom } from "../streams/readable.js";
+import { headersFromHead, listOf } from "./headers.js";
+import { Inbound } from "./inbound.js";
+
+const kNothing = new Uint8Array(0);
+
+/** "gzip" or "br", where the Content-Encoding of a head (host.d.ts) is that alone; else null. */
+export function codingOf(head) {
+  if (stringIndexOf(head, "content-encoding\n") < 0) return null;
+  const value = listOf(headersFromHead(head, true)).get("content-encoding");
+  if (value === null) return null;
+  const coding = stringToLowerCase(value);
+  return coding === "gzip" || coding === "br" ? coding : null;
+}
+
+/** What an untouched stream of decoded bytes stands for (Readable.whole). */
+export class Coded {
+  coding;
+  /** An Inbound, or a Uint8Array. */
+  raw;
+
+  constructor(coding, raw) {
+    this.coding = coding;
+    this.raw = raw;
+  }
+}
+
+/**
+ * The source of a stream whose bytes are another's, coded or decoded; it reads the other only when it is read. A coded
+ * stream of nothing is nothing.
+ */
+class CodingSource {
+  #coding;
+  #compress;
+  #codec;
+  #from;
+  #reader = null;
+  #controller = null;
+  #fed = false;
+  #ended = false;
+  #waiting = false;  // for #from
+  #active = false;
+  #again = false;
+
+  constructor(coding, compress, from) {
+    this.#coding = coding;
+    this.#compress = compress;
+    this.#codec = new Codec(coding, compress);
+    this.#from = from;
+  }
+
+  pull(controller) {
+    this.#controller = controller;
+    this.#reader ??= new Reader(this.#from, false);
+    this.#run();
+  }
+
+  cancel(reason) {
+    this.#codec.close();
+    return cancelReadable(this.#from, reason);
+  }
+
+  /** Without recursion, however many chunks are there already. */
+  #run() {
+    if (this.#active) {
+      this.#again = true;
+      return;
+    }
+    this.#active = true;
+    do {
+      this.#again = false;
+      if (!this.#waiting) this.#step();
+    } while (this.#again);
+    this.#active = false;
+  }
+
+  /** One piece for the reader, or another read of what it is made from. */
+  #step() {
+    const controller = this.#controller;
+    let output;
+    try {
+      output = this.#codec.next();
+      while (output === undefined && this.#another()) output = this.#codec.next();
+    } catch (error) {
+      this.#fail(error);
+      return;
+    }
+    if (output !== undefined) {
+      controller.enqueueBytes(output);
+    } else if (this.#ended) {
+      if (this.#codec.finished || (!this.#compress && !this.#fed)) controller.close();
+      else this.#fail(typeError("Decompression failed."));
+    } else {
+      this.#waiting = true;
+      readFrom(this.#reader, this);
+    }
+  }
+
+  /** Goes on with what lies behind the end of one gzip member, another member: RFC 1952 §2.2. */
+  #another() {
+    if (this.#compress || this.#coding !== "gzip" || !this.#codec.finished) return false;
+    const rest = this.#codec.rest();
+    if (byteLength(rest) === 0) return false;
+    this.#codec = new Codec(this.#coding, false);
+    this.#codec.feed(rest);
+    return true;
+  }
+
+  #fail(error) {
+    this.#codec.close();
+    if (!this.#ended) markHandled(cancelReadable(this.#from, error));
+    this.#controller.error(error);
+  }
+
+  // ---- a read request ----
+  chunk(value) {
+    this.#waiting = false;
+    const bytes = bytesOf(value);
+    if (bytes === undefined) {
+      this.#fail(typeError("This ReadableStream did not return bytes."));
+      return;
+    }
+    if (byteLength(bytes) > 0) {
+      this.#fed = true;
+      this.#codec.feed(bytes);  // behind the end of a body of another coding it is left out, as browsers do
+    }
+    this.#run();
+  }
+
+  close() {
+    this.#waiting = false;
+    this.#ended = true;
+    if (!this.#codec.finished) {
+      this.#codec.feed(kNothing);
+      this.#codec.end();
+    }
+    this.#run();
+  }
+
+  error(reason) {
+    this.#waiting = false;
+    this.#ended = true;
+    this.#codec.close();
+    this.#controller.error(reason);
+  }
+}
+
+/** A byte stream of what `raw` (an Inbound or a Uint8Array) decodes to; `raw` itself can be had while it is untouched. */
+export function decodedReadable(coding, raw, owner) {
+  const from = raw instanceof Inbound ? raw.readable : wholeReadable(raw);
+  const readable = byteReadable(new CodingSource(coding, false, from));
+  readable.whole = new Coded(coding, raw);
+  readable.owner = owner;
+  return readable;
+}
+
+/** A byte stream of `from`, coded. */
+export function codedReadable(coding, from) {
+  const readable = byteReadable(new CodingSource(coding, true, from));
+  readable.owner = from.owner;
+  return readable;
+}
+
+/** The bytes of a string or Uint8Array, coded. */
+export function codeWhole(coding, source) {
+  const codec = new Codec(coding, true);
+  codec.feed(typeof source === "string" ? host.utf8Encode(source) : source);
+  codec.end();
+  const pieces = [];
+  let total = 0;
+  for (let piece = codec.next(); piece !== undefined; piece = codec.next()) {
+    arrayPush(pieces, piece);
+    total += byteLength(piece);
+  }
+  const all = new NativeUint8Array(total);
+  for (let i = 0, at = 0; i < pieces.length; at += byteLength(pieces[i]), i++) typedArraySet(all, pieces[i], at);
+  return all;
+}
