@@ -3,14 +3,15 @@
 //   pids()      → every process of the server
 //   stop()      → resolves when it has ended
 // A set of scripts is { name → { file, vars } }, the same for every server.
-import { mkdirSync, mkdtempSync, copyFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, copyFileSync, readdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { commandOf, end, removeAtExit, start, tree } from "./processes.mjs";
+import { commandOf, end, removeAtExit, sleep, start, tree } from "./processes.mjs";
 
 export const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 const startMsMax = 60_000;
+const checkMsMax = 10_000;  // of one script
 
 function newFolder() {
   const folder = mkdtempSync(join(tmpdir(), "weir-bench-"));
@@ -41,8 +42,22 @@ function waitFor(child, stream, find) {
   });
 }
 
-/** flags: of `weir serve`. limits: of every script. */
-export async function startWeir(scripts, { flags = [], limits } = {}) {
+// Every script's check leaves a record, under a name of its own.
+async function waitForChecks(data, count) {
+  const deadline = performance.now() + checkMsMax * count;
+  for (;;) {
+    const records = readdirSync(join(data, "versions")).filter((name) => name.endsWith(".json"));
+    if (records.length >= count) return;
+    if (performance.now() > deadline) throw new Error(`weir has checked ${records.length} of ${count} scripts`);
+    await sleep(50);
+  }
+}
+
+/**
+ * flags: of `weir serve`. limits: of every script. checked: resolve when every script has been checked, as a deployed version
+ * has been before requests come to it: from then on isolates start from images.
+ */
+export async function startWeir(scripts, { flags = [], limits, checked = true } = {}) {
   const folder = newFolder();
   let toml = "";
   const table = (values) => `{ ${Object.entries(values).map(([k, v]) => `${k} = ${JSON.stringify(v)}`).join(", ")} }`;
@@ -58,6 +73,7 @@ export async function startWeir(scripts, { flags = [], limits } = {}) {
   const child = start(join(root, "build/weir"), ["serve", "--edge", "127.0.0.1:0", "--data", join(folder, "data"),
     "--config", join(folder, "weir.toml"), "--outbound-allow", "127.0.0.0/8", ...flags]);
   const port = await waitFor(child, child.stdout, (text) => /http:\/\/127\.0\.0\.1:(\d+)/.exec(text)?.[1]);
+  if (checked) await waitForChecks(join(folder, "data"), Object.keys(scripts).length);
   // The platform and the engines that serve; those that check a version come and go, and answer nobody.
   const processes = () => tree(child.pid).filter((pid) => pid === child.pid || commandOf(pid).includes("weir_engine.node\0serve\0"));
   return {
