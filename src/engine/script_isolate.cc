@@ -56,7 +56,7 @@ ScriptIsolate::ScriptIsolate(Environment environment, uint32_t number, std::shar
       fromSnapshot_(purpose == js::Heap::Purpose::kRun && version_ && version_->snapshot() != nullptr) {
   js::HeapOptions options;
   options.blob = fromSnapshot_ ? version_->snapshot() : &environment_.base;
-  options.externalReferences = externalReferences().data();
+  options.externalReferences = version_ ? version_->externalReferences() : externalReferences().data();
   options.limitBytes = size_t{version_ ? version_->bundle().limits.memoryMb : wire::VersionLimits{}.memoryMb} << 20;
   heap_ = std::make_unique<js::Heap>(environment_.platform, options, purpose);
   v8::Isolate* isolate = heap_->isolate();

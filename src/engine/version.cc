@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "engine/base_snapshot.h"
 #include "wire/blob_hash.h"
 
 namespace weir::engine {
@@ -38,6 +39,17 @@ std::shared_ptr<const Version> Version::make(wire::VersionId id, wire::BlobMappi
   version->bundle_ = std::move(*decoded);
   version->compatibility_ =
       wire::CompatibilitySet::of(version->bundle_.compatibilityDate, version->bundle_.compatibilityFlags);
+  version->references_ = engine::externalReferences();
+  version->references_.pop_back();
+  for (const auto& module : version->bundle_.modules) {
+    auto& text = version->texts_.emplace_back();
+    const wire::Bytes content = module.content;
+    if (module.type != wire::ModuleType::kEsModule || !js::isAscii(content)) continue;
+    text = std::make_unique<js::BorrowedText>(
+        std::string_view(reinterpret_cast<const char*>(content.data()), content.size()));
+    version->references_.push_back(reinterpret_cast<intptr_t>(text.get()));
+  }
+  version->references_.push_back(0);
   version->image_ = std::move(image);
   const auto heap = version->image_.blob.bytes();
   version->snapshot_ = {reinterpret_cast<const char*>(heap.data()), static_cast<int>(heap.size())};
@@ -60,8 +72,10 @@ void Version::releaseImage() const {
 
 std::vector<js::ModuleSource> Version::sources() const {
   std::vector<js::ModuleSource> sources;
-  for (const auto& module : bundle_.modules) {
-    sources.push_back({module.name, kindOf(module.type), {module.content.data(), module.content.size()}, {}});
+  for (size_t i = 0; i < bundle_.modules.size(); ++i) {
+    const auto& module = bundle_.modules[i];
+    sources.push_back(
+        {module.name, kindOf(module.type), {module.content.data(), module.content.size()}, {}, texts_[i].get()});
   }
   if (source() != wire::StartSource::kCodeCache) return sources;
   wire::Decoder decoder(asBytes(image_.blob.bytes()));

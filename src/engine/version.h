@@ -39,6 +39,9 @@ class Version {
   // Of an image that is a snapshot and whole, else null; the data lives as long as this version.
   const v8::StartupData* snapshot() const { return source() == wire::StartSource::kSnapshot ? &snapshot_ : nullptr; }
   std::vector<js::ModuleSource> sources() const;
+  // Everything that its snapshot refers to by address: the base snapshot's (base_snapshot.h), then the code of its
+  // modules, which V8 reads where it lies. Ended by 0; the same list when the snapshot is made and when it is used.
+  const intptr_t* externalReferences() const { return references_.data(); }
 
   // From now on isolates start from the source.
   void distrustImage() const { distrusted_.store(true, std::memory_order_relaxed); }
@@ -52,6 +55,8 @@ class Version {
   wire::BlobMapping bundleBlob_;
   wire::Bundle bundle_;
   wire::CompatibilitySet compatibility_;
+  std::vector<std::unique_ptr<js::BorrowedText>> texts_;  // of each module; null: it is not code, or not ASCII
+  std::vector<intptr_t> references_;
   StartImage image_;
   v8::StartupData snapshot_{nullptr, 0};
   mutable std::once_flag checked_;

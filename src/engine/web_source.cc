@@ -19,21 +19,8 @@ extern "C" const char weirWebSourceEnd[];
 
 namespace weir::engine {
 
-namespace {
-
-class WebSource final : public v8::String::ExternalOneByteStringResource {
- public:
-  const char* data() const override { return weirWebSource; }
-  size_t length() const override { return static_cast<size_t>(weirWebSourceEnd - weirWebSource); }
-
- private:
-  void Dispose() override {}  // an isolate is done with it; others are not
-};
-
-}  // namespace
-
-v8::String::ExternalOneByteStringResource& webSource() {
-  static WebSource source;
+js::BorrowedText& webSource() {
+  static js::BorrowedText source({weirWebSource, static_cast<size_t>(weirWebSourceEnd - weirWebSource)});
   return source;
 }
 

@@ -2,12 +2,11 @@
 // per heap.
 #pragma once
 
-#include <v8.h>
+#include "js/borrowed_text.h"
 
 namespace weir::engine {
 
-// A function body that returns `install` of web/host.d.ts. Lives as long as the process; a snapshot refers to it by its
-// address, which must be among the external references.
-v8::String::ExternalOneByteStringResource& webSource();
+// A function body that returns `install` of web/host.d.ts. Lives as long as the process.
+js::BorrowedText& webSource();
 
 }  // namespace weir::engine

@@ -128,6 +128,20 @@ v8::MaybeLocal<v8::Value> ModuleGraph::valueOf(v8::Local<v8::Context> context, c
   return {};
 }
 
+v8::MaybeLocal<v8::String> ModuleGraph::codeOf(const ModuleSource& source) {
+  v8::Local<v8::String> code;
+  const auto made =
+      source.text != nullptr
+          ? v8::String::NewExternalOneByte(isolate_, source.text)
+          : v8::String::NewFromUtf8(isolate_, reinterpret_cast<const char*>(source.content.data()),
+                                    v8::NewStringType::kNormal, static_cast<int>(source.content.size()));
+  if (!made.ToLocal(&code)) {
+    isolate_->ThrowException(v8::Exception::RangeError(text(isolate_, "Module source is too long")));
+    return {};
+  }
+  return code;
+}
+
 v8::MaybeLocal<v8::Module> ModuleGraph::load(v8::Local<v8::Context> context, const ModuleSource& source) {
   const auto known = loaded_.find(source.name);
   if (known != loaded_.end()) return known->second.module.Get(isolate_);
@@ -136,12 +150,7 @@ v8::MaybeLocal<v8::Module> ModuleGraph::load(v8::Local<v8::Context> context, con
   v8::Local<v8::Module> module;
   if (source.kind == SourceKind::kEsModule) {
     v8::Local<v8::String> code;
-    if (!v8::String::NewFromUtf8(isolate_, reinterpret_cast<const char*>(source.content.data()),
-                                 v8::NewStringType::kNormal, static_cast<int>(source.content.size()))
-             .ToLocal(&code)) {
-      isolate_->ThrowException(v8::Exception::RangeError(text(isolate_, "Module source is too long")));
-      return {};
-    }
+    if (!codeOf(source).ToLocal(&code)) return {};
     v8::ScriptCompiler::Source compilable(code, originOf(isolate_, source.name, true), cachedData(source));
     if (!v8::ScriptCompiler::CompileModule(isolate_, &compilable, optionsFor(source)).ToLocal(&module)) return {};
     if (&source == &sources_[0]) noteCodeCache(compilable);
@@ -239,12 +248,7 @@ v8::MaybeLocal<v8::Object> ModuleGraph::run(v8::Local<v8::Context> context) {
 v8::MaybeLocal<v8::Value> ModuleGraph::runScript(v8::Local<v8::Context> context) {
   const ModuleSource& source = sources_[0];
   v8::Local<v8::String> code;
-  if (!v8::String::NewFromUtf8(isolate_, reinterpret_cast<const char*>(source.content.data()),
-                               v8::NewStringType::kNormal, static_cast<int>(source.content.size()))
-           .ToLocal(&code)) {
-    isolate_->ThrowException(v8::Exception::RangeError(text(isolate_, "Script source is too long")));
-    return {};
-  }
+  if (!codeOf(source).ToLocal(&code)) return {};
   v8::ScriptCompiler::Source compilable(code, originOf(isolate_, "worker.js", false), cachedData(source));
   v8::Local<v8::Script> script;
   if (!v8::ScriptCompiler::Compile(context, &compilable, optionsFor(source)).ToLocal(&script)) return {};

@@ -14,6 +14,8 @@
 #include <string_view>
 #include <vector>
 
+#include "js/borrowed_text.h"
+
 namespace weir::js {
 
 enum class SourceKind { kEsModule, kText, kData, kJson, kWasm };
@@ -23,6 +25,7 @@ struct ModuleSource {
   SourceKind kind;
   std::span<const uint8_t> content;
   std::span<const uint8_t> codeCache;  // empty: none
+  BorrowedText* text = nullptr;        // the content of code that is ASCII; null: V8 makes a copy
 };
 
 inline constexpr uint32_t kModuleGraphSlot = 1;
@@ -81,6 +84,7 @@ class ModuleGraph {
                                                        v8::Local<v8::FixedArray> attributes);
   static v8::MaybeLocal<v8::Value> evaluateSynthetic(v8::Local<v8::Context> context, v8::Local<v8::Module> module);
 
+  v8::MaybeLocal<v8::String> codeOf(const ModuleSource& source);
   const ModuleSource* find(std::string_view specifier, std::string_view referrer) const;
   v8::MaybeLocal<v8::Module> load(v8::Local<v8::Context> context, const ModuleSource& source);
   v8::MaybeLocal<v8::Value> valueOf(v8::Local<v8::Context> context, const ModuleSource& source);
