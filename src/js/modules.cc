@@ -130,11 +130,10 @@ v8::MaybeLocal<v8::Value> ModuleGraph::valueOf(v8::Local<v8::Context> context, c
 
 v8::MaybeLocal<v8::String> ModuleGraph::codeOf(const ModuleSource& source) {
   v8::Local<v8::String> code;
-  const auto made =
-      source.text != nullptr
-          ? v8::String::NewExternalOneByte(isolate_, source.text)
-          : v8::String::NewFromUtf8(isolate_, reinterpret_cast<const char*>(source.content.data()),
-                                    v8::NewStringType::kNormal, static_cast<int>(source.content.size()));
+  const auto made = source.text != nullptr
+                        ? v8::String::NewExternalOneByte(isolate_, source.text)
+                        : v8::String::NewFromUtf8(isolate_, reinterpret_cast<const char*>(source.content.data()),
+                                                  v8::NewStringType::kNormal, static_cast<int>(source.content.size()));
   if (!made.ToLocal(&code)) {
     isolate_->ThrowException(v8::Exception::RangeError(text(isolate_, "Module source is too long")));
     return {};
