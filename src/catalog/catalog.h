@@ -3,20 +3,23 @@
 //
 // Every change is whole or not at all, and durable when the call returns. Several processes may use one catalog at
 // once; each hears of the others' changes through `changesSince`. Errors say which situation they are and what to do
-// (error.h); after one, nothing has changed.
+// (error.h); after one, nothing has changed. Every change is in the audit log, put down to whoever `actAs` named.
 //
 // Threads: an object belongs to one thread at a time. Calls wait for the store.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string_view>
 #include <vector>
 
 #include "catalog/account.h"
+#include "catalog/audit.h"
 #include "catalog/error.h"
 #include "catalog/meter.h"
 #include "catalog/routing_rows.h"
 #include "catalog/script.h"
+#include "catalog/token.h"
 #include "catalog/zone.h"
 
 namespace weir::catalog {
@@ -24,6 +27,11 @@ namespace weir::catalog {
 class Catalog {
  public:
   virtual ~Catalog() = default;
+
+  // --- Who acts
+  // What is changed from now on is put down to them; before the first call, to the platform itself. Returns whom it was
+  // put down to until now. See Acting.
+  virtual Actor actAs(Actor actor) = 0;
 
   // --- Accounts. `account` is an id everywhere but in findAccount.
   virtual Result<Account> addAccount(const NewAccount& account) = 0;
@@ -79,6 +87,35 @@ class Catalog {
   virtual Result<std::vector<CustomDomain>> domains(std::string_view account) = 0;  // by hostname
   virtual Status removeDomain(std::string_view account, std::string_view idOrHostname) = 0;
 
+  // --- Tokens
+  // kTokenExists: the account has one of this name, or the text is another's.
+  virtual Result<Token> addToken(const NewToken& token) = 0;
+  // Of an account, without those for every account; of none: all there are. Oldest first.
+  virtual Result<std::vector<Token>> tokens(std::optional<std::string_view> account) = 0;
+  // Expired ones too.
+  virtual Result<std::optional<Token>> findToken(const TokenHash& hash) = 0;
+  virtual Result<Token> findToken(std::string_view idOrName) = 0;
+  // Another text from now on: the one before is worth nothing any more.
+  virtual Result<Token> rollToken(std::string_view id, const TokenHash& hash) = 0;
+  virtual Status removeToken(std::string_view id) = 0;
+  // That it was used; no change that an audit tells of. Callers say so once a minute.
+  virtual Status noteTokenUse(std::string_view id, std::string_view from) = 0;
+
+  // --- Secrets
+  // The id of the key that secrets are sealed with; nullopt: nobody has chosen one yet.
+  virtual Result<std::optional<std::string>> secretKey() = 0;
+  // Chooses the first; yields the one that is chosen now, which another process may have been quicker with.
+  virtual Result<std::string> chooseSecretKey(std::string_view id) = 0;
+  // Seals every secret anew, each by `reseal`, and makes `key` the one in use: all in one change. Yields how many.
+  using Reseal =
+      std::function<base::Result<SealedSecret>(std::string_view account, std::string_view script, const SealedSecret&)>;
+  virtual Result<uint64_t> resealSecrets(std::string_view key, const Reseal& reseal) = 0;
+
+  // --- The audit log
+  virtual Result<AuditPage> audit(const AuditQuery& query) = 0;
+  // Forgets what is older.
+  virtual Status trimAudit(UnixMs before) = 0;
+
   // --- For routing
   virtual Result<RoutingRows> routingRows() = 0;
   // What changed since change number `upTo`; whole when the catalog no longer knows.
@@ -95,6 +132,19 @@ class Catalog {
   };
   virtual Result<std::vector<Usage>> usage() = 0;
   virtual Status saveUsage(const std::vector<Usage>& usage) = 0;
+};
+
+// For as long as it lives, what is changed is put down to `actor`.
+class Acting {
+ public:
+  Acting(Catalog& catalog, Actor actor) : catalog_(catalog), before_(catalog.actAs(std::move(actor))) {}
+  Acting(const Acting&) = delete;
+  Acting& operator=(const Acting&) = delete;
+  ~Acting() { catalog_.actAs(std::move(before_)); }
+
+ private:
+  Catalog& catalog_;
+  Actor before_;
 };
 
 }  // namespace weir::catalog

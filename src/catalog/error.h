@@ -11,6 +11,10 @@ namespace weir::catalog {
 
 // The numbers are those of the management API (reference/error-codes.md §4), so that it has nothing to translate.
 enum class Situation : uint32_t {
+  kTokenNotFound = 1001,
+  kBadToken = 1002,
+  kTokenExists = 1003,
+  kTooManyTokens = 1004,
   kZoneExists = 1061,
   kBadZone = 1099,
   kZoneNotFound = 7003,

@@ -168,8 +168,52 @@ CREATE TABLE usage (
 ) WITHOUT ROWID;
 )sql";
 
+// Who may ask, who has changed what, and which key secrets are sealed with.
+constexpr const char* kVault = R"sql(
+-- What is so of the catalog as a whole.
+CREATE TABLE facts (
+  name TEXT PRIMARY KEY,
+  value TEXT NOT NULL
+) WITHOUT ROWID;
+
+-- `hash` is the SHA-256 of a token's text. No account: every account; no scripts: all of them, else a JSON array.
+CREATE TABLE tokens (
+  id TEXT PRIMARY KEY,
+  hash BLOB NOT NULL UNIQUE,
+  name TEXT NOT NULL,
+  account TEXT REFERENCES accounts ON DELETE CASCADE,
+  access INTEGER NOT NULL,
+  scripts TEXT,
+  created INTEGER NOT NULL,
+  expires INTEGER,
+  used INTEGER,
+  used_from TEXT NOT NULL DEFAULT ''
+) WITHOUT ROWID;
+CREATE INDEX tokens_account ON tokens (account);
+
+-- `account` references nothing: what was done to an account outlives it.
+CREATE TABLE audit (
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  id TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  account TEXT,
+  actor_kind INTEGER NOT NULL,
+  actor TEXT NOT NULL,
+  actor_name TEXT NOT NULL,
+  via TEXT NOT NULL,
+  address TEXT NOT NULL,
+  action TEXT NOT NULL,
+  resource TEXT NOT NULL,
+  name TEXT NOT NULL,
+  detail TEXT NOT NULL
+);
+CREATE INDEX audit_account ON audit (account, number);
+CREATE INDEX audit_at ON audit (at);
+)sql";
+
 constexpr store::Migration kSteps[] = {
     {"catalog", kFirst},
+    {"vault", kVault},
 };
 
 }  // namespace

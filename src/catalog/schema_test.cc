@@ -18,7 +18,7 @@ uint64_t fingerprint(std::string_view text) {
 
 // A step that was released is what databases out there were made with: add a step, never change one.
 TEST(Schema, releasedStepsStayAsTheyAre) {
-  constexpr uint64_t kReleased[] = {9828990640123577978u};
+  constexpr uint64_t kReleased[] = {9828990640123577978u, 14129077919098289870u};
   ASSERT_EQ(schemaSteps().size(), std::size(kReleased));
   for (size_t i = 0; i < std::size(kReleased); ++i) EXPECT_EQ(fingerprint(schemaSteps()[i].sql), kReleased[i]) << i;
 }
@@ -45,11 +45,24 @@ TEST(Schema, everyEarlierSchemaBecomesACatalog) {
                       "INSERT INTO changes (kind, key) VALUES (1, 'a1');")
                 .ok());
       }
+      if (from >= 2) {
+        ASSERT_TRUE(
+            (*db)
+                ->run(
+                    "INSERT INTO tokens (id, hash, name, account, access, created) "
+                    "VALUES ('t1', x'00', 'ci', 'a1', 1, 5);"
+                    "INSERT INTO audit VALUES (1, 'u', 5, 'a1', 1, '0', 'root', 'cli', '', 'create', 'token', 'ci', '{}');"
+                    "INSERT INTO facts VALUES ('secret_key', '0123456789abcdef');")
+                .ok());
+      }
     }
     auto catalog = SqliteCatalog::open(folder + "/catalog.db", {clock, random});
     ASSERT_TRUE(catalog.ok()) << catalog.error().message;
     const auto rows = (*catalog)->routingRows();
     ASSERT_TRUE(rows.ok());
+    EXPECT_EQ((*catalog)->tokens(std::nullopt).value().size(), from >= 2 ? 1u : 0u);
+    EXPECT_EQ((*catalog)->audit({}).value().entries.size(), from >= 2 ? 1u : 0u);
+    EXPECT_EQ((*catalog)->secretKey().value().has_value(), from >= 2);
     const size_t expected = from >= 1 ? 1 : 0;
     EXPECT_EQ(rows->accounts.size(), expected);
     EXPECT_EQ(rows->zones.size(), expected);

@@ -57,6 +57,12 @@ Status checkOverride(const LimitOverride& entry) {
   return base::Nothing{};
 }
 
+std::string limitsText(const std::vector<LimitOverride>& overrides) {
+  Detail limits;
+  for (const auto& entry : overrides) limits.number(entry.name, entry.value);
+  return limits.done();
+}
+
 // Ages and counts, each as four bytes, the low one first.
 store::Blob packSlots(const std::vector<BurstWindow::Slot>& slots) {
   store::Blob out;
@@ -152,6 +158,14 @@ Result<Account> SqliteCatalog::addAccount(const NewAccount& account) {
         return *error;
     }
     if (auto error = failure(note(ChangeKind::kAccount, id))) return *error;
+    if (auto error = failure(record({"create", "account", account.name, id,
+                                     Detail()
+                                         .text("plan", nameOf(account.plan))
+                                         .textOrNull("subdomain", account.subdomain)
+                                         .raw("limits", limitsText(account.overrides))
+                                         .done()}))) {
+      return *error;
+    }
     return findAccount(id);
   });
 }
@@ -236,6 +250,14 @@ Result<Account> SqliteCatalog::changeAccount(std::string_view account, const Acc
         return *error;
     }
     if (auto error = failure(note(ChangeKind::kAccount, id))) return *error;
+    Detail detail;
+    if (wanted.name) detail.text("name", *wanted.name);
+    if (wanted.plan) detail.text("plan", nameOf(*wanted.plan));
+    if (wanted.subdomain) detail.text("subdomain", *wanted.subdomain);
+    if (wanted.suspended) detail.boolean("suspended", *wanted.suspended);
+    if (!wanted.setOverrides.empty()) detail.raw("limits", limitsText(wanted.setOverrides));
+    if (!wanted.dropOverrides.empty()) detail.raw("limits_dropped", jsonList(wanted.dropOverrides));
+    if (auto error = failure(record({"update", "account", found->name, id, detail.done()}))) return *error;
     return findAccount(id);
   });
 }
@@ -256,6 +278,7 @@ Status SqliteCatalog::removeAccount(std::string_view account) {
                        " custom domains: remove them first, or suspend it"};
     }
     if (auto error = failure(db_->execute("DELETE FROM accounts WHERE id = ?", found->id))) return *error;
+    if (auto error = failure(record({"delete", "account", found->name, found->id}))) return *error;
     return note(ChangeKind::kAccount, found->id);
   });
 }

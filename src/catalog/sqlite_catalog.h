@@ -18,9 +18,12 @@ class SqliteCatalog final : public Catalog {
     const base::Clock& clock;  // both borrowed; they outlive the catalog
     base::Random& random;
     store::Connection::Options store{};
+    uint64_t auditEntriesMax = 1'000'000;  // the oldest go
   };
   // Opens the file, makes it when it is not there, and brings its schema up to date.
   static Result<std::unique_ptr<SqliteCatalog>> open(const std::string& path, const Options& options);
+
+  Actor actAs(Actor actor) override { return std::exchange(actor_, std::move(actor)); }
 
   Result<Account> addAccount(const NewAccount& account) override;
   Result<std::vector<Account>> accounts() override;
@@ -64,6 +67,21 @@ class SqliteCatalog final : public Catalog {
   Result<std::vector<CustomDomain>> domains(std::string_view account) override;
   Status removeDomain(std::string_view account, std::string_view idOrHostname) override;
 
+  Result<Token> addToken(const NewToken& token) override;
+  Result<std::vector<Token>> tokens(std::optional<std::string_view> account) override;
+  Result<std::optional<Token>> findToken(const TokenHash& hash) override;
+  Result<Token> findToken(std::string_view idOrName) override;
+  Result<Token> rollToken(std::string_view id, const TokenHash& hash) override;
+  Status removeToken(std::string_view id) override;
+  Status noteTokenUse(std::string_view id, std::string_view from) override;
+
+  Result<std::optional<std::string>> secretKey() override;
+  Result<std::string> chooseSecretKey(std::string_view id) override;
+  Result<uint64_t> resealSecrets(std::string_view key, const Reseal& reseal) override;
+
+  Result<AuditPage> audit(const AuditQuery& query) override;
+  Status trimAudit(UnixMs before) override;
+
   Result<RoutingRows> routingRows() override;
   Result<RoutingRows> changesSince(uint64_t upTo) override;
   Result<bool> mayHaveChanged() override;
@@ -75,15 +93,25 @@ class SqliteCatalog final : public Catalog {
   store::Connection& connection() { return *db_; }
 
  private:
-  explicit SqliteCatalog(const Options& options) : clock_(options.clock), random_(options.random) {}
+  explicit SqliteCatalog(const Options& options)
+      : clock_(options.clock), random_(options.random), auditEntriesMax_(options.auditEntriesMax) {}
 
-  // Runs `work` in a transaction and commits when it worked.
+  // Runs `work` in a transaction and commits when it worked; it has recorded what it did.
   template <class Work>
   auto change(Work&& work) -> decltype(work());
   template <class Work>
   auto read(Work&& work) -> decltype(work());
   // Within a transaction.
   Status note(ChangeKind kind, std::string_view key);
+  struct Deed {
+    std::string_view action;
+    std::string_view resource;
+    std::string_view name;
+    std::optional<std::string_view> account;  // id
+    std::string detail = "{}";
+  };
+  // Within a transaction: into the audit log.
+  Status record(const Deed& deed);
 
   std::string newId();  // 32 hex digits
   std::string newUuid();
@@ -99,8 +127,11 @@ class SqliteCatalog final : public Catalog {
 
   const base::Clock& clock_;
   base::Random& random_;
+  const uint64_t auditEntriesMax_;
   std::unique_ptr<store::Connection> db_;
   uint64_t seenDataVersion_ = 0;
+  Actor actor_;
+  bool recorded_ = false;  // by the change that is under way
   bool ownChange_ = true;  // something was noted since mayHaveChanged last said so
 };
 

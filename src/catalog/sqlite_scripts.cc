@@ -109,6 +109,12 @@ Result<Script> SqliteCatalog::changeScript(std::string_view account, std::string
       return *error;
     }
     if (auto error = failure(note(ChangeKind::kScript, scriptKey(account, name)))) return *error;
+    Detail detail;
+    if (wanted.disabled) detail.boolean("disabled", *wanted.disabled);
+    if (wanted.workersDev) detail.boolean("workers_dev", *wanted.workersDev);
+    if (wanted.previews) detail.boolean("previews", *wanted.previews);
+    if (wanted.settings) detail.raw("settings", base::isJson(*wanted.settings) ? *wanted.settings : "null");
+    if (auto error = failure(record({"update", "script", name, account, detail.done()}))) return *error;
     return findScript(account, name);
   });
 }
@@ -145,6 +151,7 @@ Status SqliteCatalog::removeScript(std::string_view account, std::string_view na
     }
     if (auto error = failure(db_->execute("DELETE FROM scripts WHERE id = ?", *script))) return *error;
     if (auto error = failure(removeUnusedBlobs(blobs))) return *error;
+    if (auto error = failure(record({"delete", "script", name, account}))) return *error;
     return note(ChangeKind::kScript, scriptKey(account, name));
   });
 }
@@ -269,7 +276,12 @@ Result<Version> SqliteCatalog::addVersion(const NewVersion& version, const std::
         return *error;
       }
     }
+    auto key = secretKey();
+    if (!key.ok()) return key.error();
     for (const auto& secret : version.secrets) {
+      if (*key && **key != secret.key) {
+        return Error{Situation::kConcurrentChange, "the key of secrets was changed meanwhile: try again"};
+      }
       if (auto error = failure(db_->execute("INSERT INTO version_secrets VALUES (?, ?, ?, ?)", number, secret.name,
                                             secret.key, secret.sealed))) {
         return *error;
@@ -292,6 +304,18 @@ Result<Version> SqliteCatalog::addVersion(const NewVersion& version, const std::
     }
     if (auto error = failure(prune(*script))) return *error;
     if (auto error = failure(note(ChangeKind::kScript, scriptKey(account->id, version.script)))) return *error;
+    std::vector<std::string> secrets;
+    for (const auto& secret : version.secrets) secrets.push_back(secret.name);
+    if (auto error = failure(record({"upload", "script", version.script, account->id,
+                                     Detail()
+                                         .text("version", id)
+                                         .text("etag", version.etag)
+                                         .text("source", version.source)
+                                         .boolean("deployed", deployment.has_value())
+                                         .raw("secrets", jsonList(secrets))
+                                         .done()}))) {
+      return *error;
+    }
     return findVersion(account->id, version.script, id);
   });
 }
@@ -401,6 +425,12 @@ Result<Deployment> SqliteCatalog::deploy(std::string_view account, std::string_v
     if (auto error = failure(deployRow(*row, id, deployment))) return *error;
     if (auto error = failure(prune(*row))) return *error;
     if (auto error = failure(note(ChangeKind::kScript, scriptKey(account, script)))) return *error;
+    Detail shares;
+    for (const auto& each : deployment.versions) shares.number(each.version, each.share);
+    if (auto error = failure(record({"deploy", "script", script, account,
+                                     Detail().text("deployment", id).raw("shares", shares.done()).done()}))) {
+      return *error;
+    }
     return Deployment{
         id, nowMs(), deployment.source, deployment.author, "percentage", deployment.annotations, deployment.versions};
   });
@@ -476,6 +506,10 @@ Result<std::vector<Schedule>> SqliteCatalog::setSchedules(std::string_view accou
                    "the account may have " + std::to_string(most) + " schedules: remove one that is not needed"};
     }
     if (auto error = failure(note(ChangeKind::kScript, scriptKey(account, script)))) return *error;
+    if (auto error = failure(record({"update", "schedules", script, account,
+                                     Detail().raw("crons", jsonList({wanted.begin(), wanted.end()})).done()}))) {
+      return *error;
+    }
     return schedules(account, script);
   });
 }

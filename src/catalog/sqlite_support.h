@@ -5,6 +5,8 @@
 #include <string>
 #include <utility>
 
+#include "base/check.h"
+#include "base/json_object.h"
 #include "catalog/sqlite_catalog.h"
 
 namespace weir::catalog {
@@ -38,8 +40,10 @@ template <class Work>
 auto SqliteCatalog::change(Work&& work) -> decltype(work()) {
   auto transaction = store::Transaction::begin(*db_);
   if (!transaction.ok()) return failed(transaction.error());
+  recorded_ = false;
   auto result = work();
   if (!result.ok()) return result;
+  CHECK(recorded_);  // no change that the audit log does not know of
   if (auto error = failure(transaction->commit())) return *error;
   ownChange_ = true;
   return result;
@@ -62,6 +66,18 @@ inline Zone zoneFrom(const store::Statement& row) {
     if (auto origin = parseOrigin(row.text(3)); origin.ok()) zone.origin = *origin;
   }
   return zone;
+}
+
+// The names of a detail in the audit log.
+using Detail = base::JsonObject;
+
+inline std::string jsonList(const std::vector<std::string>& texts) {
+  std::string list = "[";
+  for (const auto& text : texts) {
+    if (list.size() > 1) list += ',';
+    base::appendJsonString(list, text);
+  }
+  return list + "]";
 }
 
 inline std::string scriptKey(std::string_view account, std::string_view name) {

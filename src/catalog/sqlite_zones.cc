@@ -42,6 +42,15 @@ std::optional<std::string> textOf(const std::optional<Origin>& origin) {
   return formatOrigin(*origin);
 }
 
+std::string detailOf(const Route& route) {
+  return Detail()
+      .text("id", route.id)
+      .text("zone", route.zone)
+      .textOrNull("script", route.script)
+      .boolean("fail_open", route.failOpen)
+      .done();
+}
+
 Error noRoute(std::string_view route) {
   return {Situation::kRouteNotFound, "route " + std::string(route) + ": the zone has none of this pattern or id"};
 }
@@ -85,6 +94,10 @@ Result<Zone> SqliteCatalog::addZone(const NewZone& zone) {
       return *error;
     }
     if (auto error = failure(note(ChangeKind::kZone, id))) return *error;
+    if (auto error = failure(record(
+            {"create", "zone", *name, account->id, Detail().textOrNull("origin", textOf(zone.origin)).done()}))) {
+      return *error;
+    }
     return findZone(id);
   });
 }
@@ -131,6 +144,10 @@ Result<Zone> SqliteCatalog::setOrigin(std::string_view zone, const std::optional
             db_->execute("UPDATE zones SET origin = ?, modified = ? WHERE id = ?", textOf(origin), nowMs(), found->id)))
       return *error;
     if (auto error = failure(note(ChangeKind::kZone, found->id))) return *error;
+    if (auto error = failure(record(
+            {"update", "zone", found->name, found->account, Detail().textOrNull("origin", textOf(origin)).done()}))) {
+      return *error;
+    }
     return findZone(found->id);
   });
 }
@@ -140,6 +157,7 @@ Status SqliteCatalog::removeZone(std::string_view zone) {
     auto found = findZone(zone);
     if (!found.ok()) return found.error();
     if (auto error = failure(db_->execute("DELETE FROM zones WHERE id = ?", found->id))) return *error;
+    if (auto error = failure(record({"delete", "zone", found->name, found->account}))) return *error;
     return note(ChangeKind::kZone, found->id);
   });
 }
@@ -172,6 +190,8 @@ Result<Route> SqliteCatalog::addRoute(std::string_view zone, const NewRoute& rou
     if (!stored.ok() && stored.error().problem == store::Problem::kExists) return duplicateRoute(added.pattern);
     if (auto error = failure(stored)) return *error;
     if (auto error = failure(note(ChangeKind::kZone, owner->id))) return *error;
+    if (auto error = failure(record({"create", "route", added.pattern, owner->account, detailOf(added)})))
+      return *error;
     return added;
   });
 }
@@ -217,6 +237,8 @@ Result<Route> SqliteCatalog::changeRoute(std::string_view zone, std::string_view
     if (!stored.ok() && stored.error().problem == store::Problem::kExists) return duplicateRoute(changed.pattern);
     if (auto error = failure(stored)) return *error;
     if (auto error = failure(note(ChangeKind::kZone, owner->id))) return *error;
+    if (auto error = failure(record({"update", "route", changed.pattern, owner->account, detailOf(changed)})))
+      return *error;
     return changed;
   });
 }
@@ -228,10 +250,18 @@ Status SqliteCatalog::removeRoute(std::string_view zone, std::string_view route)
     // In whatever spelling it is named.
     const auto pattern = parseRoutePattern(route, owner->name);
     const std::string canonical = pattern.ok() ? formatRoutePattern(*pattern) : std::string(route);
-    auto removed =
-        db_->execute("DELETE FROM routes WHERE zone = ? AND (id = ? OR pattern = ?)", owner->id, route, canonical);
-    if (auto error = failure(removed)) return *error;
-    if (*removed == 0) return noRoute(route);
+    std::string removed;
+    {
+      auto row = db_->query("DELETE FROM routes WHERE zone = ? AND (id = ? OR pattern = ?) RETURNING pattern",
+                            owner->id, route, canonical);
+      while (row.next()) removed = row.text(0);
+      if (auto error = failure(row)) return *error;
+    }
+    if (removed.empty()) return noRoute(route);
+    if (auto error =
+            failure(record({"delete", "route", removed, owner->account, Detail().text("zone", owner->id).done()}))) {
+      return *error;
+    }
     return note(ChangeKind::kZone, owner->id);
   });
 }
@@ -283,6 +313,14 @@ Result<CustomDomain> SqliteCatalog::addDomain(const NewCustomDomain& domain) {
     }
     if (auto error = failure(stored)) return *error;
     if (auto error = failure(note(ChangeKind::kDomain, *hostname))) return *error;
+    if (auto error = failure(record({"create", "domain", *hostname, account->id,
+                                     Detail()
+                                         .text("script", added.script)
+                                         .boolean("enabled", added.enabled)
+                                         .boolean("previews", added.previews)
+                                         .done()}))) {
+      return *error;
+    }
     return added;
   });
 }
@@ -317,6 +355,7 @@ Status SqliteCatalog::removeDomain(std::string_view account, std::string_view id
                    "custom domain " + std::string(idOrHostname) + ": the account has none of this name or id"};
     }
     if (auto error = failure(db_->execute("DELETE FROM domains WHERE hostname = ?", found))) return *error;
+    if (auto error = failure(record({"delete", "domain", found, account}))) return *error;
     return note(ChangeKind::kDomain, found);
   });
 }

@@ -6,7 +6,6 @@
 #include <ctime>
 #include <filesystem>
 
-#include "base/json_text.h"
 #include "base/random.h"
 #include "catalog/first_account.h"
 #include "catalog/sqlite_catalog.h"
@@ -101,32 +100,6 @@ std::string timeText(catalog::UnixMs ms) {
   char text[32] = "";
   if (gmtime_r(&seconds, &utc) != nullptr) std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
   return text;
-}
-
-void JsonObject::member(std::string_view name) {
-  if (!members_.empty()) members_ += ',';
-  base::appendJsonString(members_, name);
-  members_ += ':';
-}
-
-JsonObject& JsonObject::text(std::string_view name, std::string_view value) {
-  member(name);
-  base::appendJsonString(members_, value);
-  return *this;
-}
-
-JsonObject& JsonObject::textOrNull(std::string_view name, const std::optional<std::string>& value) {
-  return value ? text(name, std::string_view(*value)) : raw(name, "null");
-}
-
-JsonObject& JsonObject::number(std::string_view name, uint64_t value) { return raw(name, std::to_string(value)); }
-
-JsonObject& JsonObject::boolean(std::string_view name, bool value) { return raw(name, value ? "true" : "false"); }
-
-JsonObject& JsonObject::raw(std::string_view name, std::string_view json) {
-  member(name);
-  members_ += json;
-  return *this;
 }
 
 }  // namespace weir::cli

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/json_object.h"
 #include "catalog/catalog.h"
 
 namespace CLI {
@@ -19,6 +20,8 @@ class App;
 }
 
 namespace weir::cli {
+
+using base::JsonObject;
 
 // The catalog's file in a data directory.
 std::string catalogPath(const std::string& data);
@@ -67,21 +70,5 @@ void addDomainCommand(CLI::App& app, CatalogCommand& command);
 
 // "2026-01-02T03:04:05Z"
 std::string timeText(catalog::UnixMs ms);
-
-// A JSON object, member after member.
-class JsonObject {
- public:
-  JsonObject& text(std::string_view name, std::string_view value);
-  JsonObject& textOrNull(std::string_view name, const std::optional<std::string>& value);
-  JsonObject& number(std::string_view name, uint64_t value);
-  JsonObject& boolean(std::string_view name, bool value);
-  JsonObject& raw(std::string_view name, std::string_view json);
-  std::string done() const { return "{" + members_ + "}"; }
-
- private:
-  void member(std::string_view name);
-
-  std::string members_;
-};
 
 }  // namespace weir::cli

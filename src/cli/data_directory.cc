@@ -9,6 +9,8 @@
 #include <cstring>
 #include <filesystem>
 
+#include "base/whole_file.h"
+
 namespace weir::cli {
 
 namespace {
@@ -17,20 +19,6 @@ base::Error problem(const std::string& path, const std::string& what) { return {
 
 base::Error systemProblem(const std::string& path, const std::string& what) {
   return problem(path, what + ": " + std::strerror(errno) + "; name a directory that can be written");
-}
-
-// Whole or not at all, whenever the machine stops.
-bool writeAtomically(const std::string& directory, const std::string& name, const std::string& text) {
-  const std::string temporary = directory + "/" + name + ".new";
-  {
-    const wire::Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-    if (!file || ::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
-        ::fsync(file.get()) != 0)
-      return false;
-  }
-  if (::rename(temporary.c_str(), (directory + "/" + name).c_str()) != 0) return false;
-  const wire::Descriptor folder(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  return folder && ::fsync(folder.get()) == 0;
 }
 
 }  // namespace
@@ -48,8 +36,9 @@ base::Result<DataDirectory> DataDirectory::open(const std::string& path) {
   const wire::Descriptor format(::open((path + "/format").c_str(), O_RDONLY | O_CLOEXEC));
   if (!format) {
     if (errno != ENOENT) return systemProblem(path, "cannot read its format");
-    if (!writeAtomically(path, "format", std::to_string(kFormat) + "\n"))
-      return systemProblem(path, "cannot write its format");
+    if (auto written = base::writeWholeFile(path + "/format", std::to_string(kFormat) + "\n"); !written.ok())
+      return problem(path,
+                     "cannot write its format: " + written.error().message + "; name a directory that can be written");
     return DataDirectory(std::move(lock));
   }
   char text[32] = {};
