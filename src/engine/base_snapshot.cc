@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "engine/base_rehearsal.h"
 #include "engine/host_functions.h"
 #include "engine/socket_functions.h"
 #include "engine/web_source.h"
@@ -33,7 +34,71 @@ v8::Local<v8::Object> makeHost(v8::Local<v8::Context> context) {
   return host;
 }
 
+// The heap of nothing but V8's own.
+std::vector<char> makeEmptyHeap(node::MultiIsolatePlatform& platform) {
+  js::HeapOptions options;
+  options.externalReferences = externalReferences().data();
+  options.limitBytes = kBuildHeapBytes;
+  js::Heap heap(platform, options, js::Heap::Purpose::kSnapshot);
+  {
+    const v8::HandleScope handles(heap.isolate());
+    heap.snapshotCreator()->SetDefaultContext(v8::Context::New(heap.isolate()));
+  }
+  const v8::StartupData blob = heap.snapshotCreator()->CreateBlob(v8::SnapshotCreator::FunctionCodeHandling::kKeep);
+  const std::vector<char> bytes(blob.data, blob.data + blob.raw_size);
+  delete[] blob.data;
+  heap.endSnapshot();
+  return bytes;
+}
+
 }  // namespace
+
+bool installWebApi(v8::Local<v8::Context> context, std::span<const uint8_t> code, InstalledWebApi& installed,
+                   std::string& error) {
+  v8::Isolate* isolate = v8::Isolate::GetCurrent();
+  v8::TryCatch caught(isolate);
+  // V8 adds it to a context when the snapshot is read back (web/core/late_builtins.js); the bundle wants to know it.
+  const auto name = v8::String::NewFromUtf8Literal(isolate, "SharedArrayBuffer");
+  const auto constructor = v8::SharedArrayBuffer::New(isolate, 1)
+                               ->Get(context, v8::String::NewFromUtf8Literal(isolate, "constructor"))
+                               .ToLocalChecked();
+  context->Global()->Set(context, name, constructor).Check();
+  const auto text = v8::String::NewExternalOneByte(isolate, &webSource()).ToLocalChecked();
+  v8::ScriptOrigin origin(v8::String::NewFromUtf8Literal(isolate, "weir:web"));
+  auto* cache = code.empty() ? nullptr : new v8::ScriptCompiler::CachedData(code.data(), static_cast<int>(code.size()));
+  v8::ScriptCompiler::Source source(text, origin, cache);
+  v8::Local<v8::Value> install;
+  v8::Local<v8::Value> dispatch;
+  if (v8::ScriptCompiler::CompileFunction(
+          context, &source, 0, nullptr, 0, nullptr,
+          cache != nullptr ? v8::ScriptCompiler::kConsumeCodeCache : v8::ScriptCompiler::kNoCompileOptions)
+          .ToLocal(&installed.installer)) {
+    if (cache != nullptr && cache->rejected) {
+      error = "V8 refuses the code cache of the rehearsal, reason " +
+              std::to_string(static_cast<int>(cache->CompatibilityCheck(isolate)));
+      return false;
+    }
+    if (installed.installer->Call(context, v8::Undefined(isolate), 0, nullptr).ToLocal(&install) &&
+        install->IsFunction()) {
+      v8::Local<v8::Value> arguments[] = {makeHost(context), context->Global()};
+      if (install.As<v8::Function>()->Call(context, v8::Undefined(isolate), 2, arguments).ToLocal(&dispatch) &&
+          dispatch->IsObject()) {
+        isolate->PerformMicrotaskCheckpoint();
+        context->AllowCodeGenerationFromStrings(false);
+        context->Global()->Delete(context, name).Check();
+        installed.dispatch = dispatch.As<v8::Object>();
+        return true;
+      }
+    }
+  }
+  if (caught.HasCaught()) {
+    const auto thrown = js::describe(isolate, context, caught.Exception(), caught.Message());
+    error = thrown.name + ": " + thrown.message + " (line " + std::to_string(thrown.line) + ")\n" + thrown.stack;
+  } else {
+    error = "the bundle's value is not the install function";
+  }
+  return false;
+}
 
 const std::vector<intptr_t>& externalReferences() {
   static const std::vector<intptr_t> references = [] {
@@ -50,7 +115,13 @@ const std::vector<intptr_t>& externalReferences() {
 }
 
 std::vector<char> makeBaseSnapshot(node::MultiIsolatePlatform& platform, std::string& error) {
+  // A code cache is only taken in an isolate of the same snapshot as the one that made it: both start from this.
+  const std::vector<char> empty = makeEmptyHeap(platform);
+  const v8::StartupData from{empty.data(), static_cast<int>(empty.size())};
+  const std::vector<uint8_t> code = rehearse(platform, from, error);
+  if (code.empty()) return {};
   js::HeapOptions options;
+  options.blob = &from;
   options.externalReferences = externalReferences().data();
   options.limitBytes = kBuildHeapBytes;
   js::Heap heap(platform, options, js::Heap::Purpose::kSnapshot);
@@ -61,42 +132,10 @@ std::vector<char> makeBaseSnapshot(node::MultiIsolatePlatform& platform, std::st
     const v8::HandleScope handles(isolate);
     const auto context = v8::Context::New(isolate);
     const v8::Context::Scope scope(context);
-    v8::TryCatch caught(isolate);
-    // V8 adds it to a context when the snapshot is read back (web/core/late_builtins.js); the bundle wants to know it.
-    const auto name = v8::String::NewFromUtf8Literal(isolate, "SharedArrayBuffer");
-    const auto constructor = v8::SharedArrayBuffer::New(isolate, 1)
-                                 ->Get(context, v8::String::NewFromUtf8Literal(isolate, "constructor"))
-                                 .ToLocalChecked();
-    context->Global()->Set(context, name, constructor).Check();
-    const auto code = v8::String::NewExternalOneByte(isolate, &webSource()).ToLocalChecked();
-    v8::ScriptOrigin origin(v8::String::NewFromUtf8Literal(isolate, "weir:web"));
-    v8::ScriptCompiler::Source source(code, origin);
-    v8::Local<v8::Function> wrapped;
-    v8::Local<v8::Value> install;
-    v8::Local<v8::Value> dispatch;
-    if (v8::ScriptCompiler::CompileFunction(context, &source, 0, nullptr, 0, nullptr, v8::ScriptCompiler::kEagerCompile)
-            .ToLocal(&wrapped) &&
-        wrapped->Call(context, v8::Undefined(isolate), 0, nullptr).ToLocal(&install) && install->IsFunction()) {
-      v8::Local<v8::Value> arguments[] = {makeHost(context), context->Global()};
-      if (install.As<v8::Function>()->Call(context, v8::Undefined(isolate), 2, arguments).ToLocal(&dispatch) &&
-          dispatch->IsObject()) {
-        isolate->PerformMicrotaskCheckpoint();
-        context->AllowCodeGenerationFromStrings(false);
-        context->Global()->Delete(context, name).Check();
-        creator->AddData(context, dispatch);
-        creator->SetDefaultContext(context);
-        ok = true;
-      }
-    }
-    if (!ok) {
-      if (caught.HasCaught()) {
-        const auto text = js::describe(isolate, context, caught.Exception(), caught.Message());
-        error = text.name + ": " + text.message + " (line " + std::to_string(text.line) + ")\n" + text.stack;
-      } else {
-        error = "the bundle's value is not the install function";
-      }
-      creator->SetDefaultContext(context);
-    }
+    InstalledWebApi installed;
+    ok = installWebApi(context, code, installed, error);
+    if (ok) creator->AddData(context, installed.dispatch);
+    creator->SetDefaultContext(context);
   }
   const v8::StartupData blob = creator->CreateBlob(v8::SnapshotCreator::FunctionCodeHandling::kKeep);
   std::vector<char> bytes;

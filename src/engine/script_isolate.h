@@ -83,6 +83,8 @@ class ScriptIsolate {
   // Loads the version: top-level scope (or its snapshot), handlers, bindings. True when it can take invocations. A heap
   // that will be written never sees the values of bindings, unless the script reads one in its top-level scope.
   bool start(Failure& failure);
+  // The same in a context that was not read from a snapshot, and is entered.
+  bool startIn(v8::Local<v8::Context> context, v8::Local<v8::Object> dispatch, Failure& failure);
   wire::StartSource source() const { return source_; }
   // kSnapshot only: what the script did that keeps its heap from being written; empty: nothing is known. When start
   // failed because of it, an ordinary isolate may start.

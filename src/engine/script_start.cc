@@ -281,22 +281,25 @@ bool ScriptIsolate::startFromSnapshot(v8::Local<v8::Context> context, v8::Local<
   return callStart(context, dispatch, space, failure);
 }
 
-bool ScriptIsolate::start(Failure& failure) {
-  v8::Isolate* isolate = heap_->isolate();
+bool ScriptIsolate::startIn(v8::Local<v8::Context> context, v8::Local<v8::Object> dispatch, Failure& failure) {
   nowMs_ = 0;
-  const auto context = v8::Context::New(isolate);
-  context_.Reset(isolate, context);
-  context->Enter();
+  context_.Reset(heap_->isolate(), context);
   context->AllowCodeGenerationFromStrings(false);
-  v8::Local<v8::Object> dispatch;
-  if (!context->GetDataFromSnapshotOnce<v8::Object>(kDispatchData).ToLocal(&dispatch) ||
-      !bindDispatch(context, dispatch)) {
-    return malformed("The start-up snapshot does not hold the web API of this engine.", failure);
-  }
+  if (!bindDispatch(context, dispatch)) return malformed("The web API lacks a function of this engine.", failure);
   const bool ok =
       fromSnapshot_ ? startFromSnapshot(context, dispatch, failure) : startFromSource(context, dispatch, failure);
   rejections_.clear();
   return ok;
+}
+
+bool ScriptIsolate::start(Failure& failure) {
+  const auto context = v8::Context::New(heap_->isolate());
+  context->Enter();
+  v8::Local<v8::Object> dispatch;
+  if (!context->GetDataFromSnapshotOnce<v8::Object>(kDispatchData).ToLocal(&dispatch)) {
+    return malformed("The start-up snapshot does not hold the web API of this engine.", failure);
+  }
+  return startIn(context, dispatch, failure);
 }
 
 // ---- images ----
