@@ -75,6 +75,17 @@ Parsed parseCommandLine(int argc, char** argv, const Settings& defaults) {
   addSettings(*doctor, line, defaults, {"--node", "--engine-dir"});
   doctor->footer(exampleOf("weir doctor --json"));
 
+  auto* profile = app.add_subcommand("profile", "Save what was measured of a script, for developer tools");
+  profile->add_option("NAME", line.profile.script, "The script")->required();
+  profile->add_flag("--startup", line.profile.startup, "The CPU profile of its last start that took too long")
+      ->required();
+  profile->add_option("--data", line.profile.data, "Data directory of the weir that measured it")
+      ->capture_default_str();
+  profile->add_option("--account", line.profile.account, "Id of the account, where several have a script of the name");
+  profile->add_option("--output", line.profile.output,
+                      "File to write; - for standard output; NAME-startup.cpuprofile if not given");
+  profile->footer(exampleOf("weir profile shop --startup --output shop.cpuprofile"));
+
   addAccountCommand(app, line.catalog);
   addZoneCommand(app, line.catalog);
   addRouteCommand(app, line.catalog);
@@ -96,6 +107,7 @@ Parsed parseCommandLine(int argc, char** argv, const Settings& defaults) {
   }
   if (serve->parsed()) line.command = Command::kServe;
   else if (dev->parsed()) line.command = Command::kDev;
+  else if (profile->parsed()) line.command = Command::kProfile;
   else line.command = doctor->parsed() ? Command::kDoctor : Command::kCatalog;
   parsed.run = true;
   return parsed;

@@ -10,14 +10,23 @@
 
 namespace weir::cli {
 
-enum class Command { kServe, kDev, kDoctor, kCatalog };
+enum class Command { kServe, kDev, kDoctor, kProfile, kCatalog };
+
+struct ProfileWanted {
+  std::string script;
+  std::string data = Settings().data;
+  std::string account;   // id; empty: whoever has one
+  bool startup = false;  // the only one so far, and required
+  std::string output;    // file; empty: SCRIPT-startup.cpuprofile; "-": standard output
+};
 
 struct CommandLine {
   Command command = Command::kServe;
   std::string config = "weir.toml";  // serve
   std::string file;                  // dev
   bool json = false;                 // doctor
-  CatalogCommand catalog;            // account, zone, route, domain
+  ProfileWanted profile;
+  CatalogCommand catalog;  // account, zone, route, domain
   // Applies what was given as flags, in order, over whatever is there.
   std::vector<std::function<void(Settings&)>> given;
 

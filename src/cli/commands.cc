@@ -12,6 +12,8 @@ int fail(const std::string& message) {
   return 2;
 }
 
+std::string profilesDirectory(const std::string& data) { return data + "/profiles"; }
+
 int stopDescriptor() {
   sigset_t stops;
   sigemptyset(&stops);

@@ -12,9 +12,13 @@ namespace weir::cli {
 int serve(const CommandLine& line, const Settings& defaults, const base::Clock& clock);
 int dev(const CommandLine& line, const Settings& defaults, const base::Clock& clock);
 int doctor(const CommandLine& line, const Settings& defaults);
+int profile(const CommandLine& line);
 
 // One line on standard error; returns 2.
 int fail(const std::string& message);
+
+// Of start-up profiles (sandbox/profile_store.h), in a data directory.
+std::string profilesDirectory(const std::string& data);
 
 // SIGTERM and SIGINT as a descriptor, blocked in every thread that is started after this.
 int stopDescriptor();

@@ -15,6 +15,7 @@ int main(int argc, char** argv) {
     case Command::kServe: return serve(parsed.line, defaults, clock);
     case Command::kDev: return dev(parsed.line, defaults, clock);
     case Command::kDoctor: return doctor(parsed.line, defaults);
+    case Command::kProfile: return profile(parsed.line);
     case Command::kCatalog: return runCatalogCommand(parsed.line.catalog, clock);
   }
   return 2;

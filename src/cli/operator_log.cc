@@ -55,7 +55,8 @@ void OperatorLog::scriptConfined(uint32_t, const observe::ScriptConfined& fact) 
 }
 
 void OperatorLog::versionFailed(uint32_t, const observe::VersionFailed& fact) {
-  print("weir: script " + std::string(fact.script) + " does not start: " + std::string(fact.message));
+  print("weir: script " + std::string(fact.script) + " does not start: " + std::string(fact.message) +
+        (fact.profiled ? "\n  where its time went: weir profile " + std::string(fact.script) + " --startup" : ""));
 }
 
 void OperatorLog::versionChecked(uint32_t, const observe::VersionChecked& fact) {

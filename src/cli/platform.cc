@@ -11,6 +11,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "cli/commands.h"
 #include "control/engine_metrics.h"
 #include "wire/blob_hash.h"
 
@@ -46,11 +47,17 @@ base::Status readRanges(const char* flag, std::string_view text, std::vector<net
 }  // namespace
 
 Platform::Platform(const Settings& settings, const base::Clock& clock, const std::vector<observe::Sink*>& sinks)
-    : options_(settings), clock_(clock), loop_(clock), extraSinks_(sinks), sweepTimer_(loop_.timers(), [this] {
-        routes_->sweep();
-        supervisor_->drop(versions_.takeUnused());
-        sweepTimer_.arm(clock_.now() + kSweepEvery);
-      }) {}
+    : options_(settings),
+      clock_(clock),
+      loop_(clock),
+      extraSinks_(sinks),
+      sweepTimer_(loop_.timers(),
+                  [this] {
+                    routes_->sweep();
+                    supervisor_->drop(versions_.takeUnused());
+                    sweepTimer_.arm(clock_.now() + kSweepEvery);
+                  }),
+      profiles_(profilesDirectory(settings.data)) {}
 
 base::Result<std::unique_ptr<Platform>> Platform::start(const Settings& settings, const base::Clock& clock,
                                                         const std::vector<observe::Sink*>& sinks, bool expectDeploys) {
@@ -296,10 +303,12 @@ base::Status Platform::openScripts() {
   const uint32_t cores = std::max(1u, std::thread::hardware_concurrency());
   scripts_ = std::make_unique<ScriptSet>(ScriptSet::Options{
       *store_,
+      profiles_,
       versions_,
       *facts_,
       *startFrom,
       {check, std::max(1u, cores / 2), expectDeploys_},
+      options_.catalog ? routes_->account().id : std::string(),
       [this](sandbox::RunnableVersion& version) {
         version.account = routes_->account().id;
         version.slots = sandbox::slotOrder(version.number.value, options_.engines);
@@ -308,13 +317,13 @@ base::Status Platform::openScripts() {
       },
       [this](const auto& versions, const auto& everyHost, const auto& schedules, std::function<void()> then) {
         routes_->serve(versions, everyHost);
+        loops_[0]->setSchedules(schedules);
         const auto left = std::make_shared<std::atomic<size_t>>(loops_.size());
         for (auto& loop : loops_) {
           loop->afterChanges([left, then] {
             if (left->fetch_sub(1) == 1) then();
           });
         }
-        loops_[0]->setSchedules(schedules);
       }});
   return base::Nothing{};
 }

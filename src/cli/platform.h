@@ -96,6 +96,7 @@ class Platform final : private sandbox::EngineUsers {
   net::Timer sweepTimer_;  // of versions that nobody holds
   std::unique_ptr<RoutePublisher> routes_;
   std::unique_ptr<sandbox::VersionStore> store_;
+  const sandbox::ProfileStore profiles_;
   std::unique_ptr<ScriptSet> scripts_;
   bool expectDeploys_ = false;
 };

@@ -173,6 +173,9 @@ void ScriptSet::onVerdict(const std::string& script, wire::VersionId number, con
   const auto* checked = verdict.ok() ? std::get_if<sandbox::CheckedVersion>(&*verdict) : nullptr;
   // The disk may be slow: without the lock. What was found out holds even if another version has come meanwhile.
   auto record = checked != nullptr ? options_.store.put(key, *checked, script) : sandbox::VersionRecord{};
+  const auto* refused = verdict.ok() ? std::get_if<sandbox::StartRefusal>(&*verdict) : nullptr;
+  const bool profiled = refused != nullptr && !refused->profile.empty() &&
+                        options_.profiles.put(options_.owner, script, refused->profile).ok();
 
   const std::lock_guard lock(mutex_);
   const auto at = entries_.find(script);
@@ -186,7 +189,7 @@ void ScriptSet::onVerdict(const std::string& script, wire::VersionId number, con
     entry.serving = current;
   } else if (checked == nullptr) {
     const auto& refusal = std::get<sandbox::StartRefusal>(*verdict);
-    report(*current, refusal);
+    report(*current, refusal, profiled);
     if (!waited) current->refusal.set(refusal);
   } else {
     if (!record.ok()) {
@@ -208,7 +211,7 @@ void ScriptSet::onVerdict(const std::string& script, wire::VersionId number, con
   if (++verdicts_ % kVerdictsPerSweep == 0) queue_.whenIdle([this] { sweep(); });
 }
 
-void ScriptSet::report(const sandbox::RunnableVersion& version, const sandbox::StartRefusal& refusal) {
+void ScriptSet::report(const sandbox::RunnableVersion& version, const sandbox::StartRefusal& refusal, bool profiled) {
   observe::VersionFailed fact;
   fact.script = version.script;
   fact.version = version.id;
@@ -217,6 +220,7 @@ void ScriptSet::report(const sandbox::RunnableVersion& version, const sandbox::S
   fact.file = refusal.file;
   fact.line = refusal.line;
   fact.column = refusal.column;
+  fact.profiled = profiled;
   options_.sink.versionFailed(observe::kNoLoop, fact);
 }
 

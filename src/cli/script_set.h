@@ -21,6 +21,7 @@
 #include "edge/cron_clock.h"
 #include "observe/sink.h"
 #include "sandbox/check_queue.h"
+#include "sandbox/profile_store.h"
 #include "sandbox/version_store.h"
 #include "sandbox/version_table.h"
 
@@ -36,10 +37,12 @@ class ScriptSet {
   struct Options {
     // Borrowed, and outlive this.
     sandbox::VersionStore& store;
+    const sandbox::ProfileStore& profiles;
     sandbox::VersionTable& versions;
     observe::Sink& sink;
     StartFrom startFrom = StartFrom::kSnapshot;
     sandbox::CheckQueue::Options checks;
+    std::string owner;  // account id of the scripts
     // Decides where a new version runs.
     std::function<void(sandbox::RunnableVersion& version)> place;
     // Gives loops what they serve, a version per script, and the script that answers on every host; called with a lock
@@ -77,7 +80,7 @@ class ScriptSet {
   void check(Prepared prepared);
   void onVerdict(const std::string& script, wire::VersionId number, const sandbox::VersionStore::Key& key,
                  base::Result<sandbox::CheckVerdict> verdict);
-  void report(const sandbox::RunnableVersion& version, const sandbox::StartRefusal& refusal);
+  void report(const sandbox::RunnableVersion& version, const sandbox::StartRefusal& refusal, bool profiled);
   // A version that passed its check; `kept`: the check was not run again.
   struct Passed {
     std::shared_ptr<const sandbox::RunnableVersion> version;

@@ -4,8 +4,10 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 #include <thread>
 
+#include "engine/startup_profile.h"
 #include "wire/blob_hash.h"
 
 namespace weir::engine {
@@ -76,14 +78,14 @@ void VersionChecker::send(const Message& message, std::span<const uint8_t> blob)
   if (!sent.ok() || *sent != wire::ControlSocket::Sent::kYes) _exit(3);
 }
 
-void VersionChecker::fail(const ScriptIsolate::Failure& failure) {
+void VersionChecker::fail(const ScriptIsolate::Failure& failure, const std::string& profile) {
   wire::VersionFailed failed;
   failed.failure = failure.failure;
   failed.message = std::string_view(failure.message).substr(0, kMessageTextBytesMax);
   failed.file = std::string_view(failure.file).substr(0, kFileTextBytesMax);
   failed.line = failure.line;
   failed.column = failure.column;
-  send(failed, {});
+  send(failed, {reinterpret_cast<const uint8_t*>(profile.data()), profile.size()});
   _exit(0);
 }
 
@@ -116,7 +118,7 @@ void VersionChecker::check() {
   else makeCodeCache("it was not asked for");
 }
 
-bool VersionChecker::start(ScriptIsolate& isolate, ScriptIsolate::Failure& failure) {
+bool VersionChecker::start(ScriptIsolate& isolate, ScriptIsolate::Failure& failure, std::string* profile) {
   // All of a script is compiled at once for its heap, more than a start would: compilation has a limit of its own.
   const uint64_t limitNs = uint64_t{version_->bundle().limits.startupCpuMs} * 1'000'000u;
   uint64_t compiledNs = 0;
@@ -126,6 +128,8 @@ bool VersionChecker::start(ScriptIsolate& isolate, ScriptIsolate::Failure& failu
   };
   isolate.setFatalHandlers(&VersionChecker::onOutOfMemory, &VersionChecker::onFatalError);
   const ScriptIsolate::Turn turn(isolate);
+  std::optional<StartupProfile> profiler;
+  if (profile != nullptr) profiler.emplace(isolate.v8());
   {
     const std::lock_guard lock(mutex_);
     isolate_ = &isolate;
@@ -141,6 +145,8 @@ bool VersionChecker::start(ScriptIsolate& isolate, ScriptIsolate::Failure& failu
   }
   const uint64_t usedUs = (compiledNs + clock_.lapNs()) / 1000;
   clock_.end();
+  if (profiler && !ok && failure.failure == wire::StartFailure::kCpu)
+    *profile = profiler->end(wire::Bounds::kProfileBytesMax);
   if (!ok || passed_) return ok;
   passed_ = true;
   handlers_ = isolate.handlers();
@@ -153,7 +159,7 @@ void VersionChecker::checkAndWriteHeap() {
   auto* isolate = new ScriptIsolate({platform_, base_, effects_}, 1, version_, js::Heap::Purpose::kSnapshot);
   std::string reason;
   ScriptIsolate::Failure failure;
-  if (start(*isolate, failure)) {
+  if (start(*isolate, failure, nullptr)) {
     const std::vector<char> heap = isolate->writeHeap(reason);
     if (heap.size() > wire::Bounds::kImageBytesMax) {
       reason = "the heap takes " + std::to_string(heap.size() >> 20) + " MB, more than is kept";
@@ -161,6 +167,7 @@ void VersionChecker::checkAndWriteHeap() {
       finish(wire::StartSource::kSnapshot, {}, asBytes(heap));
     }
   } else {
+    tooSlow_ = failure.failure == wire::StartFailure::kCpu;
     reason = isolate->obstacle();
     if (reason.empty()) reason = "the top-level scope fails where its heap would be written: " + failure.message;
   }
@@ -170,8 +177,9 @@ void VersionChecker::checkAndWriteHeap() {
 void VersionChecker::makeCodeCache(std::string reason) {
   auto* isolate = new ScriptIsolate({platform_, base_, effects_}, 2, version_, js::Heap::Purpose::kRun);
   ScriptIsolate::Failure failure;
-  if (!start(*isolate, failure)) {
-    if (!passed_) fail(failure);
+  std::string profile;
+  if (!start(*isolate, failure, tooSlow_ ? &profile : nullptr)) {
+    if (!passed_) fail(failure, profile);
     finish(wire::StartSource::kCompiled, reason, {});
   }
   std::vector<uint8_t> cache;

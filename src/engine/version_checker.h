@@ -4,6 +4,8 @@
 // V8's heap for writing is not quite the one that serves (core/late_builtins.js), so a scope that fails there is run
 // again in an ordinary isolate, and only what happens there counts against the script.
 //
+// A scope that takes too long there is watched by V8's profiler when it runs again.
+//
 // The order of what it says matters to the platform, which believes what was said before the process died:
 // VersionFailed; or VersionChecked, then ImageMade. V8 aborts on some heaps that it cannot write, so the second may
 // never come: a code cache then needs another engine, because V8 makes none in an isolate whose heap is to be written.
@@ -43,11 +45,12 @@ class VersionChecker {
   void check();
   void checkAndWriteHeap();
   void makeCodeCache(std::string reason);
-  // Runs the top-level scope under watch, and tells the platform when it is the first to pass.
-  bool start(ScriptIsolate& isolate, ScriptIsolate::Failure& failure);
+  // Runs the top-level scope under watch, and tells the platform when it is the first to pass. `profile`: gets where
+  // the time went when it takes too long; null: nobody wants to know.
+  bool start(ScriptIsolate& isolate, ScriptIsolate::Failure& failure, std::string* profile);
   bool readBack(const std::vector<char>& heap, std::string& reason);
   void watch();
-  [[noreturn]] void fail(const ScriptIsolate::Failure& failure);
+  [[noreturn]] void fail(const ScriptIsolate::Failure& failure, const std::string& profile = {});
   [[noreturn]] void finish(wire::StartSource source, const std::string& reason, std::span<const uint8_t> image);
   template <class Message>
   void send(const Message& message, std::span<const uint8_t> blob);
@@ -65,6 +68,7 @@ class VersionChecker {
 
   std::string handlers_;
   bool passed_ = false;
+  bool tooSlow_ = false;  // where its heap would have been written
 
   // Shared with the watch.
   std::mutex mutex_;                  // of `isolate_`

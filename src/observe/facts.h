@@ -146,6 +146,7 @@ struct VersionFailed {
   std::string_view file;
   uint32_t line = 0;
   uint32_t column = 0;
+  bool profiled = false;  // a CPU profile of the start is kept
 };
 
 // A version's top-level scope was run once, before it serves, and passed.

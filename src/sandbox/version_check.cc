@@ -196,10 +196,12 @@ base::Result<CheckVerdict> VersionCheck::run(const wire::Descriptor& bundle, boo
       blob = std::move(mapped).value();
     }
     if (const auto* failed = std::get_if<wire::VersionFailed>(&*notice);
-        failed != nullptr && !passed && blob.bytes().empty()) {
+        failed != nullptr && !passed && blob.bytes().size() <= wire::Bounds::kProfileBytesMax) {
+      StartRefusal refusal{failed->failure, cleanText(failed->message), cleanText(failed->file), failed->line,
+                           failed->column};
+      refusal.profile.assign(reinterpret_cast<const char*>(blob.bytes().data()), blob.bytes().size());
       process_->kill();
-      return CheckVerdict(StartRefusal{failed->failure, cleanText(failed->message), cleanText(failed->file),
-                                       failed->line, failed->column});
+      return CheckVerdict(std::move(refusal));
     }
     if (const auto* ok = std::get_if<wire::VersionChecked>(&*notice);
         ok != nullptr && !passed && blob.bytes().empty() && areHandlerNames(ok->handlers)) {

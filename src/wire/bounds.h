@@ -27,7 +27,8 @@ struct Bounds {
   static constexpr uint32_t kNameBytesMax = 256;
   static constexpr uint32_t kHandlersMax = 64;
   static constexpr uint32_t kSubrequestsMax = 10'000'000;
-  static constexpr uint32_t kImageBytesMax = 64u << 20;  // a heap snapshot or code cache of a version
+  static constexpr uint32_t kProfileBytesMax = 4u << 20;  // of a start that took too long
+  static constexpr uint32_t kImageBytesMax = 64u << 20;   // a heap snapshot or code cache of a version
 };
 
 static_assert(Bounds::kHeadBytesMax + Bounds::kInlineBodyBytesMax + Bounds::kUrlBytesMax + (32u << 10) <

@@ -88,7 +88,8 @@ struct CheckVersion {
 enum class StartFailure : uint8_t { kException = 0, kCpu = 1, kMemory = 2, kNoHandlers = 3, kMalformed = 4 };
 
 // The version cannot start: the end of a check, or (as an effect) of an isolate. Text as upload errors have it:
-// message, then one line per frame.
+// message, then one line per frame. Of a check whose scope took too long a sealed blob comes with it, where there is
+// one: the CPU profile, as JSON.
 struct VersionFailed {
   VersionId version;  // 0 in a check
   StartFailure failure = StartFailure::kException;

@@ -1,0 +1,54 @@
+// A start that takes too long leaves a CPU profile that developer tools open.
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { root, startWeir } from "./weir.mjs";
+
+const kHandler = "export default { fetch() { return new Response(); } };";
+
+test("the start-up profile of a script", async (t) => {
+  const weir = await startWeir({
+    slow: { code: `function tableOfNumbers() {\n  let n = 0;\n  for (;;) n = (n * 31 + 7) | 0;\n}\ntableOfNumbers();\n${kHandler}` },
+    throws: { code: `throw new Error("no");\n${kHandler}` },
+    fine: { code: kHandler },
+  });
+  t.after(() => weir.stop());
+  await weir.said(/script slow does not start: Script startup exceeded CPU time limit\.[^]*weir profile slow --startup/);
+  await weir.said(/script throws does not start/);
+  const profile = (...args) => spawnSync(join(root, "build/weir"), ["profile", "--startup", "--data", join(weir.folder, "data"), ...args],
+    { encoding: "utf8", cwd: weir.folder });
+
+  await t.test("is where the time went", () => {
+    const { status, stdout, stderr } = profile("slow");
+    assert.deepEqual([status, stdout, stderr], [0, "slow-startup.cpuprofile\n", ""]);
+    const { nodes, samples, timeDeltas, startTime, endTime } = JSON.parse(readFileSync(join(weir.folder, "slow-startup.cpuprofile"), "utf8"));
+    assert.equal(samples.length, timeDeltas.length);
+    assert.ok(endTime > startTime);
+    const hottest = new Map();
+    for (const id of samples) hottest.set(id, (hottest.get(id) ?? 0) + 1);
+    const [id] = [...hottest].sort((a, b) => b[1] - a[1])[0];
+    const { callFrame } = nodes.find((node) => node.id === id);
+    assert.equal(callFrame.functionName, "tableOfNumbers");
+    assert.match(callFrame.url, /index\.js$/);
+    assert.equal(callFrame.lineNumber, 0);
+  });
+  await t.test("can go to standard output", () => {
+    const { status, stdout } = profile("slow", "--output", "-");
+    assert.equal(status, 0);
+    assert.ok(JSON.parse(stdout).nodes.length > 1);
+  });
+  await t.test("is not there for a script that fails otherwise, or does not", () => {
+    for (const name of ["throws", "fine", "nobody", "../slow"]) {
+      const { status, stderr } = profile(name);
+      assert.equal(status, 1, name);
+      assert.match(stderr, /^weir: there is no start-up profile of [^\n]*\n$/);
+    }
+  });
+  await t.test("needs somewhere to go", () => {
+    const { status, stderr } = profile("slow", "--output", join(weir.folder, "no/such/folder"));
+    assert.equal(status, 2);
+    assert.match(stderr, /^weir: cannot write [^\n]*--output\n$/);
+  });
+});
