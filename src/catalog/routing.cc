@@ -204,6 +204,7 @@ Match Routing::match(std::string_view authority, Scheme scheme, std::string_view
 Match Routing::findWorker(const Lookup& host, uint32_t depth) const {
   Match match;
   match.kind = Match::Kind::kNoScript;
+  match.isWorkersDomain = true;
   if (host.labels != depth + 2) return match;
   const std::string_view key(host.text.data(), static_cast<size_t>(host.starts[depth]) - 1);
   uint64_t hash = 0;
@@ -216,7 +217,9 @@ Match Routing::findWorker(const Lookup& host, uint32_t depth) const {
     const std::string& subdomain = *accounts_[script.account]->subdomain;
     if (key.size() == script.name.size() + 1 + subdomain.size() && key.starts_with(script.name) &&
         key.ends_with(subdomain)) {
-      return toScript(slot.node);
+      match = toScript(slot.node);
+      match.isWorkersDomain = true;
+      return match;
     }
   }
 }

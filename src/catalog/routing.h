@@ -75,8 +75,9 @@ struct Match {
     kBadHost,
   };
   Kind kind = Kind::kUnknownHost;
-  bool failOpen = false;  // when the quota is used up, the request may go to the origin
-  bool isRoute = false;   // `script` answers by a route; otherwise it is itself the origin of the host
+  bool failOpen = false;         // when the quota is used up, the request may go to the origin
+  bool isRoute = false;          // `script` answers by a route; otherwise it is itself the origin of the host
+  bool isWorkersDomain = false;  // NAME.SUBDOMAIN of the platform's own domain
   const RoutedScript* script = nullptr;
   const RoutedAccount* account = nullptr;  // of the script, else of the zone
   const RoutedZone* zone = nullptr;        // the host's, if any

@@ -13,6 +13,7 @@
 
 #include "cli/commands.h"
 #include "control/engine_metrics.h"
+#include "net/interfaces.h"
 #include "wire/blob_hash.h"
 
 namespace weir::cli {
@@ -143,7 +144,7 @@ base::Status Platform::openLoops() {
   edge::OutboundPolicy::Rules rules;
   if (auto status = readRanges("--outbound-allow", options_.outboundAllow, rules.allowed); !status.ok()) return status;
   if (auto status = readRanges("--outbound-deny", options_.outboundDeny, rules.denied); !status.ok()) return status;
-  const auto outbound = std::make_shared<const edge::OutboundPolicy>(std::move(rules));
+  const auto outbound = std::make_shared<edge::OutboundPolicy>(std::move(rules));
   auto made = net::TlsClientContext::make({.trustSystemStore = true, .caFile = options_.caFile});
   if (!made.ok()) return base::Error{"--ca-file " + options_.caFile + ": " + made.error().message};
   const std::shared_ptr<const net::TlsClientContext> tls = std::move(made).value();
@@ -168,6 +169,13 @@ base::Status Platform::openLoops() {
     auto opened = edge::EdgeLoop::open(std::move(loop));
     if (!opened.ok()) return edgeProblem(opened.error());
     loops_.push_back(std::move(opened).value());
+  }
+  // Where one script answers on every host, that it fetches itself is nobody else's concern.
+  if (options_.catalog) {
+    for (const auto& own : net::reachableAddresses(loops_[0]->address())) outbound->addOwn(own);
+  }
+  if (control_) {
+    for (const auto& own : net::reachableAddresses(control_->address())) outbound->addOwn(own);
   }
   routes_->open();
   for (auto& loop : loops_) threads_.emplace_back([&loop = *loop] { loop.run(); });

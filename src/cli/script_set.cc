@@ -100,6 +100,7 @@ base::Result<ScriptSet::Prepared> ScriptSet::prepare(const ScriptConfig& script)
   }
   prepared.version->id = uuidOf(sha256({key, bytesOf(settings)}));
   prepared.version->limits = script.limits;
+  prepared.version->compatibility = wire::CompatibilitySet::of(script.compatibilityDate, script.compatibilityFlags);
   for (const auto& service : script.services)
     prepared.version->services.push_back({service.script, service.entrypoint});
   prepared.version->bundleBlob = std::move(blob).value();

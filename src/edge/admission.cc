@@ -2,6 +2,7 @@
 
 #include <functional>
 
+#include "edge/forwarding.h"
 #include "edge/loop_counter.h"
 
 namespace weir::edge {
@@ -33,6 +34,8 @@ Admission admit(const catalog::Match& match, const http::HeaderList& headers, st
     case Kind::kOrigin:
     case Kind::kUndeployed: break;
   }
+  if (match.account == nullptr) return page(1022);
+  if (isForged(headers)) return page(1000);
   const catalog::RoutedAccount& account = *match.account;
   if (account.suspended) return page(1103);
   if (match.kind == Kind::kUndeployed) return page(1022);

@@ -1,8 +1,8 @@
 // Admission: whether a routed request runs its script, goes to the origin, or is answered by a page.
 //
-// In this order: is there a script at all (1042, 1022) → is it or its account stopped (1103) → is the loop counter used
-// up (1019) → is the day's quota, on a route that fails open (to the origin, which then no limit concerns) → the burst
-// limit (1015) → the day's quota (1027).
+// In this order: is there a script at all (1042, 1022) → does it claim to come from somebody else (1000) → is it or its
+// account stopped (1103) → is the loop counter used up (1019) → is the day's quota, on a route that fails open (to the
+// origin, which then no limit concerns) → the burst limit (1015) → the day's quota (1027).
 //
 // Threads: any; the meters are shared.
 #pragma once

@@ -43,7 +43,10 @@ class AdmissionTest : public testing::Test {
     domain.account = "acme";
     domain.hostname = "shop.example.com";
     domain.script = "two";
-    rows.domains = {domain};
+    catalog::CustomDomain alone = domain;
+    alone.hostname = "alone.io";
+    alone.script = "gone";
+    rows.domains = {domain, alone};
     rows.scripts = {{"acme", "hello", disabled_, true, {{1, "v1", catalog::kWholeShare}}},
                     {"acme", "two", false, true, {{2, "v2", 5'000}, {3, "v3", 5'000}}}};
     model_.apply(rows);
@@ -61,12 +64,19 @@ class AdmissionTest : public testing::Test {
   std::shared_ptr<const catalog::Routing> routing_;
 };
 
+TEST_F(AdmissionTest, whoForgesTheClientsAddressIsRefused) {
+  EXPECT_EQ(ask("example.com", {{"cf-connecting-ip", "192.0.2.1"}}).page, 1000);
+  EXPECT_EQ(ask("other.example.com", {{"cf-connecting-ip", "192.0.2.1"}}).page, 1000);
+  EXPECT_EQ(ask("example.com", {{"x-forwarded-for", "192.0.2.1"}}).way, Way::kScript);
+}
+
 TEST_F(AdmissionTest, whatNothingAnswersHasItsPage) {
   EXPECT_EQ(ask("nobody.org").page, 1042);
   EXPECT_EQ(ask("nothing.acme.workers.dev").page, 1042);
   EXPECT_EQ(ask("gone.example.com").page, 1022);
   EXPECT_EQ(ask("127.0.0.1").page, 1003);
   EXPECT_EQ(ask("a..b").page, 400);
+  EXPECT_EQ(ask("alone.io").page, 1022) << "a custom domain in no zone whose script is not there";
   EXPECT_EQ(ask("other.example.com").way, Way::kOrigin);
   EXPECT_EQ(ask("example.com").way, Way::kScript);
   EXPECT_EQ(ask("example.com").version->id, "v1");

@@ -18,6 +18,10 @@ constexpr int kEffectsPerLook = 1024;
 constexpr std::chrono::milliseconds kSweepEvery{250};
 constexpr std::chrono::milliseconds kCancelMax{1'000};  // for engines to say how a cancelled invocation ended
 
+catalog::Scheme schemeOf(const http::Exchange& exchange) {
+  return exchange.isTls() ? catalog::Scheme::kHttps : catalog::Scheme::kHttp;
+}
+
 constexpr size_t kHeldMax = 1024;
 constexpr size_t kHeldBytesMax = 16u << 20;
 constexpr std::chrono::milliseconds kHoldMax{5'000};  // an engine starts in a tenth of a second, unless it cannot
@@ -212,9 +216,23 @@ void EdgeLoop::onRequest(http::Exchange& exchange) {
                           [trigger](wire::Outcome outcome) { trigger->answer(outcome); });
     }
   }
+  const auto match = routes.routing->find(exchange.head().authority, schemeOf(exchange), target);
+  dispatch(exchange, nullptr, match, ray);
+}
+
+void EdgeLoop::serveInside(InnerExchange& exchange, bool pastRoutes) {
+  const auto& routing = *options_.routes->routing;
   const auto& head = exchange.head();
-  const auto match =
-      routes.routing->find(head.authority, exchange.isTls() ? catalog::Scheme::kHttps : catalog::Scheme::kHttp, target);
+  dispatch(exchange, &exchange,
+           pastRoutes ? routing.findBehindRoutes(head.authority)
+                      : routing.find(head.authority, schemeOf(exchange), head.target),
+           rays_.next());
+}
+
+// `inner`: the same exchange when the client is a script, else null.
+void EdgeLoop::dispatch(http::Exchange& exchange, InnerExchange* inner, const catalog::Match& match, const Ray& ray) {
+  const Routes& routes = *options_.routes;
+  const auto& head = exchange.head();
   const Admission admission = admit(match, head.headers, ray.id(), loop_.now(), options_.clock);
   if (admission.way == Admission::Way::kPage)
     return respondWithPage(exchange, admission.page, ray, admission.retryAfterSeconds);
@@ -228,6 +246,7 @@ void EdgeLoop::onRequest(http::Exchange& exchange) {
   if (!version) return respondWithPage(exchange, 1022, ray);
   Invocation* const invocation = begin(version);
   if (invocation == nullptr) return respondWithPage(exchange, 1105, ray);
+  if (inner != nullptr) return invocation->startInside(*inner, ray, admission.invocationsLeft);
   invocation->start(exchange, ray, admission.invocationsLeft);
 }
 
@@ -235,7 +254,7 @@ void EdgeLoop::serveInner(InnerExchange& exchange, std::shared_ptr<const sandbox
                           const InheritedCall& inherited) {
   Invocation* const invocation = begin(std::move(version));
   if (invocation == nullptr) return exchange.fail("Error", "Too many requests are in progress.");
-  invocation->startInner(exchange, rays_.next(), inherited);
+  invocation->startService(exchange, rays_.next(), inherited);
 }
 
 void EdgeLoop::setSchedules(std::shared_ptr<const std::vector<Schedule>> schedules) {
@@ -282,12 +301,17 @@ void EdgeLoop::onProxyOver(OriginProxy& proxy) {
   proxies_.erase(at);
 }
 
-std::string EdgeLoop::zoneOf(std::string_view authority) const {
+std::string EdgeLoop::zoneOf(std::string_view authority, const sandbox::RunnableVersion& version) const {
   const auto match = options_.routes->routing->findBehindRoutes(authority);
-  if (match.zone != nullptr) return match.zone->name;
-  const std::string subdomain =
-      match.account != nullptr ? match.account->subdomain.value_or(match.account->name) : "unknown";
-  return subdomain + "." + options_.routes->workersDomain;
+  return match.zone != nullptr ? match.zone->name : workersZoneOf(version);
+}
+
+std::string EdgeLoop::workersZoneOf(const sandbox::RunnableVersion& version) const {
+  const auto& routing = *options_.routes->routing;
+  const catalog::RoutedScript* const script = routing.findScript(version.account, version.script);
+  if (script == nullptr) return options_.routes->workersDomain;  // it is being taken away
+  const catalog::RoutedAccount& account = routing.account(script->account);
+  return account.subdomain.value_or(account.name) + "." + options_.routes->workersDomain;
 }
 
 void EdgeLoop::describeRefusal(const http::Refusal& refusal, http::HeaderList& headers, std::string& body) {
@@ -310,8 +334,10 @@ void EdgeLoop::respondWithPage(http::Exchange& exchange, uint16_t code, const Ra
     if (!accept.empty()) accept += ", ";
     accept += header.value;
   }
-  const PageForm form = chooseForm(accept, head.headers.find("user-agent").value_or(""),
-                                   head.headers.find("accept-encoding").has_value());
+  PageForm form = chooseForm(accept, head.headers.find("user-agent").value_or(""),
+                             head.headers.find("accept-encoding").has_value());
+  // A script's fetch() gets text to look at, even where it passes a browser's request on.
+  if (form == PageForm::kHtml && head.headers.find("cf-worker")) form = PageForm::kPlainText;
   ErrorContext context;
   context.errorDocsUrl = options_.errorDocsUrl;
   context.host = head.authority;

@@ -106,6 +106,9 @@ class EdgeLoop final : private http::RequestHandler,
   Invocation* begin(std::shared_ptr<const sandbox::RunnableVersion> version);
   void serveInner(InnerExchange& exchange, std::shared_ptr<const sandbox::RunnableVersion> version,
                   const InheritedCall& inherited);
+  // A script's request that comes in by the front door, or past the routes of its host.
+  void serveInside(InnerExchange& exchange, bool pastRoutes);
+  void dispatch(http::Exchange& exchange, InnerExchange* inner, const catalog::Match& match, const Ray& ray);
   void release(Invocation& invocation);
   void sweep();
   void cutDrain();
@@ -117,8 +120,9 @@ class EdgeLoop final : private http::RequestHandler,
   }
   void proxy(http::Exchange& exchange, const catalog::RoutedZone& zone, const Ray& ray);
   void onProxyOver(OriginProxy& proxy) override;
-  // The zone that a host's script is in, as CF-Worker names it.
-  std::string zoneOf(std::string_view authority) const;
+  // The zone by which a version answered on a host, as CF-Worker names it.
+  std::string zoneOf(std::string_view authority, const sandbox::RunnableVersion& version) const;
+  std::string workersZoneOf(const sandbox::RunnableVersion& version) const;
   // The engine for a new invocation of the version, or {null, …} when there is none just now. `rank`: of the version's
   // placement; kNoRank where that has no part in it.
   static constexpr uint32_t kNoRank = ~uint32_t{0};

@@ -4,6 +4,8 @@
 #include <array>
 #include <string>
 
+#include "edge/loop_counter.h"
+
 namespace weir::edge {
 
 namespace {
@@ -77,6 +79,50 @@ http::HeaderList forwardedRequest(const http::RequestHead& head, const Forwarded
   out.add("X-Forwarded-For", joined(head.headers, "x-forwarded-for", by.clientIp));
   out.add("X-Forwarded-Proto", by.tls ? "https" : "http");
   return out;
+}
+
+void signScriptRequest(http::HeaderList& headers, const ScriptRequestBy& by, Toward toward) {
+  std::string client(toward == Toward::kOtherZone && !by.clientIp.empty() ? kOtherZoneClientIp : by.clientIp);
+  if (toward == Toward::kOwnZone) {
+    if (const auto said = headers.find("x-real-ip"); said && !said->empty()) client = *said;
+  } else {
+    headers.remove("x-real-ip");
+  }
+  if (toward == Toward::kOutside) headers.remove("cf-ipcountry");
+  headers.set("CF-Worker", by.zone);
+  headers.set("CF-Ray", by.ray);
+  const std::string loop = joined(headers, "cdn-loop", kCdnName);
+  headers.set("CDN-Loop", loop);
+  if (client.empty()) headers.remove("cf-connecting-ip");
+  else headers.set("CF-Connecting-IP", client);
+}
+
+void addressToOrigin(http::HeaderList& headers, std::string_view authority, bool https) {
+  headers.set("Host", authority);
+  headers.set("CF-IPCountry", "XX");
+  headers.set("CF-Visitor", https ? R"({"scheme":"https"})" : R"({"scheme":"http"})");
+  headers.set("X-Forwarded-Proto", https ? "https" : "http");
+  const auto client = headers.find("cf-connecting-ip");
+  if (!client) return;
+  const std::string chain = joined(headers, "x-forwarded-for", *client);
+  headers.set("X-Forwarded-For", chain);
+}
+
+bool isForged(const http::HeaderList& headers) {
+  constexpr size_t kForwardedForBytesMax = 100;
+  size_t chains = 0;
+  bool forged = false;
+  for (const auto header : headers) {
+    switch (header.name.size()) {
+      case 15:
+        if (!http::equalsIgnoreCase(header.name, "x-forwarded-for")) break;
+        forged |= ++chains > 1 || header.value.size() > kForwardedForBytesMax;
+        break;
+      case 16: forged |= http::equalsIgnoreCase(header.name, "cf-connecting-ip"); break;
+      default: break;
+    }
+  }
+  return forged && !headers.find(kLoopCounterField);
 }
 
 http::HeaderList forwardedResponse(const http::ResponseHead& head) {

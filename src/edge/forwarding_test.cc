@@ -64,5 +64,46 @@ TEST(Forwarding, countsHowOftenARequestCameThrough) {
   EXPECT_EQ(forwardings({{"CDN-Loop", "a, weir;x=1,WEIR , notweir, weird"}, {"cdn-loop", "weir"}}), 3u);
 }
 
+TEST(Forwarding, aScriptsRequestSaysWhoseItIs) {
+  const ScriptRequestBy by{"0123456789abcdef", "example.com", "192.0.2.1"};
+  const http::HeaderList set{{"cf-connecting-ip", "6.6.6.6"}, {"X-Real-IP", "192.0.2.7"}, {"cf-worker", "forged"},
+                             {"CDN-Loop", "other"},           {"cf-ray", "forged"},       {"cf-ipcountry", "XX"}};
+  auto own = set;
+  signScriptRequest(own, by, Toward::kOwnZone);
+  EXPECT_EQ(textOf(own),
+            "cf-connecting-ip: 192.0.2.7\nX-Real-IP: 192.0.2.7\ncf-worker: example.com\n"
+            "CDN-Loop: other, weir\ncf-ray: 0123456789abcdef\ncf-ipcountry: XX\n");
+  auto other = set;
+  signScriptRequest(other, by, Toward::kOtherZone);
+  EXPECT_EQ(other.find("cf-connecting-ip"), kOtherZoneClientIp);
+  EXPECT_FALSE(other.find("x-real-ip"));
+  auto outside = set;
+  signScriptRequest(outside, by, Toward::kOutside);
+  EXPECT_EQ(outside.find("cf-connecting-ip"), "192.0.2.1");
+  EXPECT_FALSE(outside.find("x-real-ip"));
+  EXPECT_FALSE(outside.find("cf-ipcountry"));
+  http::HeaderList nobody;
+  signScriptRequest(nobody, {"0123456789abcdef", "example.com", ""}, Toward::kOtherZone);
+  EXPECT_FALSE(nobody.find("cf-connecting-ip"));
+}
+
+TEST(Forwarding, anOriginSeesAScriptsRequestAsAClients) {
+  http::HeaderList headers{{"x-forwarded-for", "203.0.113.9"}, {"cf-connecting-ip", "192.0.2.1"}};
+  addressToOrigin(headers, "example.com", true);
+  EXPECT_EQ(headers.find("host"), "example.com");
+  EXPECT_EQ(headers.find("x-forwarded-for"), "203.0.113.9, 192.0.2.1");
+  EXPECT_EQ(headers.find("x-forwarded-proto"), "https");
+  EXPECT_EQ(headers.find("cf-visitor"), R"({"scheme":"https"})");
+}
+
+TEST(Forwarding, whatOnlyThePlatformMaySayIsForged) {
+  EXPECT_FALSE(isForged({{"X-Forwarded-For", "192.0.2.1"}, {"accept", "*/*"}}));
+  EXPECT_TRUE(isForged({{"CF-Connecting-IP", "192.0.2.1"}}));
+  EXPECT_TRUE(isForged({{"x-forwarded-for", "1.1.1.1"}, {"X-Forwarded-For", "2.2.2.2"}}));
+  EXPECT_FALSE(isForged({{"x-forwarded-for", std::string(100, '1')}}));
+  EXPECT_TRUE(isForged({{"x-forwarded-for", std::string(101, '1')}}));
+  EXPECT_FALSE(isForged({{"CF-Connecting-IP", "192.0.2.1"}, {"CF-EW-Via", "15"}})) << "back through a proxy";
+}
+
 }  // namespace
 }  // namespace weir::edge

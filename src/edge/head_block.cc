@@ -38,6 +38,30 @@ void appendHead(std::string& out, const http::RequestHead& head) {
   }
 }
 
+// By length first: most fields of a request are none of these.
+bool isPlatforms(std::string_view name) {
+  switch (name.size()) {
+    case 6: return http::equalsIgnoreCase(name, "cf-ray");
+    case 9: return http::equalsIgnoreCase(name, "x-real-ip");
+    case 10: return http::equalsIgnoreCase(name, "cf-visitor");
+    case 12: return http::equalsIgnoreCase(name, "cf-ipcountry");
+    case 16: return http::equalsIgnoreCase(name, "cf-connecting-ip");
+    case 17: return http::equalsIgnoreCase(name, "x-forwarded-proto");
+    default: return false;
+  }
+}
+
+void appendClientHead(std::string& out, const http::RequestHead& head, const ClientFacts& client) {
+  for (const auto header : head.headers) {
+    if (isPlatforms(header.name) || (head.connectionNames && isNamed(head.headers, header.name))) continue;
+    append(out, header);
+  }
+  out.append("cf-connecting-ip\n").append(client.ip).append("\ncf-ipcountry\nXX\ncf-ray\n").append(client.ray);
+  out += client.tls ? "\ncf-visitor\n{\"scheme\":\"https\"}\nx-forwarded-proto\nhttps\nx-real-ip\n"
+                    : "\ncf-visitor\n{\"scheme\":\"http\"}\nx-forwarded-proto\nhttp\nx-real-ip\n";
+  out.append(client.ip).append("\n");
+}
+
 void appendHead(std::string& out, const http::ResponseHead& head) {
   const bool names = head.headers.find("connection").has_value();
   for (const auto header : head.headers) {

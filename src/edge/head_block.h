@@ -14,6 +14,14 @@ namespace weir::edge {
 http::HeaderList headersOf(wire::HeadBlock head);
 // What a script sees of a request: everything but the fields that its connection names as its own.
 void appendHead(std::string& out, const http::RequestHead& head);
+// The same of a request from outside, with what the platform says of the client in the place of what it says itself:
+// CF-Ray, CF-Connecting-IP, CF-IPCountry, CF-Visitor, X-Real-IP, X-Forwarded-Proto.
+struct ClientFacts {
+  std::string_view ray;
+  std::string_view ip;
+  bool tls = false;
+};
+void appendClientHead(std::string& out, const http::RequestHead& head, const ClientFacts& client);
 // What a script sees of a response: nothing that belongs to the connection it came on.
 void appendHead(std::string& out, const http::ResponseHead& head);
 

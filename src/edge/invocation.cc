@@ -1,6 +1,7 @@
 #include "edge/invocation.h"
 
 #include "edge/error_page.h"
+#include "edge/fetch_route.h"
 #include "edge/head_block.h"
 
 namespace weir::edge {
@@ -37,8 +38,15 @@ Invocation::Invocation(EdgeLoop& loop, wire::InvocationId id, std::shared_ptr<co
 
 Invocation::~Invocation() = default;
 
-void Invocation::startInner(InnerExchange& exchange, const Ray& ray, InheritedCall inherited) {
+void Invocation::startInside(InnerExchange& exchange, const Ray& ray, uint8_t invocationsLeft) {
   inner_ = &exchange;
+  start(exchange, ray, invocationsLeft);
+}
+
+void Invocation::startService(InnerExchange& exchange, const Ray& ray, InheritedCall inherited) {
+  inner_ = &exchange;
+  isService_ = true;
+  asker_.zone = std::move(inherited.zone);
   entrypoint_ = std::move(inherited.entrypoint);
   chain_ = std::move(inherited.chain);
   start(exchange, ray, inherited.invocationsLeft);
@@ -53,11 +61,11 @@ void Invocation::start(http::Exchange& exchange, const Ray& ray, uint8_t invocat
   started_ = loop_.loop_.now();
   method_ = request.method;
   appendUrl(url_, request, exchange.isTls());
-  appendHead(head_, request);
   client_ = exchange.remoteAddress();
-  if (inner_ == nullptr) {
-    head_ += "cf-ray\n";
-    head_.append(ray.header()).append("\ncf-connecting-ip\n").append(exchange.remoteIp()).append("\n");
+  if (isService_) {
+    appendHead(head_, request);
+  } else {
+    appendClientHead(head_, request, {ray.header(), exchange.remoteIp(), exchange.isTls()});
   }
 
   wire::StartFetch event;
@@ -195,7 +203,7 @@ bool Invocation::on(const wire::Respond& effect) {
   status_ = effect.status;
   if (exchange_ == nullptr) return true;  // the client has gone; the engine is being told
   http::HeaderList headers = headersOf(effect.head);
-  if (inner_ == nullptr) headers.set("cf-ray", ray_.header());
+  if (!isService_) headers.set("cf-ray", ray_.header());
   if (effect.bodyKind == wire::BodyKind::kStream || effect.bodyKind == wire::BodyKind::kPipe) {
     return startResponse(effect, headers);
   }
@@ -249,7 +257,7 @@ void Invocation::refuseResponse() {
 
 // Instead of a response: a page, or to a script that called this one what it would have caught itself.
 void Invocation::tellFailure(http::Exchange& exchange) {
-  if (inner_ == nullptr) return loop_.respondWithPage(exchange, errorCode_, ray_);
+  if (!isService_) return loop_.respondWithPage(exchange, errorCode_, ray_);
   if (exceptions_.empty()) {
     inner_->fail("Error", "The execution context responding to this call was canceled.");
   } else {
@@ -360,13 +368,26 @@ bool Invocation::on(const wire::BodyCancel& effect) {
 Subrequests& Invocation::subrequests() {
   if (!subrequests_) {
     if (!chain_) chain_ = std::make_shared<CallChain>(version_->limits.subrequests);
-    const std::string_view host = std::string_view(url_).substr(url_.find("://") + 3);
-    zone_ = loop_.zoneOf(host.substr(0, host.find('/')));
+    asker_ = {std::string(ray_.id()),
+              scheduled_ ? std::string() : client_.ip(),
+              zone(),
+              version_->account,
+              version_->script,
+              version_->compatibility.has(wire::Compatibility::kGlobalFetchStrictlyPublic),
+              invocationsLeft_};
     subrequests_ = std::make_unique<Subrequests>(*loop_.client_, loop_.options_.clock, static_cast<SocketTaker&>(*this),
                                                  voice_, static_cast<ServiceCaller&>(*this), *loop_.options_.outbound,
-                                                 zone_, ray_.id(), invocationsLeft_, *chain_, SubrequestLimits{});
+                                                 asker_, *chain_, SubrequestLimits{});
   }
   return *subrequests_;
+}
+
+// By which the request came; one that did not come from outside has its account's part of the workers domain.
+std::string Invocation::zone() const {
+  if (isService_) return asker_.zone;
+  if (scheduled_) return loop_.workersZoneOf(*version_);
+  const std::string_view host = std::string_view(url_).substr(url_.find("://") + 3);
+  return loop_.zoneOf(host.substr(0, host.find('/')), *version_);
 }
 
 bool Invocation::on(const wire::Subrequest& effect) {
@@ -379,12 +400,35 @@ ServiceCall Invocation::callService(uint32_t service, http::ClientRequest reques
   auto version = loop_.options_.routes->findScript(version_->account, target.script, ray_.id());
   if (!version) return {};
   if (invocationsLeft_ == 1) return {nullptr, 1019};
-  InheritedCall inherited{target.entrypoint, chain_, static_cast<uint8_t>(invocationsLeft_ - 1)};
+  InheritedCall inherited{target.entrypoint, asker_.zone, chain_, static_cast<uint8_t>(invocationsLeft_ - 1)};
   return {InnerCall::start(loop_.loop_, std::move(request), client_,
                            {version_->heldBytes(loop_.options_.index), loop_.callBytes_}, events,
                            [&loop = loop_, version = std::move(version), inherited = std::move(inherited)](
                                InnerExchange& exchange) { loop.serveInner(exchange, version, inherited); }),
           0};
+}
+
+HostWay Invocation::wayTo(const http::Url& url) {
+  const auto route = routeFetch(*loop_.options_.routes->routing,
+                                {asker_.zone, asker_.account, asker_.script, asker_.strictlyPublic}, url);
+  HostWay way;
+  if (route.way == FetchRoute::Way::kNetwork) return way;
+  way.toward = route.sameZone ? Toward::kOwnZone : Toward::kOtherZone;
+  way.errorCode = route.errorCode;
+  way.inside = route.way == FetchRoute::Way::kFrontDoor || route.way == FetchRoute::Way::kBehind;
+  way.pastRoutes = route.way == FetchRoute::Way::kBehind;
+  if (route.way == FetchRoute::Way::kOrigin) way.origin = route.zone->origin;
+  return way;
+}
+
+std::unique_ptr<http::ClientCall> Invocation::callHost(const HostWay& way, http::ClientRequest request,
+                                                       InnerCallEvents& events) {
+  const auto client = net::Address::fromIp(request.headers.find("cf-connecting-ip").value_or(""), 0).value_or(client_);
+  return InnerCall::start(loop_.loop_, std::move(request), client,
+                          {version_->heldBytes(loop_.options_.index), loop_.callBytes_}, events,
+                          [&loop = loop_, pastRoutes = way.pastRoutes](InnerExchange& exchange) {
+                            loop.serveInside(exchange, pastRoutes);
+                          });
 }
 
 bool Invocation::on(const wire::CancelSubrequest& effect) {

@@ -33,8 +33,10 @@ class Invocation final : private http::ExchangeEvents,
   // in its chain, this one included (loop_counter.h).
   void start(http::Exchange& exchange, const Ray& ray, uint8_t invocationsLeft);
 
-  // The same, for a script as client: what goes wrong is told to it instead of shown as a page.
-  void startInner(InnerExchange& exchange, const Ray& ray, InheritedCall inherited);
+  // The same, for a script as client that came by the front door.
+  void startInside(InnerExchange& exchange, const Ray& ray, uint8_t invocationsLeft);
+  // The same, by a service binding: what goes wrong is told to the caller instead of shown as a page.
+  void startService(InnerExchange& exchange, const Ray& ray, InheritedCall inherited);
 
   // A cron trigger. `onEnd`, which may be empty, is told how it ended.
   void startScheduled(const Ray& ray, std::string_view cron, double scheduledMs,
@@ -148,8 +150,12 @@ class Invocation final : private http::ExchangeEvents,
   void seatOn(EdgeLoop::Seating seating);
   void leaveSeat();
   ServiceCall callService(uint32_t service, http::ClientRequest request, InnerCallEvents& events) override;
+  HostWay wayTo(const http::Url& url) override;
+  std::unique_ptr<http::ClientCall> callHost(const HostWay& way, http::ClientRequest request,
+                                             InnerCallEvents& events) override;
   void tellFailure(http::Exchange& exchange);
   Subrequests& subrequests();
+  std::string zone() const;
   // The inbound body an effect names. `known` is false when there never was one of that number.
   InboundBody* bodyOf(wire::StreamId stream, bool& known);
   void refuse(const sandbox::StartRefusal& refusal);
@@ -169,6 +175,7 @@ class Invocation final : private http::ExchangeEvents,
   const std::shared_ptr<const sandbox::RunnableVersion> version_;
   http::Exchange* exchange_ = nullptr;  // null once it is dead
   InnerExchange* inner_ = nullptr;  // the same, when the client is a script; of use only while exchange_ is not null
+  bool isService_ = false;          // the client is a script by its service binding
   std::string entrypoint_;
   net::Address client_;
   uint8_t invocationsLeft_ = kInvocationsMax;
@@ -203,7 +210,7 @@ class Invocation final : private http::ExchangeEvents,
   std::vector<Log> logs_;
   std::vector<Thrown> exceptions_;
   std::unique_ptr<Sockets> sockets_;          // made with the first
-  std::string zone_;                          // of those who ask; made with the first subrequest
+  Asker asker_;                               // made with the first subrequest, but for the zone of a service
   std::unique_ptr<Subrequests> subrequests_;  // likewise
 };
 

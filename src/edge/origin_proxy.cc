@@ -3,29 +3,9 @@
 #include <utility>
 
 #include "edge/forwarding.h"
+#include "edge/origin_errors.h"
 
 namespace weir::edge {
-
-namespace {
-
-uint16_t pageOf(http::ClientErrorKind kind) {
-  switch (kind) {
-    case http::ClientErrorKind::kBadRequest: return 400;
-    case http::ClientErrorKind::kDns: return 1016;
-    case http::ClientErrorKind::kRefused: return 1000;
-    case http::ClientErrorKind::kConnect: return 521;
-    case http::ClientErrorKind::kConnectTimeout: return 522;
-    case http::ClientErrorKind::kTls: return 525;
-    case http::ClientErrorKind::kResponseTimeout: return 524;
-    case http::ClientErrorKind::kOverloaded: return 1200;
-    case http::ClientErrorKind::kStalled:
-    case http::ClientErrorKind::kLost:
-    case http::ClientErrorKind::kProtocol: return 520;
-  }
-  return 520;
-}
-
-}  // namespace
 
 OriginProxy::OriginProxy(OriginProxyOwner& owner, http::Client& client, std::shared_ptr<const catalog::RoutedZone> zone,
                          const Ray& ray)
@@ -125,7 +105,7 @@ void OriginProxy::OriginSide::onEnd() {
   self.end();
 }
 
-void OriginProxy::OriginSide::onError(const http::ClientError& error) { self.fail(pageOf(error.kind)); }
+void OriginProxy::OriginSide::onError(const http::ClientError& error) { self.fail(errorCodeOf(error.kind)); }
 
 void OriginProxy::OriginSide::onDrained() {
   if (self.exchange_ != nullptr && self.owedUp_ > 0) self.exchange_->readMore(std::exchange(self.owedUp_, 0));

@@ -8,6 +8,7 @@ namespace {
 
 constexpr uint16_t kDirectIp = 1003;
 constexpr uint16_t kNotAccessible = 1021;
+constexpr uint16_t kPlatformsOwn = 1024;
 
 bool holds(const std::vector<net::AddressRange>& ranges, const net::Address& address) {
   return std::any_of(ranges.begin(), ranges.end(), [&](const auto& range) { return range.contains(address); });
@@ -16,6 +17,12 @@ bool holds(const std::vector<net::AddressRange>& ranges, const net::Address& add
 }  // namespace
 
 uint16_t OutboundPolicy::refuses(const net::Address& address, std::string_view) const {
+  const auto isOwn = [&](const net::Address& own) {
+    if (own.port() != address.port()) return false;
+    const bool every = own.scope() == net::AddressScope::kUnspecified;
+    return own.ip() == address.ip() || (every && address.scope() == net::AddressScope::kLoopback);
+  };
+  if (std::any_of(rules_.own.begin(), rules_.own.end(), isOwn)) return kPlatformsOwn;
   if (holds(rules_.denied, address)) return kNotAccessible;
   if (address.scope() == net::AddressScope::kGlobal || holds(rules_.allowed, address)) return 0;
   return kNotAccessible;

@@ -4,7 +4,7 @@
 // What the internet cannot reach, scripts cannot reach either, unless the operator allows it; what the operator denies
 // is refused in any case.
 //
-// Threads: immutable; any.
+// Threads: any, once it is complete.
 #pragma once
 
 #include <vector>
@@ -19,17 +19,22 @@ class OutboundPolicy final : public http::AddressPolicy {
   struct Rules {
     std::vector<net::AddressRange> allowed;  // beside the internet
     std::vector<net::AddressRange> denied;   // in any case
+    std::vector<net::Address> own;           // the platform's: requests to its hosts do not go over the network
   };
   explicit OutboundPolicy(Rules rules) : rules_(std::move(rules)) {}
 
-  // 0, or the numbered error that answers in the place of the host: 1021 for one that scripts may not reach.
+  // 0, or the numbered error that answers in the place of the host: 1021 for one that scripts may not reach, 1024 for
+  // the platform itself.
   uint16_t refuses(const net::Address& address, std::string_view host) const override;
+
+  // Before anybody asks.
+  void addOwn(const net::Address& address) { rules_.own.push_back(address); }
 
   // The same for a URL's host, before it is resolved: 1003 for an IP literal, unless the operator allows it.
   uint16_t refusesHost(std::string_view host) const;
 
  private:
-  const Rules rules_;
+  Rules rules_;
 };
 
 }  // namespace weir::edge

@@ -44,5 +44,19 @@ TEST(OutboundPolicy, aBareAddressIsNoHost) {
   EXPECT_EQ(policy.refusesHost("example.com"), 0);
 }
 
+TEST(OutboundPolicy, thePlatformItselfIsNotReachedOverTheNetwork) {
+  auto policy = policyOf({"127.0.0.0/8"}, {"127.0.0.9"});
+  policy.addOwn(*net::Address::fromIp("127.0.0.1", 8787));
+  policy.addOwn(*net::Address::fromIp("127.0.0.9", 80));
+  const auto ask = [&](const char* ip, uint16_t port) { return policy.refuses(*net::Address::fromIp(ip, port), "h"); };
+  EXPECT_EQ(ask("127.0.0.1", 8787), 1024);
+  EXPECT_EQ(ask("::ffff:127.0.0.1", 8787), 1024);
+  EXPECT_EQ(ask("127.0.0.1", 8788), 0);
+  EXPECT_EQ(ask("127.0.0.2", 8787), 0);
+  policy.addOwn(*net::Address::fromIp("0.0.0.0", 8789));
+  EXPECT_EQ(ask("127.0.0.2", 8789), 1024);
+  EXPECT_EQ(ask("127.0.0.9", 80), 1024) << "whatever else it is";
+}
+
 }  // namespace
 }  // namespace weir::edge

@@ -1,7 +1,9 @@
 #include "edge/subrequest.h"
 
+#include "edge/error_page_codes.h"
 #include "edge/head_block.h"
 #include "edge/loop_counter.h"
+#include "edge/origin_errors.h"
 #include "edge/redirect.h"
 
 namespace weir::edge {
@@ -10,6 +12,12 @@ namespace {
 
 constexpr int kRedirectsMax = 20;
 constexpr std::string_view kLost = "Network connection lost.";
+
+uint16_t statusOf(uint16_t code) {
+  const ErrorFacts* const facts = findErrorFacts(code);
+  return facts != nullptr ? facts->httpStatus : 403;
+}
+
 constexpr std::string_view kTooLong = "The request body is longer than its declared length.";
 
 }  // namespace
@@ -28,11 +36,7 @@ Subrequest::Subrequest(const Context& context, const wire::Subrequest& effect)
   request_.headers = headersOf(effect.head);
   request_.headers.remove("host");
   request_.headers.remove("expect");  // kept towards the client already
-  if (service_ == 0) {
-    request_.headers.set("CF-Worker", context.zone);
-    request_.headers.set("CF-Ray", context.ray);
-    countDown(request_.headers, context.invocationsLeft);
-  }
+  if (service_ == 0) countDown(request_.headers, context.asker.invocationsLeft);
   switch (effect.bodyKind) {
     case wire::BodyKind::kNone: break;
     case wire::BodyKind::kInline:
@@ -71,24 +75,48 @@ bool Subrequest::open() {
   request_.host = url_->host;
   request_.port = url_->port;
   request_.target = url_->target;
-  if (service_ == 0) {
-    if (const uint16_t refusal = context_.outbound.refusesHost(url_->host)) {
-      respondInstead(403, refusal);
-      return false;
-    }
-    if (asksForSocket_ && !offer_) {
-      const std::string key = context_.sockets.makeSocketKey();
-      if (key.empty()) {
-        fail(wire::SubrequestFailure::kOther, "Too many WebSockets are open.");
-        return false;
-      }
-      offer_ = http::websocket::setOffer(key, request_.headers);
-      request_.upgrade = http::websocket::kProtocol;
-    }
-    request_.policy = &context_.outbound;
-    call_ = context_.client.start(request_, *this);
+  if (service_ != 0) return openService();
+  const HostWay way = context_.owner.wayTo(*url_);
+  const uint16_t refusal =
+      way.errorCode != 0 || way.inside || way.origin ? way.errorCode : context_.outbound.refusesHost(url_->host);
+  if (refusal != 0) {
+    respondInstead(statusOf(refusal), refusal);
+    return false;
+  }
+  http::ClientRequest request = request_;
+  const Asker& asker = context_.asker;
+  signScriptRequest(request.headers, {asker.ray, asker.zone, asker.clientIp}, way.toward);
+  offer_.reset();
+  if (way.inside) {
+    call_ = context_.owner.callHost(way, std::move(request), *this);
     return true;
   }
+  if (asksForSocket_) {
+    const std::string key = context_.sockets.makeSocketKey();
+    if (key.empty()) {
+      fail(wire::SubrequestFailure::kOther, "Too many WebSockets are open.");
+      return false;
+    }
+    offer_ = http::websocket::setOffer(key, request.headers);
+    request.upgrade = http::websocket::kProtocol;
+  }
+  if (way.origin) {
+    if (forwardings(request_.headers) >= kForwardingsMax) {
+      respondInstead(statusOf(1000), 1000);
+      return false;
+    }
+    addressToOrigin(request.headers, url_->authority(), url_->https);
+    request.https = way.origin->https;
+    request.host = way.origin->host;
+    request.port = way.origin->port;
+  } else {
+    request.policy = &context_.outbound;
+  }
+  call_ = context_.client.start(std::move(request), *this);
+  return true;
+}
+
+bool Subrequest::openService() {
   auto [call, errorCode] = context_.owner.callService(service_, request_, *this);
   call_ = std::move(call);
   if (call_) return true;
@@ -209,14 +237,18 @@ void Subrequest::fail(wire::SubrequestFailure failure, std::string_view message,
 
 void Subrequest::onError(const http::ClientError& error) {
   switch (error.kind) {
-    case http::ClientErrorKind::kDns: return respondInstead(530, 1016);
-    case http::ClientErrorKind::kConnectTimeout: return respondInstead(522, 522);
-    case http::ClientErrorKind::kResponseTimeout: return respondInstead(524, 524);
-    case http::ClientErrorKind::kRefused: return respondInstead(403, error.refusal);
+    case http::ClientErrorKind::kDns:
+    case http::ClientErrorKind::kConnect:
+    case http::ClientErrorKind::kConnectTimeout:
+    case http::ClientErrorKind::kTls:
+    case http::ClientErrorKind::kCertificate:
+    case http::ClientErrorKind::kResponseTimeout: {
+      const uint16_t code = errorCodeOf(error.kind);
+      return respondInstead(statusOf(code), code);
+    }
+    case http::ClientErrorKind::kRefused: return respondInstead(statusOf(error.refusal), error.refusal);
     case http::ClientErrorKind::kBadRequest:
     case http::ClientErrorKind::kOverloaded: return fail(wire::SubrequestFailure::kOther, error.message);
-    case http::ClientErrorKind::kConnect:
-    case http::ClientErrorKind::kTls:
     case http::ClientErrorKind::kStalled:
     case http::ClientErrorKind::kLost:
     case http::ClientErrorKind::kProtocol: return fail(wire::SubrequestFailure::kConnectionLost, kLost);

@@ -14,6 +14,8 @@
 #include <string_view>
 
 #include "base/clock.h"
+#include "catalog/origin.h"
+#include "edge/forwarding.h"
 #include "edge/inbound_body.h"
 #include "edge/inner_call.h"
 #include "edge/outbound_policy.h"
@@ -30,11 +32,34 @@ struct ServiceCall {
   uint16_t errorCode = 0;  // without a call: the numbered error it answers with; 0: there is no such script
 };
 
-// Who starts requests to service bindings.
+// Who makes the requests of an invocation, as the platform says it to whoever gets them.
+struct Asker {
+  std::string ray;       // of the client's request
+  std::string clientIp;  // empty: there is no client
+  std::string zone;      // FetchFrom
+  std::string account;   // id
+  std::string script;
+  bool strictlyPublic = false;
+  uint8_t invocationsLeft = 0;  // in the chain of the invocation, itself included
+};
+
+// How a request of a script leaves, to a host that may be one of this platform.
+struct HostWay {
+  Toward toward = Toward::kOutside;
+  uint16_t errorCode = 0;                 // it does not: this answers
+  bool inside = false;                    // callHost
+  bool pastRoutes = false;                // then
+  std::optional<catalog::Origin> origin;  // in the place of the URL's host
+};
+
+// Who starts requests that are answered in this process.
 class ServiceCaller {
  public:
   // `service` is the number of a binding, from 1; any number. `events` is borrowed while the call lives.
   virtual ServiceCall callService(uint32_t service, http::ClientRequest request, InnerCallEvents& events) = 0;
+  virtual HostWay wayTo(const http::Url& url) = 0;
+  virtual std::unique_ptr<http::ClientCall> callHost(const HostWay& way, http::ClientRequest request,
+                                                     InnerCallEvents& events) = 0;
 
  protected:
   ~ServiceCaller() = default;
@@ -49,6 +74,10 @@ class SubrequestOwner {
   virtual void onHeadSettled() = 0;
   // A request to a service binding.
   virtual ServiceCall callService(uint32_t service, http::ClientRequest request, InnerCallEvents& events) = 0;
+  virtual HostWay wayTo(const http::Url& url) = 0;
+  // One that comes in again by the front door. Never null.
+  virtual std::unique_ptr<http::ClientCall> callHost(const HostWay& way, http::ClientRequest request,
+                                                     InnerCallEvents& events) = 0;
 
  protected:
   ~SubrequestOwner() = default;
@@ -76,9 +105,7 @@ class Subrequest final : private InnerCallEvents, private BodySource, private Bo
     SocketTaker& sockets;
     EngineVoice& voice;
     const OutboundPolicy& outbound;
-    std::string_view zone;    // CF-Worker: who asks
-    std::string_view ray;     // of the client's request
-    uint8_t invocationsLeft;  // in the chain of the invocation that asks, itself included
+    const Asker& asker;
   };
   // Everything borrowed; it outlives this.
   Subrequest(const Context& context, const wire::Subrequest& effect);
@@ -124,6 +151,7 @@ class Subrequest final : private InnerCallEvents, private BodySource, private Bo
  private:
   // False: it has failed or was answered already.
   bool open();
+  bool openService();
   void fail(wire::SubrequestFailure failure, std::string_view message, std::string_view name = {});
   void respondInstead(uint16_t status, int code);
   void settleHead();

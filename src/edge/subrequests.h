@@ -24,9 +24,9 @@ class Subrequests final : private SubrequestOwner {
  public:
   // All borrowed but the limits; they outlive this. `chain` counts the requests.
   Subrequests(http::Client& client, const base::Clock& clock, SocketTaker& sockets, EngineVoice& voice,
-              ServiceCaller& services, const OutboundPolicy& outbound, std::string_view zone, std::string_view ray,
-              uint8_t invocationsLeft, CallChain& chain, const SubrequestLimits& limits)
-      : context_{client, clock, *this, sockets, voice, outbound, zone, ray, invocationsLeft},
+              ServiceCaller& services, const OutboundPolicy& outbound, const Asker& asker, CallChain& chain,
+              const SubrequestLimits& limits)
+      : context_{client, clock, *this, sockets, voice, outbound, asker},
         services_(services),
         chain_(chain),
         limits_(limits) {}
@@ -53,6 +53,11 @@ class Subrequests final : private SubrequestOwner {
   bool countRequest() override { return chain_.countRequest(); }
   ServiceCall callService(uint32_t service, http::ClientRequest request, InnerCallEvents& events) override {
     return services_.callService(service, std::move(request), events);
+  }
+  HostWay wayTo(const http::Url& url) override { return services_.wayTo(url); }
+  std::unique_ptr<http::ClientCall> callHost(const HostWay& way, http::ClientRequest request,
+                                             InnerCallEvents& events) override {
+    return services_.callHost(way, std::move(request), events);
   }
   void onHeadSettled() override;
   void beginWaiting();

@@ -499,6 +499,7 @@ void ClientCallImpl::onStreamError(const net::StreamError& error) {
   switch (error.kind) {
     case net::StreamErrorKind::kTimeout: lastErrorKind_ = ClientErrorKind::kConnectTimeout; break;
     case net::StreamErrorKind::kTls: lastErrorKind_ = ClientErrorKind::kTls; break;
+    case net::StreamErrorKind::kCertificate: lastErrorKind_ = ClientErrorKind::kCertificate; break;
     default: lastErrorKind_ = ClientErrorKind::kConnect; break;
   }
   lastError_ = error.message;

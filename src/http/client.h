@@ -39,6 +39,7 @@ enum class ClientErrorKind {
   kConnect,
   kConnectTimeout,  // TCP and TLS together
   kTls,
+  kCertificate,      // the server's is not one to trust
   kResponseTimeout,  // the request was sent and no head came
   kStalled,          // a body, either way, that made no progress
   kLost,             // the connection ended or was reset before the response was whole

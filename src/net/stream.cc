@@ -146,11 +146,11 @@ void Stream::continueHandshake(const DropFlag::Watch& watch) {
   const int error = SSL_get_error(ssl_.get(), result);
   if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) return updateInterest();
   const long verify = SSL_get_verify_result(ssl_.get());
-  std::string message = verify != X509_V_OK
-                            ? std::string("certificate refused: ") + X509_verify_cert_error_string(verify)
-                            : takeTlsError();
+  const bool refused = verify != X509_V_OK;
+  std::string message =
+      refused ? std::string("certificate refused: ") + X509_verify_cert_error_string(verify) : takeTlsError();
   ERR_clear_error();
-  fail(StreamErrorKind::kTls, std::move(message));
+  fail(refused ? StreamErrorKind::kCertificate : StreamErrorKind::kTls, std::move(message));
 }
 
 void Stream::onReady(uint32_t events) {

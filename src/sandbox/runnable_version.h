@@ -13,6 +13,7 @@
 #include "sandbox/version_check.h"
 #include "sandbox/version_store.h"
 #include "wire/bundle.h"
+#include "wire/compatibility.h"
 #include "wire/descriptor.h"
 #include "wire/message.h"
 
@@ -47,9 +48,10 @@ struct RunnableVersion {
   wire::VersionId number;
   std::string account;  // id
   std::string script;
-  std::string id;               // UUID text, for traces
-  wire::VersionLimits limits;   // as in the bundle; the platform keeps waitUntilMs itself
-  wire::Descriptor bundleBlob;  // sealed
+  std::string id;                        // UUID text, for traces
+  wire::VersionLimits limits;            // as in the bundle; the platform keeps waitUntilMs itself
+  wire::CompatibilitySet compatibility;  // likewise: of use here where the platform itself behaves by it
+  wire::Descriptor bundleBlob;           // sealed
 
   std::vector<ServiceTarget> services;  // by the number of the binding, from 1
 

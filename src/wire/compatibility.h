@@ -14,6 +14,7 @@ enum class Compatibility : uint8_t {
   kWebSocketCloseReasonByteLimit,
   kWebSocketStandardBinaryType,
   kWebSocketAutoReplyToClose,
+  kGlobalFetchStrictlyPublic,
 };
 
 struct CompatibilityRule {
@@ -33,6 +34,8 @@ inline constexpr std::array kCompatibilityRules{
                       "no_websocket_standard_binary_type", "2026-03-17"},
     CompatibilityRule{Compatibility::kWebSocketAutoReplyToClose, "web_socket_auto_reply_to_close",
                       "web_socket_manual_reply_to_close", "2026-04-07"},
+    CompatibilityRule{Compatibility::kGlobalFetchStrictlyPublic, "global_fetch_strictly_public",
+                      "global_fetch_private_origin", ""},
 };
 
 constexpr bool compatibilityRulesAreInOrder() {

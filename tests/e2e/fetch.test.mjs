@@ -333,11 +333,12 @@ test("fetch", async (t) => {
     const shown = await ask("caught", "http://nowhere.invalid/");
     assert.deepEqual([shown.status, shown.text], [530, "error code: 1016\n"]);
   });
-  await it("a refused connection is lost", async () => {
+  await it("a refused connection is 521", async () => {
     const origin = await startOrigin(() => {});
     origin.stop();
     await new Promise((closed) => origin.server.close(closed));
-    assert.deepEqual((await ask("get", origin.url)).error, kLost);
+    const shown = await ask("caught", origin.url);
+    assert.deepEqual([shown.status, shown.text], [521, "error code: 521\n"]);
   });
   await it("an end before the head is lost", async () => {
     assert.deepEqual((await reads("get", "")).error, kLost);

@@ -28,6 +28,8 @@ const code = `
     } catch (error) { return Response.json({ texts, error: describe(error) }); }
   } };`;
 const kLost = { name: "Error", message: "Network connection lost.", retryable: true };
+const kCertificate = "error code: 526\n";
+const kHandshake = "error code: 525\n";
 
 test("TLS", async (t) => {
   const authority = makeAuthority();
@@ -83,27 +85,27 @@ test("TLS", async (t) => {
     assert.deepEqual((await ask(`https://localhost:${origin.port}/cut`)).error, kLost);
   });
   await it("another name is refused", async () => {
-    assert.deepEqual((await ask(`https://other.localhost:${origin.port}/`)).error, kLost);
-    assert.deepEqual((await ask(`https://a.b.wild.localhost:${origin.port}/`)).error, kLost);
+    assert.deepEqual((await ask(`https://other.localhost:${origin.port}/`)).texts, [kCertificate]);
+    assert.deepEqual((await ask(`https://a.b.wild.localhost:${origin.port}/`)).texts, [kCertificate]);
     await with_(authority.server("DNS:localhost"), async (one) => {
-      assert.deepEqual((await ask(`https://127.0.0.1:${one.port}/`)).error, kLost, "a name is no address");
+      assert.deepEqual((await ask(`https://127.0.0.1:${one.port}/`)).texts, [kCertificate], "a name is no address");
     });
   });
   await it("a certificate nobody vouches for is refused", () => with_(authority.server("DNS:localhost", { selfSigned: true }), async (one) => {
-    assert.deepEqual((await ask(`https://localhost:${one.port}/`)).error, kLost);
+    assert.deepEqual((await ask(`https://localhost:${one.port}/`)).texts, [kCertificate]);
   }));
   await it("one of another authority is refused", () => with_(makeAuthority().server("DNS:localhost"), async (one) => {
-    assert.deepEqual((await ask(`https://localhost:${one.port}/`)).error, kLost);
+    assert.deepEqual((await ask(`https://localhost:${one.port}/`)).texts, [kCertificate]);
   }));
   await it("an expired one is refused", () => with_(authority.server("DNS:localhost", { days: -1 }), async (one) => {
-    assert.deepEqual((await ask(`https://localhost:${one.port}/`)).error, kLost);
+    assert.deepEqual((await ask(`https://localhost:${one.port}/`)).texts, [kCertificate]);
   }));
   await it("a plain server is refused", async () => {
     const plain = await startOrigin(async (wire) => {
       await wire.until(() => wire.buffer.length > 0, "a hello");
       wire.send(answer(400));
     });
-    assert.deepEqual((await ask(`https://localhost:${plain.port}/`)).error, kLost);
+    assert.deepEqual((await ask(`https://localhost:${plain.port}/`)).texts, [kHandshake]);
     plain.stop();
   });
   await it("nothing of a refused request reached anybody", () => {
@@ -114,7 +116,7 @@ test("TLS", async (t) => {
 
   await it("without the authority's file its servers are strangers", async () => {
     const strict = await startWeir({ f: { code } }, { flags: ["--engines", "1"] });
-    assert.deepEqual((await ask(`https://localhost:${origin.port}/`, {}, strict)).error, kLost);
+    assert.deepEqual((await ask(`https://localhost:${origin.port}/`, {}, strict)).texts, [kCertificate]);
     await strict.stop();
   });
   await it("a file without certificates is one line and exit 2", async () => {

@@ -23,9 +23,9 @@ const scripts = {
   one: named("one"),
   two: named("two"),
   // Calls itself until somebody stops it, through a proxy where it is told one; `there` and `back` call each other.
-  calls: { code: calls("url.searchParams.get('through') ?? url.host") },
-  there: { code: calls("url.host.replace('there', 'back')") },
-  back: { code: calls("url.host.replace('back', 'there')") },
+  calls: { code: calls("url.searchParams.get('through') ?? url.host"), flags: ["global_fetch_strictly_public"] },
+  there: { code: calls("url.host.replace('there', 'back')"), flags: ["global_fetch_strictly_public"] },
+  back: { code: calls("url.host.replace('back', 'there')"), flags: ["global_fetch_strictly_public"] },
 };
 
 /** Asks until the answer is what is expected: a change is there within 50 ms, this waits ten seconds before it gives up. */

@@ -1,0 +1,173 @@
+// A script before its zone: where what it fetches of this platform goes, what it says of itself, and what an origin that
+// does not answer becomes.
+import assert from "node:assert/strict";
+import http from "node:http";
+import { once } from "node:events";
+import { test } from "node:test";
+import { command, startWeir } from "./weir.mjs";
+
+// Fetches ?url=, and says what came; ?pass sends the request itself on.
+const asks = (name) => `export default { async fetch(request) {
+  const params = new URL(request.url).searchParams;
+  if (params.has("me")) return Response.json({ name: "${name}", headers: Object.fromEntries(request.headers) });
+  try {
+    const response = await (params.has("pass") ? fetch(request) : fetch(params.get("url"), { headers: JSON.parse(params.get("headers") ?? "{}") }));
+    return Response.json({ from: "${name}", status: response.status, text: await response.text(), ray: response.headers.get("cf-ray") });
+  } catch (e) { return Response.json({ name: e.name, message: e.message }); }
+} }`;
+
+const scripts = {
+  one: { code: asks("one") },
+  two: { code: asks("two") },
+  public: { code: asks("public"), flags: ["global_fetch_strictly_public"] },
+};
+
+async function startOrigin(handler) {
+  const server = http.createServer(handler).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return { port: server.address().port, close: () => new Promise((done) => { server.close(done); server.closeAllConnections(); }) };
+}
+
+async function until(ask, expected) {
+  for (const end = performance.now() + 10_000; performance.now() < end;) {
+    if (expected(await ask())) return;
+  }
+  assert.fail(`still ${JSON.stringify(await ask())}`);
+}
+
+test("a script before its zone", async (t) => {
+  const weir = await startWeir(scripts);
+  t.after(() => weir.stop());
+  const origin = await startOrigin((request, response) => response.end(JSON.stringify({ origin: request.url, headers: request.headers })));
+  t.after(() => origin.close());
+  const other = await startOrigin((request, response) => response.end(JSON.stringify({ other: request.url, headers: request.headers })));
+  t.after(() => other.close());
+  await command(weir, "zone", "add", "example.com", "--origin", `http://127.0.0.1:${origin.port}`);
+  await command(weir, "zone", "add", "other.net", "--origin", `http://127.0.0.1:${other.port}`);
+  await command(weir, "zone", "add", "empty.org");
+  await command(weir, "route", "add", "example.com/*", "--script", "one");
+  await command(weir, "route", "add", "two.example.com/*", "--script", "two");
+  await command(weir, "route", "add", "public.example.com/*", "--script", "public");
+  await command(weir, "route", "add", "empty.org/*", "--script", "one");
+  await command(weir, "domain", "add", "app.example.com", "--script", "two");
+  const ask = async (host, path, options = {}) => JSON.parse((await weir.request(null, path, { host, ...options })).text);
+  const askFor = (host, url, headers) => ask(host, `/?url=${encodeURIComponent(url)}&headers=${encodeURIComponent(JSON.stringify(headers ?? {}))}`);
+  await until(() => ask("app.example.com", "/?me").catch(() => ({})), (answer) => answer.name === "two");
+
+  await t.test("its own zone is the zone's origin, as behind a proxy", async () => {
+    const answer = await ask("example.com", "/path?pass&q=1", { headers: { "x-mine": "1" } });
+    const { origin: path, headers } = JSON.parse(answer.text);
+    assert.equal(path, "/path?pass&q=1");
+    assert.deepEqual(
+      [headers.host, headers["x-mine"], headers["cf-worker"], headers["cf-ew-via"], headers["cf-connecting-ip"], headers["x-real-ip"],
+        headers["x-forwarded-for"], headers["x-forwarded-proto"], headers["cf-visitor"], headers["cdn-loop"]],
+      ["example.com", "1", "example.com", "15", "127.0.0.1", "127.0.0.1", "127.0.0.1", "http", '{"scheme":"http"}', "weir"]);
+    assert.match(headers["cf-ray"], /^[0-9a-f]{16}$/);
+    assert.equal(JSON.parse((await askFor("example.com", "https://deep.example.com/x")).text).headers.host, "deep.example.com");
+  });
+  await t.test("it may say there who the client is, and nowhere else", async () => {
+    const said = { "x-real-ip": "192.0.2.9", "cf-worker": "forged", "cf-ew-via": "16", "cf-connecting-ip": "192.0.2.10" };
+    const own = JSON.parse((await askFor("example.com", "http://example.com/", said)).text).headers;
+    assert.deepEqual([own["cf-connecting-ip"], own["x-real-ip"], own["cf-worker"], own["cf-ew-via"]], ["192.0.2.9", "192.0.2.9", "example.com", "15"]);
+    const foreign = JSON.parse((await askFor("example.com", "http://other.net/", said)).text).headers;
+    assert.deepEqual([foreign["cf-connecting-ip"], foreign["x-real-ip"], foreign["cf-worker"]], ["2a06:98c0:3600::103", undefined, "example.com"]);
+    const outside = JSON.parse((await askFor("example.com", `http://localhost:${origin.port}/`, said)).text).headers;
+    assert.deepEqual([outside["cf-connecting-ip"], outside["x-real-ip"], outside["cf-worker"], outside["cf-ew-via"]], ["127.0.0.1", undefined, "example.com", "15"]);
+  });
+  await t.test("another script's route in the zone, and the account's workers domain, are 1042", async () => {
+    for (const url of ["http://two.example.com/?me", "http://two.local.workers.localhost/?me", "http://two.local.workers.dev/?me", "http://one.local.workers.dev/?me"]) {
+      assert.deepEqual([(await askFor("example.com", url)).status, (await askFor("example.com", url)).text], [404, "error code: 1042\n"], url);
+    }
+    assert.equal((await askFor("one.local.workers.dev", "http://one.local.workers.dev/?me")).text, "error code: 1042\n");
+  });
+  await t.test("from another zone both are reached", async () => {
+    const answer = await askFor("empty.org", "http://two.example.com/?me");
+    const { name, headers } = JSON.parse(answer.text);
+    assert.equal(name, "two");
+    assert.match(answer.ray, /^[0-9a-f]{16}-WEI$/);
+    assert.deepEqual([headers["cf-worker"], headers["cf-ew-via"], headers["cf-connecting-ip"]], ["empty.org", "15", "2a06:98c0:3600::103"]);
+  });
+  await t.test("a custom domain in the zone is its script", async () => {
+    assert.equal(JSON.parse((await askFor("example.com", "http://app.example.com/?me")).text).name, "two");
+  });
+  await t.test("global_fetch_strictly_public goes through the front door", async () => {
+    assert.equal(JSON.parse((await askFor("public.example.com", "http://two.example.com/?me")).text).name, "two");
+    assert.equal(JSON.parse((await askFor("public.example.com", "http://public.example.com/?me")).text).name, "public");
+    assert.equal(JSON.parse((await askFor("public.example.com", "http://two.local.workers.dev/?me")).text).name, "two");
+    assert.equal((await askFor("public.example.com", "http://nobody.local.workers.dev/")).text, "error code: 1042\n");
+  });
+  await t.test("a page of the front door is text for a script, and in the form it asks for", async () => {
+    const html = { accept: "text/html", "user-agent": "Mozilla/5.0", "accept-encoding": "gzip" };
+    assert.equal((await askFor("public.example.com", "http://nobody.local.workers.dev/", html)).text, "error code: 1042\n");
+    assert.equal(JSON.parse((await askFor("public.example.com", "http://nobody.local.workers.dev/", { accept: "application/json" })).text).error_code, 1042);
+  });
+  await t.test("a zone without an origin is 523", async () => {
+    const answer = await askFor("empty.org", "http://empty.org/");
+    assert.deepEqual([answer.status, answer.text], [523, "error code: 523\n"]);
+  });
+  await t.test("a name that leads to this platform and is none of its hosts is 1024", async () => {
+    const answer = await askFor("example.com", `http://localhost:${weir.port}/`);
+    assert.deepEqual([answer.status, answer.text], [403, "error code: 1024\n"]);
+  });
+  await t.test("an origin that refuses is 521 to client and script", async () => {
+    const gone = await startOrigin(() => {});
+    await gone.close();
+    await command(weir, "zone", "set", "empty.org", "--origin", `http://127.0.0.1:${gone.port}`);
+    await until(() => weir.request(null, "/", { host: "www.empty.org" }), (answer) => answer.status === 521);
+    const page = await weir.request(null, "/", { host: "www.empty.org" });
+    assert.deepEqual([page.text, page.headers["retry-after"]], ["error code: 521\n", "120"]);
+    const answer = await askFor("empty.org", "http://empty.org/");
+    assert.deepEqual([answer.status, answer.text], [521, "error code: 521\n"]);
+  });
+  await t.test("who forges the client's address is 1000, in every form", async () => {
+    const forged = [{ "cf-connecting-ip": "192.0.2.1" }, { "x-forwarded-for": ["192.0.2.1", "192.0.2.2"] }, { "x-forwarded-for": "1".repeat(101) }];
+    for (const headers of forged) {
+      const page = await weir.request(null, "/?me", { host: "example.com", headers });
+      assert.deepEqual([page.status, page.text], [403, "error code: 1000\n"], JSON.stringify(headers));
+      assert.match(page.headers["cf-ray"], /^[0-9a-f]{16}-WEI$/);
+    }
+    const page = await weir.request(null, "/?me", { host: "example.com", headers: { ...forged[0], accept: "application/problem+json" } });
+    assert.equal(JSON.parse(page.text).error_code, 1000);
+    assert.equal((await ask("example.com", "/?me", { headers: { "x-forwarded-for": "192.0.2.1", "x-real-ip": "192.0.2.3", "cf-ray": "forged", "cf-visitor": "forged" } })).headers["x-real-ip"], "127.0.0.1");
+  });
+});
+
+test("loops through zones and custom domains", async (t) => {
+  // Each calls the next host of ?ring=, which turns as it goes.
+  const turns = { code: `export default { async fetch(request) {
+    const url = new URL(request.url);
+    const ring = url.searchParams.get("ring").split(",");
+    ring.push(ring.shift());
+    const response = await fetch("http://" + ring[0] + "/?ring=" + ring, { headers: { "cf-ew-via": "16" } });
+    const text = await response.text();
+    return new Response(text + (request.headers.get("cf-ew-via") ?? "first") + "@" + url.host + " ", { status: response.status });
+  } }` };
+  const weir = await startWeir({ a: turns, b: turns });
+  t.after(() => weir.stop());
+  await command(weir, "zone", "add", "a.org");
+  await command(weir, "zone", "add", "b.org");
+  await command(weir, "route", "add", "a.org/*", "--script", "a");
+  await command(weir, "route", "add", "b.org/*", "--script", "b");
+  await command(weir, "domain", "add", "self.a.org", "--script", "a");
+  await command(weir, "domain", "add", "lonely.net", "--script", "b");
+  await until(() => weir.request(null, "/?ring=nowhere.invalid", { host: "lonely.net" }), (answer) => answer.status === 530);
+  let rings = 0;
+  for (const ring of [["a.org", "b.org"], ["self.a.org"], ["lonely.net"], ["a.org", "lonely.net", "b.org"], ["self.a.org", "b.org", "lonely.net", "a.org"]]) {
+    const answer = await weir.request(null, `/?ring=${ring}`, { host: ring[0] });
+    assert.equal(answer.status, 500, `${ring}: ${answer.text}`);
+    const [code, ...hops] = answer.text.split(/\n| /).filter(Boolean).join(" ").replace("error code: 1019", "1019").split(" ");
+    assert.equal(code, "1019");
+    assert.deepEqual(hops.map((hop) => hop.split("@")[0]), [...Array.from({ length: 15 }, (_, i) => String(i + 1)), "first"], `${ring}`);
+    assert.deepEqual(hops.map((hop) => hop.split("@")[1]).reverse(), Array.from({ length: 16 }, (_, i) => ring[i % ring.length]));
+    rings++;
+  }
+  assert.equal(rings, 5);
+});
+
+test("the platform's own control address is 1024", async (t) => {
+  const weir = await startWeir(scripts, { flags: ["--control", "127.0.0.1:0"] });
+  t.after(() => weir.stop());
+  const [, port] = await weir.said(/control: http:\/\/127\.0\.0\.1:(\d+)/);
+  const answer = JSON.parse((await weir.request("one", `/?url=${encodeURIComponent(`http://localhost:${port}/health`)}`)).text);
+  assert.deepEqual([answer.status, answer.text], [403, "error code: 1024\n"]);
+});
