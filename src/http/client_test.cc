@@ -528,7 +528,7 @@ TEST_F(TlsTest, carriesLargeBodiesBothWaysAndReusesTheConnection) {
 TEST_F(TlsTest, certificatesOfStrangersAreRefused) {
   trust({.trustSystemStore = true, .caFile = {}});
   const auto got = run(secure());
-  EXPECT_EQ(got->error, ClientErrorKind::kTls);
+  EXPECT_EQ(got->error, ClientErrorKind::kCertificate);
   EXPECT_NE(got->message.find("certificate"), std::string::npos) << got->message;
   EXPECT_EQ(requests, 0);
 }
@@ -547,7 +547,7 @@ TEST_F(TlsTest, certificatesForOtherNamesAreRefused) {
   trust({.trustSystemStore = false, .caFile = certificate.certificateFile});
   auto other = secure();
   other.host = "127.0.0.1";
-  EXPECT_EQ(run(other)->error, ClientErrorKind::kTls);
+  EXPECT_EQ(run(other)->error, ClientErrorKind::kCertificate);
   EXPECT_EQ(requests, 0);
 }
 
