@@ -38,14 +38,18 @@ StartupProfile::StartupProfile(v8::Isolate* isolate)
   profiler_->StartProfiling(title(isolate), v8::CpuProfilingOptions(v8::kLeafNodeLineNumbers, kSamplesMax));
 }
 
-StartupProfile::~StartupProfile() { profiler_->Dispose(); }
+StartupProfile::~StartupProfile() {
+  if (!ended_) end(0);
+  profiler_->Dispose();
+}
 
 std::string StartupProfile::end(size_t bytesMax) {
+  ended_ = true;
   const v8::HandleScope handles(isolate_);
   v8::CpuProfile* profile = profiler_->StopProfiling(title(isolate_));
   if (profile == nullptr) return {};
   Text text(bytesMax);
-  profile->Serialize(&text);
+  if (bytesMax > 0) profile->Serialize(&text);
   profile->Delete();
   return text.take();
 }

@@ -24,6 +24,7 @@ class StartupProfile {
  private:
   v8::Isolate* const isolate_;
   v8::CpuProfiler* const profiler_;
+  bool ended_ = false;
 };
 
 }  // namespace weir::engine

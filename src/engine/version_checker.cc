@@ -167,8 +167,8 @@ void VersionChecker::checkAndWriteHeap() {
       finish(wire::StartSource::kSnapshot, {}, asBytes(heap));
     }
   } else {
-    tooSlow_ = failure.failure == wire::StartFailure::kCpu;
     reason = isolate->obstacle();
+    tooSlow_ = reason.empty() && failure.failure == wire::StartFailure::kCpu;
     if (reason.empty()) reason = "the top-level scope fails where its heap would be written: " + failure.message;
   }
   makeCodeCache(reason);
