@@ -8,6 +8,7 @@ namespace weir::catalog {
 
 namespace {
 
+constexpr std::chrono::hours kTrimEvery{1};
 constexpr const char* kFirstAccountId = "00000000000000000000000000000000";  // where there is no catalog
 
 }  // namespace
@@ -55,6 +56,7 @@ Status Publisher::load() {
   }
   ledger_ = std::make_unique<Ledger>(usage, now, options_.clock.wallMs());
   savedAt_ = now;
+  trimmedAt_ = now - kTrimEvery;
   RoutingModel::Options model;
   model.workersDomain = options_.workersDomain;
   model.hashSeed = options_.random.next();
@@ -83,9 +85,24 @@ bool Publisher::run(const std::function<void(Catalog&)>& task) {
   });
 }
 
+bool Publisher::post(std::function<void(Catalog&)> task) {
+  return catalog_ && thread_->post([this, task = std::move(task)] {
+    task(*catalog_);
+    refresh();
+  });
+}
+
 void Publisher::tick() {
   refresh();
   if (options_.clock.now() - savedAt_ >= options_.saveUsage) save();
+  if (options_.auditFor.count() > 0 && options_.clock.now() - trimmedAt_ >= kTrimEvery) trim();
+}
+
+void Publisher::trim() {
+  trimmedAt_ = options_.clock.now();
+  const auto before =
+      static_cast<UnixMs>(options_.clock.wallMs()) - std::chrono::milliseconds(options_.auditFor).count();
+  report(catalog_->trimAudit(before), trimProblemTold_);
 }
 
 void Publisher::report(const Status& status, bool& told) {

@@ -1,5 +1,6 @@
 // Publisher: the catalog's thread in a serving process. It keeps the routing current: whoever changes the catalog, this
-// process or another, a new snapshot is handed on within `poll`. It also saves what accounts have used.
+// process or another, a new snapshot is handed on within `poll`. It also saves what accounts have used, and lets the
+// audit log forget.
 //
 // Threads: `configure` and `run` from any but its own; `publish` and `onProblem` are called on its own.
 #pragma once
@@ -27,6 +28,7 @@ class Publisher {
     std::string workersDomain = "workers.localhost";
     std::chrono::milliseconds poll{20};
     std::chrono::milliseconds saveUsage{1'000};
+    std::chrono::hours auditFor{0};  // what of the audit log is older is forgotten; 0: never
     std::function<void(std::shared_ptr<const Routing>)> publish = {};
     // One line about what cannot be read or written just now. The routing stays as it was. Told once, until it works
     // again.
@@ -46,6 +48,8 @@ class Publisher {
 
   // Runs `task` on the catalog; what it changed is published when it returns. False: too much waits, nothing was done.
   [[nodiscard]] bool run(const std::function<void(Catalog&)>& task);
+  // The same, later.
+  [[nodiscard]] bool post(std::function<void(Catalog&)> task);
 
  private:
   explicit Publisher(Options options);
@@ -53,6 +57,7 @@ class Publisher {
   void tick();
   void refresh();
   void save();
+  void trim();
   void report(const Status& status, bool& told);
 
   const Options options_;
@@ -63,8 +68,10 @@ class Publisher {
   uint64_t upTo_ = 0;
   bool stale_ = false;  // changes that could not be read
   base::Instant savedAt_{};
+  base::Instant trimmedAt_{};
   bool readProblemTold_ = false;
   bool saveProblemTold_ = false;
+  bool trimProblemTold_ = false;
   std::unique_ptr<store::WriterThread> thread_;  // last: it uses the rest
 };
 

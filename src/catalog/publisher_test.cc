@@ -31,6 +31,7 @@ class PublisherTest : public testing::Test {
                                "workers.localhost",
                                std::chrono::milliseconds(1),
                                std::chrono::milliseconds(1),
+                               auditFor_,
                                {},
                                {}};
     options.publish = [this](std::shared_ptr<const Routing> routing) {
@@ -56,6 +57,7 @@ class PublisherTest : public testing::Test {
 
   base::SystemClock clock_;
   base::SystemRandom random_;
+  std::chrono::hours auditFor_{0};
   std::string folder_;
   std::mutex mutex_;
   std::condition_variable published_;
@@ -93,6 +95,28 @@ TEST_F(PublisherTest, whatATaskChangesIsPublishedWhenItReturns) {
     ASSERT_TRUE(catalog.addZone({publisher_->firstAccount().id, "example.com", {}}).ok());
   }));
   EXPECT_TRUE(hasZone(*current(), "example.com"));
+}
+
+TEST_F(PublisherTest, theAuditLogForgetsWhatIsOld) {
+  class OldClock final : public base::Clock {
+   public:
+    base::Instant now() const override { return base::Instant{}; }
+    double wallMs() const override { return 1'000; }
+  } old;
+  ASSERT_TRUE(SqliteCatalog::open(path(), {old, random_}).value()->addAccount({"old", Plan::kFree, {}, {}}).ok());
+  const auto known = [&](const char* name) {
+    AuditQuery query;
+    query.name = name;
+    return another()->audit(query).value().matching > 0;
+  };
+  start(path());
+  ASSERT_TRUE(publisher_->run([&](Catalog& catalog) { (void)catalog.addAccount({"new", Plan::kFree, {}, {}}); }));
+  EXPECT_TRUE(known("old"));
+  publisher_.reset();
+  auditFor_ = std::chrono::hours(1);
+  start(path());
+  while (known("old")) ASSERT_TRUE(publisher_->run([](Catalog&) {}));  // at its first tick
+  EXPECT_TRUE(known("new"));
 }
 
 TEST_F(PublisherTest, configuredScriptsNeedNoCatalog) {

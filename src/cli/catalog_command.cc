@@ -1,5 +1,8 @@
 #include "cli/catalog_command.h"
 
+#include <pwd.h>
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
@@ -26,6 +29,11 @@ catalog::Result<catalog::Account> CatalogSession::account(const std::string& nam
 }
 
 int CatalogSession::refuse(const catalog::Error& error) {
+  (void)fail(error.message);
+  return 1;
+}
+
+int CatalogSession::refuse(const base::Error& error) {
   (void)fail(error.message);
   return 1;
 }
@@ -66,6 +74,22 @@ int CatalogSession::list(const std::vector<std::string>& columns, const std::vec
   return 0;
 }
 
+namespace {
+
+// Who runs this command, for the audit log.
+catalog::Actor operatorHere() {
+  const uid_t user = ::getuid();
+  catalog::Actor actor{catalog::ActorKind::kOperator, std::to_string(user), std::to_string(user), "cli", {}};
+  passwd entry{};
+  passwd* found = nullptr;
+  std::vector<char> room(16 * 1024);
+  if (::getpwuid_r(user, &entry, room.data(), room.size(), &found) == 0 && found != nullptr)
+    actor.name = found->pw_name;
+  return actor;
+}
+
+}  // namespace
+
 int runCatalogCommand(const CatalogCommand& command, const base::Clock& clock) {
   std::error_code error;
   if (command.changes) {
@@ -78,6 +102,7 @@ int runCatalogCommand(const CatalogCommand& command, const base::Clock& clock) {
   base::SystemRandom random;
   auto catalog = catalog::SqliteCatalog::open(catalogPath(command.data), {clock, random, {}});
   if (!catalog.ok()) return fail(catalog.error().message);
+  (*catalog)->actAs(operatorHere());
   if (command.changes) {
     if (auto first = catalog::firstAccount(**catalog); !first.ok()) return fail(first.error().message);
   }

@@ -1,6 +1,6 @@
 // CatalogCommand: what the verbs share that read and change the catalog in --data (`weir account`, `zone`, `route`,
-// `domain`). They open it directly, whether or not a weir serves from it: one that does routes by the change within 50
-// ms.
+// `domain`, `token`, …). They open it directly, whether or not a weir serves from it: one that does routes by the
+// change within 50 ms.
 //
 // Each noun has a file of its own. Its verbs put down what is to be done in `run`; nothing happens while parsing.
 #pragma once
@@ -41,6 +41,7 @@ class CatalogSession {
 
   // One line on standard error; 1.
   int refuse(const catalog::Error& error);
+  int refuse(const base::Error& error);
   // `text` for people, `object` for programs; 0.
   int say(const std::string& text, const std::string& object);
   // A table with a line per row, or a JSON array; 0. `nothing` is said to people when there is no row.
@@ -67,6 +68,9 @@ void addAccountCommand(CLI::App& app, CatalogCommand& command);
 void addZoneCommand(CLI::App& app, CatalogCommand& command);
 void addRouteCommand(CLI::App& app, CatalogCommand& command);
 void addDomainCommand(CLI::App& app, CatalogCommand& command);
+void addTokenCommand(CLI::App& app, CatalogCommand& command);
+void addSecretKeyCommand(CLI::App& app, CatalogCommand& command);
+void addAuditCommand(CLI::App& app, CatalogCommand& command);
 
 // "2026-01-02T03:04:05Z"
 std::string timeText(catalog::UnixMs ms);

@@ -90,6 +90,9 @@ Parsed parseCommandLine(int argc, char** argv, const Settings& defaults) {
   addZoneCommand(app, line.catalog);
   addRouteCommand(app, line.catalog);
   addDomainCommand(app, line.catalog);
+  addTokenCommand(app, line.catalog);
+  addSecretKeyCommand(app, line.catalog);
+  addAuditCommand(app, line.catalog);
 
   try {
     app.parse(argc, argv);

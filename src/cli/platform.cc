@@ -11,7 +11,11 @@
 #include <fstream>
 #include <iterator>
 
+#include "catalog/first_account.h"
+#include "catalog/sqlite_catalog.h"
 #include "cli/commands.h"
+#include "cli/first_token.h"
+#include "cli/secret_keys.h"
 #include "control/engine_metrics.h"
 #include "net/interfaces.h"
 #include "wire/blob_hash.h"
@@ -69,8 +73,9 @@ base::Result<std::unique_ptr<Platform>> Platform::start(const Settings& settings
   if (options.engines == 0) options.engines = cores;
   if (options.loops == 0) options.loops = std::min(cores, 16u);
   self->startedMs_ = clock.wallMs();
-  for (const auto step : {&Platform::checkAddress, &Platform::openData, &Platform::startEngines, &Platform::openRoutes,
-                          &Platform::openScripts, &Platform::openControl, &Platform::openLoops}) {
+  for (const auto step :
+       {&Platform::checkAddress, &Platform::openData, &Platform::openVault, &Platform::startEngines,
+        &Platform::openRoutes, &Platform::openScripts, &Platform::openControl, &Platform::openLoops}) {
     if (auto status = (*self.*step)(); !status.ok()) return status.error();
   }
   self->sweepTimer_.arm(clock.now() + kSweepEvery);
@@ -108,6 +113,24 @@ base::Status Platform::openData() {
   all.push_back(&log_);
   facts_ = std::make_unique<observe::FanOut>(all);
   return base::Nothing{};
+}
+
+// Before anything is served: the keys are those of the catalog, and somebody may use the management API.
+base::Status Platform::openVault() {
+  if (!options_.catalog) return base::Nothing{};
+  auto catalog = catalog::SqliteCatalog::open(catalogPath(options_.data), {clock_, random_, {}});
+  if (!catalog.ok()) return base::Error{catalog.error().message};
+  auto first = catalog::firstAccount(**catalog);
+  if (!first.ok()) return base::Error{first.error().message};
+  auto key = (*catalog)->secretKey();
+  if (!key.ok()) return base::Error{key.error().message};
+  auto lock = KeyLock::take(options_.data);
+  if (!lock.ok()) return lock.error();
+  auto keyring = openKeyring(
+      *lock, std::make_shared<KeySource>(secretKeyPath(options_.data), options_.secretKeyCommand), **catalog, random_);
+  if (!keyring.ok()) return keyring.error();
+  keyring_ = std::move(keyring).value();
+  return makeFirstToken(options_.data, !key->has_value(), **catalog, *first, random_);
 }
 
 base::Status Platform::startEngines() {
@@ -290,7 +313,8 @@ std::string Platform::engineIdentity(uint64_t hashSeed) const {
 
 base::Status Platform::openRoutes() {
   auto started = RoutePublisher::start({clock_, *facts_, options_.catalog ? catalogPath(options_.data) : "",
-                                        options_.workersDomain, [this](const auto& routes) {
+                                        options_.workersDomain, std::chrono::hours(24) * options_.auditDays,
+                                        [this](const auto& routes) {
                                           for (auto& loop : loops_) loop->setRoutes(routes);
                                         }});
   if (!started.ok()) return started.error();

@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "catalog/keyring.h"
 #include "cli/catalog_command.h"
 #include "cli/config.h"
 #include "cli/data_directory.h"
@@ -62,6 +63,7 @@ class Platform final : private sandbox::EngineUsers {
   base::Status checkAddress();
   base::Error edgeProblem(const base::Error& error) const;
   base::Status openData();
+  base::Status openVault();
   base::Status startEngines();
   base::Status openLoops();
   base::Status openControl();
@@ -80,6 +82,8 @@ class Platform final : private sandbox::EngineUsers {
   std::vector<observe::Sink*> extraSinks_;
   net::Address edge_;
   std::unique_ptr<DataDirectory> data_;
+  base::SystemRandom random_;
+  std::unique_ptr<catalog::Keyring> keyring_;  // null: there is no catalog
   std::unique_ptr<logs::Metrics> metrics_;
   std::unique_ptr<logs::TraceWriter> traces_;
   std::vector<observe::Sink*> sinks_;       // of invocations

@@ -10,6 +10,7 @@ base::Result<std::unique_ptr<RoutePublisher>> RoutePublisher::start(Options opti
   auto self = std::unique_ptr<RoutePublisher>(new RoutePublisher(std::move(options)));
   catalog::Publisher::Options catalog{self->options_.clock, self->random_, self->options_.catalogPath,
                                       self->options_.workersDomain};
+  catalog.auditFor = self->options_.auditFor;
   catalog.publish = [raw = self.get()](std::shared_ptr<const catalog::Routing> routing) {
     raw->onRouting(std::move(routing));
   };

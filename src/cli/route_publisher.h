@@ -27,6 +27,7 @@ class RoutePublisher {
     observe::Sink& sink;
     std::string catalogPath;  // empty: none
     std::string workersDomain;
+    std::chrono::hours auditFor;  // as Publisher::Options
     std::function<void(const std::shared_ptr<const edge::Routes>& routes)> publish;
   };
   static base::Result<std::unique_ptr<RoutePublisher>> start(Options options);

@@ -25,6 +25,8 @@ struct Settings {
   std::string control;  // empty: none
   bool controlAnyAddress = false;
   std::string data = "./data";
+  std::string secretKeyCommand;  // empty: the file secret.key in `data`
+  uint32_t auditDays = 400;
   bool catalog = true;   // false for `weir dev`, which has no accounts
   uint32_t engines = 0;  // 0: one per core
   uint32_t replicaQueueMs = 10;
