@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "catalog/account.h"
+#include "catalog/asset_store.h"
 #include "catalog/audit.h"
 #include "catalog/error.h"
 #include "catalog/meter.h"
@@ -53,7 +54,7 @@ class Catalog {
   virtual Result<Version> addVersion(const NewVersion& version, const std::optional<NewDeployment>& deployment) = 0;
   virtual Result<std::vector<Version>> versions(std::string_view account, std::string_view script) = 0;
   virtual Result<Version> findVersion(std::string_view account, std::string_view script, std::string_view id) = 0;
-  virtual Result<std::vector<Module>> modules(uint64_t version) = 0;  // the main module first
+  virtual Result<std::vector<Module>> modules(uint64_t version) = 0;  // the main module first; none: it has only assets
   virtual Result<std::vector<SealedSecret>> secrets(uint64_t version) = 0;
   virtual Result<std::optional<Bytes>> artifact(uint64_t version, Artifact artifact) = 0;
   virtual Result<Deployment> deploy(std::string_view account, std::string_view script,
@@ -115,6 +116,9 @@ class Catalog {
   virtual Result<AuditPage> audit(const AuditQuery& query) = 0;
   // Forgets what is older.
   virtual Status trimAudit(UnixMs before) = 0;
+
+  // --- Static assets of versions
+  virtual AssetStore& assets() = 0;
 
   // --- For routing
   virtual Result<RoutingRows> routingRows() = 0;

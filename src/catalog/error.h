@@ -37,6 +37,8 @@ enum class Situation : uint32_t {
   kBadSchedule = 10100,
   kScriptInUse = 10142,
   kBadDeployment = 10210,
+  kBadAsset = 10301,
+  kAssetSessionNotFound = 10302,
   kDomainOutsideZone = 100112,
   kBadHostname = 100113,
   kDomainNotFound = 100114,

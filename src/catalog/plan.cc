@@ -13,7 +13,9 @@ constexpr PlanLimits kFreePreset{.cpuMs = 10,
                                  .scripts = 100,
                                  .schedules = 5,
                                  .texts = 64,
-                                 .uploadBytes = 3u << 20};
+                                 .uploadBytes = 3u << 20,
+                                 .assets = 20'000,
+                                 .assetBytes = 1ULL << 30};
 constexpr PlanLimits kPaidPreset{};
 
 constexpr uint64_t kMany = 1'000'000'000;
@@ -34,6 +36,8 @@ constexpr std::array kFields = {
     LimitField{"text_bytes", &PlanLimits::textBytes, 1, 1u << 20},
     LimitField{"upload_bytes", &PlanLimits::uploadBytes, 1, 128u << 20},
     LimitField{"bundle_bytes", &PlanLimits::bundleBytes, 1, 128u << 20},
+    LimitField{"assets", &PlanLimits::assets, 0, 100'000},
+    LimitField{"asset_bytes", &PlanLimits::assetBytes, 0, 1ULL << 50},
 };
 static_assert(sizeof(PlanLimits) == kFields.size() * sizeof(uint64_t), "every limit has a name");
 

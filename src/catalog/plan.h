@@ -28,10 +28,12 @@ struct PlanLimits {
   uint64_t schedules = 250;  // of all scripts together
   uint64_t routesPerZone = 1'000;
   uint64_t domainsPerZone = 100;
-  uint64_t texts = 128;              // text values and secrets of one version
-  uint64_t textBytes = 5'000;        // of each
-  uint64_t uploadBytes = 10u << 20;  // one version, compressed
-  uint64_t bundleBytes = 64u << 20;  // one version
+  uint64_t texts = 128;               // text values and secrets of one version
+  uint64_t textBytes = 5'000;         // of each
+  uint64_t uploadBytes = 10u << 20;   // one version, compressed
+  uint64_t bundleBytes = 64u << 20;   // one version
+  uint64_t assets = 100'000;          // files of one version
+  uint64_t assetBytes = 20ULL << 30;  // of all versions together, each content once
 
   bool operator==(const PlanLimits&) const = default;
 };

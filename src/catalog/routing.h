@@ -39,6 +39,7 @@ struct RoutedVersion {
   std::string id;
   uint32_t slot = 0;       // dense over the snapshot; an index for what the data plane keeps per version
   uint32_t shareUpTo = 0;  // of kWholeShare: this version's share and those before it
+  bool hasAssets = false;  // static ones, which may answer in the Worker's place
 };
 
 struct RoutedScript {

@@ -188,15 +188,16 @@ void RoutingModel::refreshScript(ScriptState& state) {
     script->account = accountIndex(state.account);
     script->disabled = state.row && state.row->disabled;
     uint32_t upTo = 0;
-    const auto add = [&](uint64_t number, const std::string& id, uint32_t share) {
+    const auto add = [&](uint64_t number, const std::string& id, uint32_t share, bool hasAssets) {
       upTo += share;
-      script->versions.push_back({number, id, takeVersionSlot(number), upTo});
+      script->versions.push_back({number, id, takeVersionSlot(number), upTo, hasAssets});
       state.versions.push_back(number);
     };
     if (state.configured) {
-      add(state.configured->number, state.configured->versionId, kWholeShare);
+      add(state.configured->number, state.configured->versionId, kWholeShare, false);
     } else {
-      for (const auto& version : state.row->versions) add(routedNumber(version.number), version.id, version.share);
+      for (const auto& version : state.row->versions)
+        add(routedNumber(version.number), version.id, version.share, version.hasAssets);
     }
     workersDev_[state.index] = state.configured || state.row->workersDev;
     routedScripts_[state.index] = std::move(script);

@@ -16,6 +16,7 @@ struct ScriptRow {
     uint64_t number = 0;
     std::string id;
     uint32_t share = kWholeShare;
+    bool hasAssets = false;
   };
   std::string account;  // id
   std::string name;

@@ -211,9 +211,77 @@ CREATE INDEX audit_account ON audit (account, number);
 CREATE INDEX audit_at ON audit (at);
 )sql";
 
+// Static assets (asset_store.h).
+constexpr const char* kAssets = R"sql(
+-- Content by its SHA-256, stored once; AUTOINCREMENT never gives a number out twice.
+CREATE TABLE asset_contents (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  hash BLOB NOT NULL UNIQUE,
+  size INTEGER NOT NULL
+);
+
+-- `id` is content * 256 + number of the piece.
+CREATE TABLE asset_pieces (
+  id INTEGER PRIMARY KEY,
+  bytes BLOB NOT NULL
+);
+
+-- What an account has uploaded, by the name its clients have for it.
+CREATE TABLE asset_names (
+  account TEXT NOT NULL REFERENCES accounts ON DELETE CASCADE,
+  hash BLOB NOT NULL,
+  content INTEGER NOT NULL REFERENCES asset_contents,
+  type TEXT NOT NULL,
+  seen INTEGER NOT NULL,
+  PRIMARY KEY (account, hash)
+) WITHOUT ROWID;
+CREATE INDEX asset_names_content ON asset_names (content);
+
+-- `files` is a table of paths, by its SHA-256.
+CREATE TABLE asset_sets (
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  hash BLOB NOT NULL UNIQUE,
+  seen INTEGER NOT NULL,
+  files BLOB NOT NULL
+);
+
+CREATE TABLE asset_set_contents (
+  asset_set INTEGER NOT NULL REFERENCES asset_sets ON DELETE CASCADE,
+  content INTEGER NOT NULL REFERENCES asset_contents,
+  PRIMARY KEY (asset_set, content)
+) WITHOUT ROWID;
+CREATE INDEX asset_set_contents_content ON asset_set_contents (content);
+
+CREATE TABLE version_assets (
+  version INTEGER PRIMARY KEY REFERENCES versions ON DELETE CASCADE,
+  asset_set INTEGER NOT NULL REFERENCES asset_sets,
+  config TEXT NOT NULL
+);
+CREATE INDEX version_assets_set ON version_assets (asset_set);
+
+CREATE TABLE asset_sessions (
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  id TEXT NOT NULL UNIQUE,
+  account TEXT NOT NULL REFERENCES accounts ON DELETE CASCADE,
+  script TEXT NOT NULL,
+  key BLOB NOT NULL,
+  expires INTEGER NOT NULL,
+  manifest BLOB NOT NULL
+);
+CREATE INDEX asset_sessions_account ON asset_sessions (account, number);
+
+CREATE TABLE asset_session_missing (
+  session INTEGER NOT NULL REFERENCES asset_sessions ON DELETE CASCADE,
+  hash BLOB NOT NULL,
+  size INTEGER NOT NULL,
+  PRIMARY KEY (session, hash)
+) WITHOUT ROWID;
+)sql";
+
 constexpr store::Migration kSteps[] = {
     {"catalog", kFirst},
     {"vault", kVault},
+    {"assets", kAssets},
 };
 
 }  // namespace

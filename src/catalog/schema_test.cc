@@ -18,7 +18,7 @@ uint64_t fingerprint(std::string_view text) {
 
 // A step that was released is what databases out there were made with: add a step, never change one.
 TEST(Schema, releasedStepsStayAsTheyAre) {
-  constexpr uint64_t kReleased[] = {9828990640123577978u, 14129077919098289870u};
+  constexpr uint64_t kReleased[] = {9828990640123577978u, 14129077919098289870u, 10510618219264316705u};
   ASSERT_EQ(schemaSteps().size(), std::size(kReleased));
   for (size_t i = 0; i < std::size(kReleased); ++i) EXPECT_EQ(fingerprint(schemaSteps()[i].sql), kReleased[i]) << i;
 }
@@ -55,6 +55,17 @@ TEST(Schema, everyEarlierSchemaBecomesACatalog) {
                     "INSERT INTO facts VALUES ('secret_key', '0123456789abcdef');")
                 .ok());
       }
+      if (from >= 3) {
+        ASSERT_TRUE(
+            (*db)
+                ->run(
+                    "INSERT INTO asset_contents VALUES (7, x'01', 3); INSERT INTO asset_pieces VALUES (1792, x'616263');"
+                    "INSERT INTO asset_names VALUES ('a1', x'000102030405060708090a0b0c0d0e0f', 7, 'text/plain', 5);"
+                    "INSERT INTO asset_sets VALUES (1, x'02', 5, x'00'); INSERT INTO asset_set_contents VALUES (1, 7);"
+                    "INSERT INTO asset_sessions VALUES (1, 's1', 'a1', 'hello', x'00', 9, x'00');"
+                    "INSERT INTO asset_session_missing VALUES (1, x'03', 4);")
+                .ok());
+      }
     }
     auto catalog = SqliteCatalog::open(folder + "/catalog.db", {clock, random});
     ASSERT_TRUE(catalog.ok()) << catalog.error().message;
@@ -63,6 +74,8 @@ TEST(Schema, everyEarlierSchemaBecomesACatalog) {
     EXPECT_EQ((*catalog)->tokens(std::nullopt).value().size(), from >= 2 ? 1u : 0u);
     EXPECT_EQ((*catalog)->audit({}).value().entries.size(), from >= 2 ? 1u : 0u);
     EXPECT_EQ((*catalog)->secretKey().value().has_value(), from >= 2);
+    EXPECT_EQ((*catalog)->assets().figures().value().bytes, from >= 3 ? 3u : 0u);
+    EXPECT_EQ((*catalog)->assets().piece(7, 0).ok(), from >= 3);
     const size_t expected = from >= 1 ? 1 : 0;
     EXPECT_EQ(rows->accounts.size(), expected);
     EXPECT_EQ(rows->zones.size(), expected);

@@ -62,6 +62,12 @@ enum class VersionSyntax : uint8_t { kEsModules = 0, kServiceWorker = 1 };
 // How isolates of a version start: found out when it was checked, with the reason where it is not the best one.
 enum class StartKind : uint8_t { kUnknown = 0, kHeapSnapshot = 1, kCodeCache = 2, kCompiled = 3 };
 
+// The static assets of a version.
+struct VersionAssets {
+  uint64_t set = 0;           // its files: AssetStore
+  std::string config = "{}";  // JSON, as uploaded
+};
+
 struct StartCheck {
   StartKind kind = StartKind::kUnknown;
   std::string reason;           // why no heap snapshot
@@ -86,6 +92,7 @@ struct Version {
   std::string limits = "{}";       // JSON, as uploaded
   std::string etag;                // hex; equal for equal content
   StartCheck check;
+  bool hasAssets = false;
 };
 
 // Made at upload, once everything was validated.
@@ -102,7 +109,8 @@ struct NewVersion {
   std::string limits = "{}";
   std::string etag;
   StartCheck check;
-  std::vector<Module> modules;  // the first is the main module
+  std::vector<Module> modules;  // the first is the main module; none: it has assets and nothing else
+  std::optional<VersionAssets> assets;
   std::vector<SealedSecret> secrets;
   Bytes heapSnapshot;  // empty: none
   Bytes codeCache;     // empty: none

@@ -94,6 +94,7 @@ Result<std::unique_ptr<SqliteCatalog>> SqliteCatalog::open(const std::string& pa
   auto db = store::Connection::open(path, options.store);
   if (!db.ok()) return failed(db.error());
   self->db_ = std::move(db).value();
+  self->assets_.emplace(*self->db_, self->clock_, self->random_);
   if (auto error = failure(store::migrate(*self->db_, schemaSteps()))) return *error;
   return self;
 }
@@ -307,8 +308,8 @@ Status SqliteCatalog::readRows(RoutingRows& rows) {
         rows.scripts.back().versions.clear();
       }
       if (row.isNull(4)) continue;
-      rows.scripts.back().versions.push_back(
-          {static_cast<uint64_t>(row.integer(4)), std::string(row.text(5)), static_cast<uint32_t>(row.integer(6))});
+      rows.scripts.back().versions.push_back({static_cast<uint64_t>(row.integer(4)), std::string(row.text(5)),
+                                              static_cast<uint32_t>(row.integer(6)), row.integer(7) != 0});
     }
     if (auto error = failure(row)) return *error;
     return base::Nothing{};
@@ -349,7 +350,8 @@ Status SqliteCatalog::readRows(RoutingRows& rows) {
     if (!all.ok()) return all.error();
     rows.accounts = std::move(all).value();
     if (auto s = readScript(db_->query(
-            "SELECT s.account, s.name, s.disabled, s.workers_dev, v.number, v.id, dv.share FROM scripts s "
+            "SELECT s.account, s.name, s.disabled, s.workers_dev, v.number, v.id, dv.share, "
+            "EXISTS (SELECT 1 FROM version_assets WHERE version = v.number) FROM scripts s "
             "LEFT JOIN deployment_versions dv ON dv.deployment = (SELECT max(number) FROM deployments WHERE script = s.id) "
             "LEFT JOIN versions v ON v.number = dv.version ORDER BY s.id, dv.position"));
         !s.ok()) {
@@ -367,7 +369,8 @@ Status SqliteCatalog::readRows(RoutingRows& rows) {
   for (const auto key : wanted(ChangeKind::kScript)) {
     const size_t slash = key.find('/');
     if (auto s = readScript(db_->query(
-            "SELECT s.account, s.name, s.disabled, s.workers_dev, v.number, v.id, dv.share FROM scripts s "
+            "SELECT s.account, s.name, s.disabled, s.workers_dev, v.number, v.id, dv.share, "
+            "EXISTS (SELECT 1 FROM version_assets WHERE version = v.number) FROM scripts s "
             "LEFT JOIN deployment_versions dv ON dv.deployment = (SELECT max(number) FROM deployments WHERE script = s.id) "
             "LEFT JOIN versions v ON v.number = dv.version WHERE s.account = ? AND s.name = ? ORDER BY dv.position",
             key.substr(0, slash), key.substr(slash + 1)));

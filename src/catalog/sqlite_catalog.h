@@ -8,6 +8,7 @@
 #include "base/random.h"
 #include "catalog/catalog.h"
 #include "catalog/route_pattern.h"
+#include "catalog/sqlite_assets.h"
 #include "store/connection.h"
 
 namespace weir::catalog {
@@ -82,6 +83,8 @@ class SqliteCatalog final : public Catalog {
   Result<AuditPage> audit(const AuditQuery& query) override;
   Status trimAudit(UnixMs before) override;
 
+  AssetStore& assets() override { return *assets_; }
+
   Result<RoutingRows> routingRows() override;
   Result<RoutingRows> changesSince(uint64_t upTo) override;
   Result<bool> mayHaveChanged() override;
@@ -129,6 +132,7 @@ class SqliteCatalog final : public Catalog {
   base::Random& random_;
   const uint64_t auditEntriesMax_;
   std::unique_ptr<store::Connection> db_;
+  std::optional<SqliteAssets> assets_;
   uint64_t seenDataVersion_ = 0;
   Actor actor_;
   bool recorded_ = false;  // by the change that is under way

@@ -54,6 +54,7 @@ Version versionOf(const store::Statement& row, std::string_view script) {
   version.check.reason = row.text(14);
   version.check.startupMs = static_cast<uint32_t>(row.integer(15));
   version.check.handlers = row.text(16);
+  version.hasAssets = row.integer(17) != 0;
   return version;
 }
 
@@ -278,6 +279,12 @@ Result<Version> SqliteCatalog::addVersion(const NewVersion& version, const std::
     }
     auto key = secretKey();
     if (!key.ok()) return key.error();
+    if (version.assets) {
+      if (auto error = failure(db_->execute("INSERT INTO version_assets VALUES (?, ?, ?)", number, version.assets->set,
+                                            version.assets->config))) {
+        return *error;
+      }
+    }
     for (const auto& secret : version.secrets) {
       if (*key && **key != secret.key) {
         return Error{Situation::kConcurrentChange, "the key of secrets was changed meanwhile: try again"};
@@ -326,7 +333,8 @@ Result<std::vector<Version>> SqliteCatalog::versions(std::string_view account, s
   std::vector<Version> out;
   auto row = db_->query(
       "SELECT number, id, sequence, created, source, author, annotations, syntax, compatibility_date, compatibility_flags, "
-      "bindings, limits, etag, start_kind, start_reason, startup_ms, handlers FROM versions WHERE script = ? ORDER BY sequence DESC",
+      "bindings, limits, etag, start_kind, start_reason, startup_ms, handlers, "
+      "EXISTS (SELECT 1 FROM version_assets WHERE version = number) FROM versions WHERE script = ? ORDER BY sequence DESC",
       *id);
   while (row.next()) out.push_back(versionOf(row, script));
   if (auto error = failure(row)) return *error;
@@ -338,7 +346,8 @@ Result<Version> SqliteCatalog::findVersion(std::string_view account, std::string
   if (!owner.ok()) return owner.error();
   auto row = db_->query(
       "SELECT number, id, sequence, created, source, author, annotations, syntax, compatibility_date, compatibility_flags, "
-      "bindings, limits, etag, start_kind, start_reason, startup_ms, handlers FROM versions WHERE script = ? AND id = ?",
+      "bindings, limits, etag, start_kind, start_reason, startup_ms, handlers, "
+      "EXISTS (SELECT 1 FROM version_assets WHERE version = number) FROM versions WHERE script = ? AND id = ?",
       *owner, id);
   if (row.next()) return versionOf(row, script);
   if (auto error = failure(row)) return *error;
@@ -360,8 +369,11 @@ Result<std::vector<Module>> SqliteCatalog::modules(uint64_t version) {
     out.push_back(std::move(module));
   }
   if (auto error = failure(row)) return *error;
-  if (out.empty()) return noVersion(std::to_string(version));
-  return out;
+  if (!out.empty()) return out;
+  auto known = db_->query("SELECT 1 FROM version_assets WHERE version = ?", version);
+  if (known.next()) return out;
+  if (auto error = failure(known)) return *error;
+  return noVersion(std::to_string(version));
 }
 
 Result<std::vector<SealedSecret>> SqliteCatalog::secrets(uint64_t version) {
