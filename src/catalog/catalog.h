@@ -120,6 +120,10 @@ class Catalog {
   // --- Static assets of versions
   virtual AssetStore& assets() = 0;
 
+  // --- Backup
+  // Everything as of now, in a new file that restoreCatalog takes (restore.h); others may go on meanwhile.
+  virtual Status backup(const std::string& path) = 0;
+
   // --- For routing
   virtual Result<RoutingRows> routingRows() = 0;
   // What changed since change number `upTo`; whole when the catalog no longer knows.

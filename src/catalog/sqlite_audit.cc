@@ -85,6 +85,18 @@ Result<AuditPage> SqliteCatalog::audit(const AuditQuery& query) {
   });
 }
 
+Status SqliteCatalog::backup(const std::string& path) {
+  // First, so that the copy tells of itself.
+  auto told = change([&]() -> Status { return record({"backup", "catalog", path, std::nullopt}); });
+  if (!told.ok()) return told;
+  if (auto error = failure(db_->backup(path))) return *error;
+  return base::Nothing{};
+}
+
+Status SqliteCatalog::tellRestored(const std::string& backup) {
+  return change([&]() -> Status { return record({"restore", "catalog", backup, std::nullopt}); });
+}
+
 Status SqliteCatalog::trimAudit(UnixMs before) {
   auto transaction = store::Transaction::begin(*db_);
   if (!transaction.ok()) return failed(transaction.error());

@@ -84,6 +84,7 @@ class SqliteCatalog final : public Catalog {
   Status trimAudit(UnixMs before) override;
 
   AssetStore& assets() override { return *assets_; }
+  Status backup(const std::string& path) override;
 
   Result<RoutingRows> routingRows() override;
   Result<RoutingRows> changesSince(uint64_t upTo) override;
@@ -92,7 +93,10 @@ class SqliteCatalog final : public Catalog {
   Result<std::vector<Usage>> usage() override;
   Status saveUsage(const std::vector<Usage>& usage) override;
 
-  // For backups.
+  // Into the audit log: where this catalog comes from.
+  Status tellRestored(const std::string& backup);
+
+  // For tests, and what is told of a restored one.
   store::Connection& connection() { return *db_; }
 
  private:

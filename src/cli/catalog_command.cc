@@ -74,9 +74,6 @@ int CatalogSession::list(const std::vector<std::string>& columns, const std::vec
   return 0;
 }
 
-namespace {
-
-// Who runs this command, for the audit log.
 catalog::Actor operatorHere() {
   const uid_t user = ::getuid();
   catalog::Actor actor{catalog::ActorKind::kOperator, std::to_string(user), std::to_string(user), "cli", {}};
@@ -88,9 +85,8 @@ catalog::Actor operatorHere() {
   return actor;
 }
 
-}  // namespace
-
 int runCatalogCommand(const CatalogCommand& command, const base::Clock& clock) {
+  if (command.runAlone) return command.runAlone(clock);
   std::error_code error;
   if (command.changes) {
     std::filesystem::create_directories(command.data, error);

@@ -54,12 +54,16 @@ struct CatalogCommand {
   bool json = false;
   bool changes = false;  // the catalog is made when it is not there
   std::function<int(CatalogSession&)> run;
+  std::function<int(const base::Clock&)> runAlone;  // instead: the verb opens no catalog
 };
+
+// Who runs this command, for the audit log.
+catalog::Actor operatorHere();
 
 // Opens the catalog and runs the verb; its exit code.
 int runCatalogCommand(const CatalogCommand& command, const base::Clock& clock);
 
-// Adds a verb with --data and --json to `noun`. `example` is shown by its help.
+// Adds a verb with --data and --json to `noun`, or to the program. `example` is shown by its help.
 CLI::App* addVerb(CLI::App& noun, CatalogCommand& command, const std::string& name, const std::string& help,
                   const std::string& example);
 
@@ -71,6 +75,7 @@ void addDomainCommand(CLI::App& app, CatalogCommand& command);
 void addTokenCommand(CLI::App& app, CatalogCommand& command);
 void addSecretKeyCommand(CLI::App& app, CatalogCommand& command);
 void addAuditCommand(CLI::App& app, CatalogCommand& command);
+void addBackupCommands(CLI::App& app, CatalogCommand& command);
 
 // "2026-01-02T03:04:05Z"
 std::string timeText(catalog::UnixMs ms);

@@ -93,6 +93,7 @@ Parsed parseCommandLine(int argc, char** argv, const Settings& defaults) {
   addTokenCommand(app, line.catalog);
   addSecretKeyCommand(app, line.catalog);
   addAuditCommand(app, line.catalog);
+  addBackupCommands(app, line.catalog);
 
   try {
     app.parse(argc, argv);

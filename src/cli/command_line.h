@@ -26,7 +26,7 @@ struct CommandLine {
   std::string file;                  // dev
   bool json = false;                 // doctor
   ProfileWanted profile;
-  CatalogCommand catalog;  // account, zone, route, domain, token, secret-key, audit
+  CatalogCommand catalog;  // account, zone, route, domain, token, secret-key, audit, backup, restore
   // Applies what was given as flags, in order, over whatever is there.
   std::vector<std::function<void(Settings&)>> given;
 

@@ -1,7 +1,6 @@
 #include "store/connection.h"
 
 #include <sqlite3.h>
-#include <unistd.h>
 
 #include <utility>
 
@@ -193,15 +192,6 @@ Result<uint64_t> Connection::dataVersion() {
 }
 
 bool Connection::inTransaction() const { return sqlite3_get_autocommit(database_) == 0; }
-
-Status Connection::backup(const std::string& path) {
-  if (::access(path.c_str(), F_OK) == 0) {
-    return Error{Problem::kExists, path + ": there is a file already; name another"};
-  }
-  auto row = execute("VACUUM INTO ?", path);
-  if (!row.ok()) return row.error();
-  return base::Nothing{};
-}
 
 Result<Transaction> Transaction::begin(Connection& connection) {
   auto begun = connection.execute("BEGIN IMMEDIATE");

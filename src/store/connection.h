@@ -136,7 +136,8 @@ class Connection {
   Result<uint64_t> dataVersion();
   bool inTransaction() const;
 
-  // Copies everything as of now into a new file, while others go on writing. kExists when `path` is there.
+  // Copies everything as of now into a new file, while others go on writing: whole or not at all, whenever it is
+  // killed, and readable by its owner alone. kExists when `path` is there.
   Status backup(const std::string& path);
 
  private:

@@ -159,6 +159,24 @@ TEST_F(ConnectionTest, aBackupIsWholeWhileOthersWrite) {
   ASSERT_TRUE(opened.ok()) << opened.error().message;
   EXPECT_EQ(count(**opened), 3);
   EXPECT_EQ(db->backup(copy).error().problem, Problem::kExists);
+  EXPECT_EQ(std::filesystem::status(copy).permissions(),
+            std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+}
+
+TEST_F(ConnectionTest, aBackupIsWrittenOverWhatAKilledOneLeft) {
+  auto db = open();
+  ASSERT_TRUE(db->run("CREATE TABLE t (a); INSERT INTO t VALUES (1)").ok());
+  const std::string copy = folder_ + "/copy.db";
+  std::ofstream(copy + ".partial") << "SQLite format 3, but only the beginning";
+  ASSERT_TRUE(db->backup(copy).ok());
+  EXPECT_EQ(count(*Connection::open(copy, {}).value()), 1);
+  EXPECT_FALSE(std::filesystem::exists(copy + ".partial"));
+  EXPECT_EQ(db->backup(folder_ + "/none/copy.db").error().problem, Problem::kOther);
+  // One that fails leaves nothing.
+  std::filesystem::create_symlink(copy, folder_ + "/next.db.partial");
+  EXPECT_FALSE(db->backup(folder_ + "/next.db").ok());
+  EXPECT_FALSE(std::filesystem::exists(folder_ + "/next.db"));
+  EXPECT_EQ(count(*Connection::open(copy, {}).value()), 1);
 }
 
 TEST_F(ConnectionTest, aReaderOnlyWritesNothing) {
