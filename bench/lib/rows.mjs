@@ -9,6 +9,7 @@ import { root, startOrigin, startWeir, startWorkerd } from "./servers.mjs";
 import { median } from "./statistics.mjs";
 
 const settleMs = 700;  // after which a server has done what it does behind an answer
+const restMs = 2000;  // … and isolates that rest have given back what they do not need
 
 export function scriptFile(name) {
   return join(root, "bench/scripts", `${name}.js`);
@@ -205,7 +206,7 @@ async function isolateMb(name, file, count, answers) {
   const more = copies("more", count, file);
   const use = async (server, scripts) => {
     for (const script of scripts) await load(server, script, { requests: answers, connections: 1 });
-    await sleep(settleMs);
+    await sleep(restMs);
     return privateMb(server.pids());
   };
   if (name === "weir") {

@@ -1,11 +1,13 @@
 #include "engine/lane.h"
 
+#include <malloc.h>
 #include <poll.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 
 #include "js/exception.h"
 
@@ -393,7 +395,7 @@ bool Lane::startIsolate(Runner& me, Resident& resident, ScriptIsolate::Failure& 
   started.source = resident.isolate->source();
   started.startupUs = me.clock.lapNs() / 1000;
   effects_.emit(0, started);
-  resident.version->releaseImage();
+  resident.version->release();
   return true;
 }
 
@@ -496,6 +498,11 @@ void Lane::runTurn(Runner& me, Lock& lock, Resident& resident, Work work) {
   if (held != nullptr) giveBuffer(std::move(held->bytes));
   if (ok) {
     resident.started = true;
+    resident.ran = true;
+    if (!keeperLooks_) {
+      keeperLooks_ = true;
+      keeperWake_.notify_one();
+    }
     sample(resident, bytes);
     if (resident.isolate->condemned() && !resident.condemned) {
       resident.condemned = true;
@@ -530,10 +537,11 @@ void Lane::runTurn(Runner& me, Lock& lock, Resident& resident, Work work) {
     resident.inboxBytes = 0;
     retire(resident, wire::IsolateEnd::kDropped);
   }
-  afterTurn(me, lock, resident);
+  afterTurn(&me, resident);
 }
 
-void Lane::afterTurn(Runner& me, Lock& lock, Resident& resident) {
+// `me`: the runner whose turn it was; null: the keeper's.
+void Lane::afterTurn(const Runner* me, Resident& resident) {
   if (resident.retired) {
     // Invocations that had not started go to a fresh isolate; the others finish here if they can.
     std::vector<Work> rest;
@@ -550,7 +558,7 @@ void Lane::afterTurn(Runner& me, Lock& lock, Resident& resident) {
   } else if (!resident.inbox.empty()) {
     ready_.push_back(resident.number);
   }
-  if (leader_ != &me) {
+  if (leader_ != me || me == nullptr) {
     effects_.flush();
     if (leader_ != nullptr) {  // it may sleep towards a deadline from before this turn's timers, or beside ready work
       const uint64_t one = 1;
@@ -650,8 +658,54 @@ void Lane::keep() {
       warm_.push_back(std::move(isolate));
       continue;
     }
-    keeperWake_.wait(lock);
+    uint64_t nextNs = 0;
+    if (parked_ == 0) {
+      if (Resident* resting = findResting(monotonicNs(), nextNs)) {
+        collectResting(lock, *resting);
+        continue;
+      }
+    }
+    keeperLooks_ = nextNs != 0;
+    if (nextNs == 0) keeperWake_.wait(lock);
+    else keeperWake_.wait_for(lock, std::chrono::nanoseconds(nextNs));
   }
+}
+
+// One that has nothing to do for a while and was not looked at since. Null: `nextNs` says when to look again; 0: when
+// one has run.
+Lane::Resident* Lane::findResting(uint64_t nowNs, uint64_t& nextNs) {
+  for (auto& [number, resident] : residents_) {
+    if (!resident->ran || resident->retired) continue;
+    uint64_t leftNs = LaneLimits::kIdleCollectAfterNs;
+    if (!resident->busy && resident->inbox.empty() && resident->isolate->idle()) {
+      const uint64_t restedNs = nowNs > resident->usedNs ? nowNs - resident->usedNs : 0;
+      if (restedNs >= leftNs) return resident.get();
+      leftNs -= restedNs;
+    }
+    nextNs = nextNs == 0 ? leftNs : std::min(nextNs, leftNs);
+  }
+  return nullptr;
+}
+
+// Its garbage would stay for as long as it rests. Events that come meanwhile wait in its inbox.
+void Lane::collectResting(Lock& lock, Resident& resident) {
+  resident.ran = false;
+  resident.busy = true;
+  lock.unlock();
+  size_t bytes = 0;
+  {
+    ScriptIsolate& isolate = *resident.isolate;
+    const ScriptIsolate::Turn turn(isolate);
+    if (isolate.spareBytesAtMost() >= LaneLimits::kIdleCollectBytesMin) {
+      isolate.collectGarbage();
+      malloc_trim(0);  // what V8 has used beside the heap, for compiling most of all
+    }
+    bytes = isolate.usedBytes();
+  }
+  lock.lock();
+  resident.busy = false;
+  sample(resident, bytes);
+  afterTurn(nullptr, resident);
 }
 
 }  // namespace weir::engine

@@ -46,6 +46,8 @@ struct LaneLimits {
   static constexpr size_t kInboxBytesMax = 16u << 20;   // … above either
   static constexpr uint64_t kStartAgainAfterNs = 1'000'000'000;  // after one that failed
   static constexpr size_t kWarmIsolates = 2;
+  static constexpr uint64_t kIdleCollectAfterNs = 500'000'000;  // an isolate that rests so long is collected …
+  static constexpr size_t kIdleCollectBytesMin = 3u << 19;      // … when that may give back so much
   static constexpr size_t kResidentsMax = 4096;
   static constexpr size_t kOverBudgetPercent = 150;     // what runs may hold so much; above it no isolate is added
   static constexpr size_t kCondemnedPerVersionMax = 2;  // isolates that only finish what they have; the oldest is cut
@@ -96,6 +98,7 @@ class Lane {
     uint64_t usedNs = 0;      // when it was last used
     uint64_t turns = 0;
     size_t bytes = 0;
+    bool ran = false;  // since the keeper last looked at it
   };
 
   // A thread that runs turns.
@@ -166,7 +169,7 @@ class Lane {
   bool hasRoom();
   void give(Runner& me, Lock& lock, Resident& resident, Work work);
   void runTurn(Runner& me, Lock& lock, Resident& resident, Work work);
-  void afterTurn(Runner& me, Lock& lock, Resident& resident);
+  void afterTurn(const Runner* me, Resident& resident);
   void setIsolate(Runner& me, ScriptIsolate* isolate);
   bool startIsolate(Runner& me, Resident& resident, ScriptIsolate::Failure& failure);
   void retire(Resident& resident, wire::IsolateEnd reason);
@@ -176,7 +179,10 @@ class Lane {
   void refuse(wire::InvocationId id, const FailedStart& failed);
   static bool startsAgain(const VersionEntry& entry);
 
-  void keep();  // the keeper thread: makes isolates ahead, disposes of dead ones
+  // ---- the keeper thread: makes isolates ahead, disposes of dead ones, collects resting ones ----
+  void keep();
+  Resident* findResting(uint64_t nowNs, uint64_t& nextNs);
+  void collectResting(Lock& lock, Resident& resident);
 
   // ---- the watchdog (lane_watch.cc) ----
   void promote();
@@ -199,6 +205,7 @@ class Lane {
   bool watchdogSleeps_ = false;
   uint64_t lastTurnNs_ = 0;
   std::condition_variable keeperWake_;
+  bool keeperLooks_ = false;  // it will look for resting isolates, unasked
 
   std::unordered_map<uint64_t, VersionEntry> versions_;
   std::unordered_map<uint32_t, std::unique_ptr<Resident>> residents_;

@@ -133,6 +133,7 @@ class ScriptIsolate {
   v8::Isolate* v8() const { return heap_->isolate(); }
   // All garbage goes. Inside a turn.
   void collectGarbage() { heap_->collectUnderPressure(); }
+  size_t spareBytesAtMost() const { return heap_->spareBytesAtMost(); }
 
   // ---- any thread, while a turn runs ----
   // Laps of turns, one after the other; a kill is for one lap and is forgotten when that lap has ended.

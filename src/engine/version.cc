@@ -65,9 +65,11 @@ wire::StartSource Version::source() const {
   return whole_ && !distrusted_.load(std::memory_order_relaxed) ? image_.source : wire::StartSource::kCompiled;
 }
 
-void Version::releaseImage() const {
-  const auto bytes = image_.blob.bytes();
-  if (!bytes.empty()) madvise(const_cast<std::byte*>(bytes.data()), bytes.size(), MADV_DONTNEED);
+void Version::release() const {
+  for (const wire::BlobMapping* blob : {&image_.blob, &bundleBlob_}) {
+    const auto bytes = blob->bytes();
+    if (!bytes.empty()) madvise(const_cast<std::byte*>(bytes.data()), bytes.size(), MADV_DONTNEED);
+  }
 }
 
 std::vector<js::ModuleSource> Version::sources() const {

@@ -45,8 +45,9 @@ class Version {
 
   // From now on isolates start from the source.
   void distrustImage() const { distrusted_.store(true, std::memory_order_relaxed); }
-  // The image has been read: its pages need not stay in memory.
-  void releaseImage() const;
+  // An isolate has started: what it started from, image and code, need not stay in this process's memory. It is read
+  // again where it is needed again.
+  void release() const;
 
  private:
   Version() = default;

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <deque>
 #include <mutex>
+#include <string_view>
 #include <utility>
 
 namespace weir::js {
@@ -97,13 +98,18 @@ Heap::Heap(node::MultiIsolatePlatform& platform, const HeapOptions& options, Pur
   }
   isolate_->SetMicrotasksPolicy(v8::MicrotasksPolicy::kExplicit);
   isolate_->SetAllowAtomicsWait(false);
+  v8::HeapStatistics statistics;
+  isolate_->GetHeapStatistics(&statistics);
+  collectedBytes_ = statistics.used_heap_size();  // a snapshot has no garbage
   isolate_->AddGCEpilogueCallback(
-      [](v8::Isolate* isolate, v8::GCType, v8::GCCallbackFlags, void* budget) {
+      [](v8::Isolate* isolate, v8::GCType, v8::GCCallbackFlags, void* heap) {
         v8::HeapStatistics statistics;
         isolate->GetHeapStatistics(&statistics);
-        static_cast<MemoryBudget*>(budget)->setHeap(statistics.used_heap_size());
+        auto* self = static_cast<Heap*>(heap);
+        self->collectedBytes_ = statistics.used_heap_size();
+        self->budget_->setHeap(self->collectedBytes_);
       },
-      budget_.get(), v8::kGCTypeMarkSweepCompact);
+      this, v8::kGCTypeMarkSweepCompact);
 }
 
 Heap::~Heap() {
@@ -134,6 +140,20 @@ bool Heap::hasTasks() const { return !tasks_->empty(); }
 void Heap::collectUnderPressure() {
   isolate_->MemoryPressureNotification(v8::MemoryPressureLevel::kCritical);
   isolate_->MemoryPressureNotification(v8::MemoryPressureLevel::kNone);
+}
+
+size_t Heap::spareBytesAtMost() const {
+  v8::HeapStatistics statistics;
+  isolate_->GetHeapStatistics(&statistics);
+  size_t young = 0;
+  for (size_t i = 0; i < isolate_->NumberOfHeapSpaces(); ++i) {
+    v8::HeapSpaceStatistics space;
+    if (isolate_->GetHeapSpaceStatistics(&space, i) && std::string_view(space.space_name()) == "new_space") {
+      young = space.space_size();
+    }
+  }
+  const size_t used = statistics.used_heap_size();
+  return young + (used > collectedBytes_ ? used - collectedBytes_ : 0);
 }
 
 size_t Heap::usedBytes() const {

@@ -47,6 +47,9 @@ class Heap {
 
   // All of the heap, once, and gives memory back. Needs the isolate locked and entered.
   void collectUnderPressure();
+  // What that may give back at most: what young objects take, and what the heap has grown by since it was last
+  // collected whole. Needs the isolate locked.
+  size_t spareBytesAtMost() const;
 
   // Heap, buffers, Wasm memories and V8's own scratch memory, in bytes. Needs the isolate locked.
   size_t usedBytes() const;
@@ -60,6 +63,7 @@ class Heap {
   std::unique_ptr<Delegate> delegate_;
   v8::Isolate* isolate_;
   std::unique_ptr<v8::SnapshotCreator> creator_;
+  size_t collectedBytes_ = 0;  // what it held when it was last collected whole
 };
 
 }  // namespace weir::js

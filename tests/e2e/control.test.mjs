@@ -8,6 +8,11 @@ import { startWeir } from "./weir.mjs";
 const scripts = {
   good: { code: `export default { async fetch(request) { await request.text(); return new Response("hello"); } }` },
   throws: { code: `export default { fetch() { throw new Error("no"); } }` },
+  litters: { code: `export default { fetch() {
+    const kept = [];
+    for (let i = 0; i < 40; i++) kept.push(new Array(100_000).fill(i));
+    return new Response(String(kept.length));
+  } }` },
 };
 
 async function start(flags = []) {
@@ -79,6 +84,19 @@ test("while it drains it is unavailable, and says so", async () => {
   assert.equal(JSON.parse(response.text).draining, true);
   await weir.kill();
   await held;
+});
+
+test("an isolate that rests gives back what it does not need", async () => {
+  const { weir, ask } = await start();
+  assert.equal((await weir.request("litters")).text, "40");  // 32 MB, garbage now
+  await until("its garbage is gone, and it is there", async () => {
+    const samples = samplesOf((await ask("/metrics")).text);
+    const sum = (name) => samples.get(`${name}{slot="0"}`) + samples.get(`${name}{slot="1"}`);
+    const bytes = sum("weir_engine_isolate_bytes");
+    return sum("weir_engine_isolates") === 1 && bytes > 0 && bytes < 8 << 20;
+  });
+  assert.equal((await weir.request("litters")).text, "40");
+  await weir.stop();
 });
 
 test("metrics count what clients and scripts did", async () => {
