@@ -86,6 +86,15 @@ Parsed parseCommandLine(int argc, char** argv, const Settings& defaults) {
                       "File to write; - for standard output; NAME-startup.cpuprofile if not given");
   profile->footer(exampleOf("weir profile shop --startup --output shop.cpuprofile"));
 
+  auto* trigger = app.add_subcommand("trigger", "Fire in a running weir what else the clock fires");
+  trigger->require_subcommand(1);
+  auto* cron = trigger->add_subcommand("cron", "Run a script's scheduled() now; 1 when it does not end well");
+  cron->add_option("NAME", line.trigger.script, "The script")->required();
+  cron->add_option("CRON", line.trigger.cron, "What scheduled() is told; the script's only cron if not given");
+  cron->add_flag("--json", line.json, "As JSON");
+  addSettings(*cron, line, defaults, {"--control"});
+  cron->footer(exampleOf("weir trigger cron cleanup '*/5 * * * *'"));
+
   addAccountCommand(app, line.catalog);
   addZoneCommand(app, line.catalog);
   addRouteCommand(app, line.catalog);
@@ -112,6 +121,7 @@ Parsed parseCommandLine(int argc, char** argv, const Settings& defaults) {
   if (serve->parsed()) line.command = Command::kServe;
   else if (dev->parsed()) line.command = Command::kDev;
   else if (profile->parsed()) line.command = Command::kProfile;
+  else if (cron->parsed()) line.command = Command::kTrigger;
   else line.command = doctor->parsed() ? Command::kDoctor : Command::kCatalog;
   parsed.run = true;
   return parsed;

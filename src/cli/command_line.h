@@ -10,7 +10,7 @@
 
 namespace weir::cli {
 
-enum class Command { kServe, kDev, kDoctor, kProfile, kCatalog };
+enum class Command { kServe, kDev, kDoctor, kProfile, kTrigger, kCatalog };
 
 struct ProfileWanted {
   std::string script;
@@ -20,11 +20,17 @@ struct ProfileWanted {
   std::string output;    // file; empty: SCRIPT-startup.cpuprofile; "-": standard output
 };
 
+struct CronWanted {
+  std::string script;
+  std::string cron;  // empty: the only one it has
+};
+
 struct CommandLine {
   Command command = Command::kServe;
   std::string config = "weir.toml";  // serve
   std::string file;                  // dev
-  bool json = false;                 // doctor
+  bool json = false;                 // doctor, trigger
+  CronWanted trigger;
   ProfileWanted profile;
   CatalogCommand catalog;  // account, zone, route, domain, token, secret-key, audit, backup, restore
   // Applies what was given as flags, in order, over whatever is there.

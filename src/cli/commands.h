@@ -11,6 +11,7 @@ namespace weir::cli {
 
 int serve(const CommandLine& line, const Settings& defaults, const base::Clock& clock);
 int dev(const CommandLine& line, const Settings& defaults, const base::Clock& clock);
+int triggerCron(const CommandLine& line, const Settings& defaults, const base::Clock& clock);
 int doctor(const CommandLine& line, const Settings& defaults);
 int profile(const CommandLine& line);
 

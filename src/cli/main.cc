@@ -16,6 +16,7 @@ int main(int argc, char** argv) {
     case Command::kDev: return dev(parsed.line, defaults, clock);
     case Command::kDoctor: return doctor(parsed.line, defaults);
     case Command::kProfile: return profile(parsed.line);
+    case Command::kTrigger: return triggerCron(parsed.line, defaults, clock);
     case Command::kCatalog: return runCatalogCommand(parsed.line.catalog, clock);
   }
   return 2;

@@ -11,6 +11,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "base/json_object.h"
 #include "catalog/first_account.h"
 #include "catalog/sqlite_catalog.h"
 #include "cli/commands.h"
@@ -210,7 +211,7 @@ base::Status Platform::openControl() {
   if (options_.control.empty()) return base::Nothing{};
   const auto address = net::Address::parse(options_.control);
   if (!address.ok()) return base::Error{"--control " + options_.control + ": " + address.error().message};
-  control::ControlServer::Options options{*address, options_.controlAnyAddress, clock_, {}, {}};
+  control::ControlServer::Options options{*address, options_.controlAnyAddress, clock_, {}, {}, {}};
   options.health = [this] {
     const control::Health now = health();
     const uint16_t status = control::statusOf(now) == control::HealthStatus::kUnavailable ? 503 : 200;
@@ -222,6 +223,15 @@ base::Status Platform::openControl() {
     control::renderEngines(text, supervisor_->status());
     control::renderTraces(text, traces_->figures());
     return control::ControlServer::Answer{200, "text/plain; version=0.0.4; charset=utf-8", std::move(text)};
+  };
+  options.fireCron = [this](std::string script, std::string cron, auto then) {
+    loops_[0]->fireCron(routes_->account().id, std::move(script), std::move(cron),
+                        [then = std::move(then)](const edge::EdgeLoop::Fired& fired) {
+                          if (!fired.problem.empty()) return then({404, "text/plain; charset=utf-8", fired.problem + "\n"});
+                          base::JsonObject object;
+                          object.text("cron", fired.cron).text("outcome", wire::factsOf(fired.outcome).name);
+                          then({200, "application/json", object.done() + "\n"});
+                        });
   };
   auto started = control::ControlServer::start(std::move(options));
   if (!started.ok()) return base::Error{"--control " + options_.control + ": " + started.error().message};

@@ -57,14 +57,51 @@ ControlServer::~ControlServer() {
   thread_.join();
 }
 
-void ControlServer::onRequest(http::Exchange& exchange) {
-  const Answer answer = this->answer(exchange.head());
+namespace {
+
+void respond(http::Exchange& exchange, const ControlServer::Answer& answer) {
   http::HeaderList headers;
   headers.add("content-type", answer.type);
   headers.add("cache-control", "no-store");
   headers.add("x-content-type-options", "nosniff");
-  if (answer.status == 405) headers.add("allow", "GET, HEAD");
+  if (answer.status == 405) headers.add("allow", answer.body.starts_with("it is fired") ? "POST" : "GET, HEAD");
   if (!exchange.respond(answer.status, headers, answer.body)) exchange.abort();
+}
+
+// A request that is answered later.
+class Waiting final : public http::ExchangeEvents {
+ public:
+  explicit Waiting(http::Exchange& exchange) : exchange_(&exchange) { exchange.setEvents(*this); }
+  void onGone() override { exchange_ = nullptr; }
+  void answer(const ControlServer::Answer& answer) {
+    if (exchange_ != nullptr) respond(*std::exchange(exchange_, nullptr), answer);
+  }
+
+ private:
+  http::Exchange* exchange_;
+};
+
+}  // namespace
+
+void ControlServer::onRequest(http::Exchange& exchange) {
+  const auto& head = exchange.head();
+  const bool local = options_.anyAddress || isLocalName(head.authority);
+  if (options_.fireCron && local && head.target == kCronPath) return fireCron(exchange);
+  respond(exchange, answer(head));
+}
+
+void ControlServer::fireCron(http::Exchange& exchange) {
+  const auto& head = exchange.head();
+  if (head.method != "POST") return respond(exchange, text(405, "it is fired with POST"));
+  if (exchange.remoteAddress().scope() != net::AddressScope::kLoopback)
+    return respond(exchange, text(403, "triggers are fired from this machine"));
+  const auto script = head.headers.find(kScriptField);
+  if (!script) return respond(exchange, text(400, "name the script in the field " + std::string(kScriptField)));
+  const auto waiting = std::make_shared<Waiting>(exchange);
+  options_.fireCron(std::string(*script), std::string(head.headers.find(kCronField).value_or("")),
+                    [this, waiting](Answer answer) {
+                      loop_.post([waiting, answer = std::move(answer)] { waiting->answer(answer); });
+                    });
 }
 
 ControlServer::Answer ControlServer::answer(const http::RequestHead& head) const {

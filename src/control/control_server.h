@@ -3,6 +3,7 @@
 //
 // GET /health    JSON (health.h); 503 when the platform takes no requests
 // GET /metrics   Prometheus text
+// POST /trigger/cron
 //
 // A web page in an operator's browser must not read it by giving its own name this address (DNS rebinding): while it
 // listens on loopback, only requests whose Host is an IP literal or a name under `localhost` are answered.
@@ -32,7 +33,16 @@ class ControlServer final : private http::RequestHandler {
     // Called on the server's thread.
     std::function<Answer()> health;
     std::function<Answer()> metrics;
+    // Fires a script's cron trigger; an empty `cron` is the only one it has. `then` may be called on any thread, until
+    // the server is destroyed.
+    std::function<void(std::string script, std::string cron, std::function<void(Answer)> then)> fireCron;
   };
+
+  // POST, for clients on this machine, with the fields kScriptField and, perhaps, kCronField: a page in a browser can
+  // send neither.
+  static constexpr std::string_view kCronPath = "/trigger/cron";
+  static constexpr std::string_view kScriptField = "weir-script";
+  static constexpr std::string_view kCronField = "weir-cron";
 
   // Listens and answers from now on. Error: the address cannot be had, or others could reach it and may not.
   static base::Result<std::unique_ptr<ControlServer>> start(Options options);
@@ -48,6 +58,7 @@ class ControlServer final : private http::RequestHandler {
   explicit ControlServer(Options options) : options_(std::move(options)), loop_(options_.clock) {}
   void onRequest(http::Exchange& exchange) override;
   Answer answer(const http::RequestHead& head) const;
+  void fireCron(http::Exchange& exchange);
 
   const Options options_;
   net::Loop loop_;

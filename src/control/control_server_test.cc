@@ -19,11 +19,11 @@ TEST(ControlServer, loopbackAnswersToAddressesAndLocalNamesOnly) {
 TEST(ControlServer, anAddressThatOthersReachNeedsToBeAllowed) {
   const base::SystemClock clock;
   for (const char* address : {"0.0.0.0:0", "[::]:0", "10.0.0.1:0"}) {
-    auto started = ControlServer::start({*net::Address::parse(address), false, clock, {}, {}});
+    auto started = ControlServer::start({*net::Address::parse(address), false, clock, {}, {}, {}});
     ASSERT_FALSE(started.ok()) << address;
     EXPECT_NE(started.error().message.find("--control-any-address"), std::string::npos);
   }
-  auto started = ControlServer::start({*net::Address::parse("0.0.0.0:0"), true, clock, {}, {}});
+  auto started = ControlServer::start({*net::Address::parse("0.0.0.0:0"), true, clock, {}, {}, {}});
   EXPECT_TRUE(started.ok());
 }
 

@@ -26,6 +26,15 @@ void CronClock::setSchedules(std::shared_ptr<const std::vector<Schedule>> schedu
   arm();
 }
 
+std::vector<std::string> CronClock::cronsOf(std::string_view script) const {
+  std::vector<std::string> texts;
+  if (!schedules_) return texts;
+  for (const Schedule& schedule : *schedules_) {
+    if (schedule.version->script == script) texts.push_back(schedule.text);
+  }
+  return texts;
+}
+
 void CronClock::arm() {
   const double now = loop_.clock().wallMs();
   const double wait = (static_cast<double>(minuteOf(now)) + 1) * kMinuteMs - now;

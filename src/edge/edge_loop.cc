@@ -268,6 +268,26 @@ void EdgeLoop::runScheduled(std::shared_ptr<const sandbox::RunnableVersion> vers
   if (onEnd) loop_.post([onEnd = std::move(onEnd)] { onEnd(wire::Outcome::kLoadShed); });
 }
 
+void EdgeLoop::fireCron(std::string account, std::string script, std::string cron, std::function<void(Fired)> onEnd) {
+  loop_.post([this, account = std::move(account), script = std::move(script), cron = std::move(cron),
+              onEnd = std::move(onEnd)]() mutable {
+    const auto version = options_.routes->findScript(account, script, rays_.next().id());
+    if (!version) return onEnd({"there is no script " + script + " that could run", {}, {}});
+    if (cron.empty()) {
+      const auto crons = crons_.cronsOf(script);
+      if (crons.size() != 1) {
+        return onEnd({"script " + script + " has " + (crons.empty() ? "no" : "several") + " crons: name the one to fire",
+                      {},
+                      {}});
+      }
+      cron = crons.front();
+    }
+    runScheduled(version, cron, options_.clock.wallMs(), [cron, onEnd = std::move(onEnd)](wire::Outcome outcome) {
+      onEnd({{}, cron, outcome});
+    });
+  });
+}
+
 Invocation* EdgeLoop::begin(std::shared_ptr<const sandbox::RunnableVersion> version) {
   uint32_t slot = 0;
   if (free_.empty()) {

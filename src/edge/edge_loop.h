@@ -73,6 +73,14 @@ class EdgeLoop final : private http::RequestHandler,
   void afterChanges(std::function<void()> then);
   // Any thread. What this loop runs by the clock; null: nothing.
   void setSchedules(std::shared_ptr<const std::vector<Schedule>> schedules);
+  // Any thread, of the loop that has the schedules. Fires a script's cron trigger now; an empty `cron` is the only one
+  // that it has. `onEnd` is told, on this loop's thread, how it ended, or why it did not begin.
+  struct Fired {
+    std::string problem;  // empty: it ran
+    std::string cron;
+    wire::Outcome outcome = wire::Outcome::kUnknown;
+  };
+  void fireCron(std::string account, std::string script, std::string cron, std::function<void(Fired)> onEnd);
   // Stops accepting, finishes what runs, waitUntil() included, for at most `bound`, then ends `run` and says so on its
   // thread. What is left at the bound is cancelled and has its trace.
   void drain(std::chrono::milliseconds bound, std::function<void()> onEnd);

@@ -1,7 +1,7 @@
 // Cron triggers: the handler, its trace, and what a developer fires by hand. The minute itself is cron_clock_test's.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { startWeir } from "./weir.mjs";
+import { startWeir, tryCommand } from "./weir.mjs";
 
 const path = "/cdn-cgi/handler/scheduled";
 
@@ -65,5 +65,36 @@ test("crons in weir.toml", async (t) => {
     const weir = await startWeir({ a: { code: `export default { scheduled() {}, fetch() { return new Response("script"); } }` } });
     assert.equal((await weir.request("a", path)).text, "script");
     await weir.stop();
+  });
+});
+
+test("weir trigger cron fires one in a running weir", async (t) => {
+  const runs = (name) => `export default { scheduled({ cron, scheduledTime }) { if (cron === "throw") throw new Error("no"); console.log("${name}", cron, scheduledTime > 1e12); } }`;
+  const weir = await startWeir({ one: { code: runs("one"), crons: ["0 0 1 1 *"] }, two: { code: runs("two"), crons: ["0 0 1 1 *", "0 0 2 1 *"] }, none: { code: runs("none") } },
+    { flags: ["--control", "127.0.0.1:0"] });
+  t.after(() => weir.stop());
+  const [, port] = await weir.said(/control: http:\/\/127\.0\.0\.1:(\d+)/);
+  const trigger = (...args) => tryCommand(null, "trigger", "cron", ...args, "--control", `127.0.0.1:${port}`);
+  await t.test("the only one it has, or the one that is named", async () => {
+    assert.deepEqual(await trigger("one"), { code: 0, stdout: "one: ok\n", stderr: "" });
+    assert.deepEqual(await trigger("two", "0 0 2 1 *", "--json"), { code: 0, stdout: '{"cron":"0 0 2 1 *","outcome":"ok"}\n', stderr: "" });
+    assert.deepEqual(await trigger("none", "any text"), { code: 0, stdout: "none: ok\n", stderr: "" });
+    const traces = await weir.traced((all) => all.length >= 3);
+    assert.deepEqual(traces.map((one) => one.logs[0].message), [["one", "0 0 1 1 *", true], ["two", "0 0 2 1 *", true], ["none", "any text", true]]);
+  });
+  await t.test("what goes wrong is one line", async () => {
+    assert.deepEqual(await trigger("one", "throw"), { code: 1, stdout: "one: exception\n", stderr: "" });
+    assert.deepEqual(await trigger("two"), { code: 1, stdout: "", stderr: "weir: script two has several crons: name the one to fire\n" });
+    assert.deepEqual(await trigger("none"), { code: 1, stdout: "", stderr: "weir: script none has no crons: name the one to fire\n" });
+    assert.deepEqual(await trigger("nobody"), { code: 1, stdout: "", stderr: "weir: there is no script nobody that could run\n" });
+    const unheard = await tryCommand(null, "trigger", "cron", "one", "--control", "127.0.0.1:1");
+    assert.equal(unheard.code, 2);
+    assert.match(unheard.stderr, /^weir: no weir answers at --control 127\.0\.0\.1:1: .*; start it, or name its control address\n$/);
+  });
+  await t.test("a page in a browser cannot", async () => {
+    const post = (headers) => fetch(`http://127.0.0.1:${port}/trigger/cron`, { method: "POST", headers });
+    assert.equal((await post({})).status, 400);
+    assert.equal((await fetch(`http://127.0.0.1:${port}/trigger/cron`)).status, 405);
+    assert.equal((await post({ "weir-script": "one" })).status, 200);
   });
 });

@@ -1,0 +1,87 @@
+// weir trigger: fires in a running weir what else the clock fires.
+#include <cstdio>
+
+#include "cli/commands.h"
+#include "control/control_server.h"
+#include "http/client.h"
+
+namespace weir::cli {
+
+namespace {
+
+// One request to a running weir, waited for.
+class Call final : private http::CallEvents {
+ public:
+  explicit Call(const base::Clock& clock) : loop_(clock), resolver_(loop_, {}), client_(loop_, resolver_, nullptr, {}) {}
+
+  // False: `body` says what went wrong.
+  bool run(http::ClientRequest request) {
+    call_ = client_.start(std::move(request), *this);
+    loop_.run();
+    call_.reset();
+    return ok_;
+  }
+
+  uint16_t status = 0;
+  std::string body;
+
+ private:
+  static constexpr uint64_t kBodyBytesMax = 64u << 10;
+  void onHead(const http::ResponseHead& head) override {
+    status = head.status;
+    call_->readMore(kBodyBytesMax);
+  }
+  void onBody(std::span<const std::byte> bytes) override {
+    body.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  }
+  void onEnd() override {
+    ok_ = true;
+    loop_.stop();
+  }
+  void onError(const http::ClientError& error) override {
+    body = error.message;
+    loop_.stop();
+  }
+
+  net::Loop loop_;
+  net::Resolver resolver_;
+  http::Client client_;
+  std::unique_ptr<http::ClientCall> call_;
+  bool ok_ = false;
+};
+
+}  // namespace
+
+int triggerCron(const CommandLine& line, const Settings& defaults, const base::Clock& clock) {
+  const std::string control = line.over(defaults).control;
+  if (control.empty()) return fail("name the control address of the weir that serves, as in --control 127.0.0.1:8788");
+  const auto address = net::Address::parse(control);
+  if (!address.ok()) return fail("--control " + control + ": " + address.error().message);
+  http::ClientRequest request;
+  request.method = "POST";
+  request.host = address->ip();
+  request.port = address->port();
+  request.target = control::ControlServer::kCronPath;
+  request.headers.add(control::ControlServer::kScriptField, line.trigger.script);
+  if (!line.trigger.cron.empty()) request.headers.add(control::ControlServer::kCronField, line.trigger.cron);
+  Call call(clock);
+  if (!call.run(std::move(request)))
+    return fail("no weir answers at --control " + control + ": " + call.body + "; start it, or name its control address");
+  if (call.status != 200) {
+    std::fprintf(stderr, "weir: %s", call.body.c_str());
+    return call.status == 404 ? 1 : 2;
+  }
+  // The answer is one object with two texts.
+  const bool ok = call.body.find("\"outcome\":\"ok\"") != std::string::npos;
+  if (line.json) {
+    std::fputs(call.body.c_str(), stdout);
+  } else {
+    const size_t at = call.body.find("\"outcome\":\"");
+    const size_t from = at == std::string::npos ? 0 : at + 11;
+    std::printf("%s: %s\n", line.trigger.script.c_str(),
+                call.body.substr(from, call.body.find('"', from) - from).c_str());
+  }
+  return ok ? 0 : 1;
+}
+
+}  // namespace weir::cli
