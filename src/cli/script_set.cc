@@ -2,6 +2,7 @@
 
 #include <openssl/evp.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <set>
@@ -47,6 +48,12 @@ base::Result<wire::Descriptor> seal(const std::vector<uint8_t>& bytes) {
   return wire::makeSealedBlob("bundle", std::as_bytes(std::span(bytes)));
 }
 
+bool importsBindings(const ScriptConfig& script) {
+  return std::any_of(script.modules.begin(), script.modules.end(), [](const auto& module) {
+    return module.content.find("cloudflare:workers") != std::string::npos;
+  });
+}
+
 }  // namespace
 
 std::optional<StartFrom> parseStartFrom(std::string_view text) {
@@ -80,8 +87,9 @@ base::Result<ScriptSet::Prepared> ScriptSet::prepare(const ScriptConfig& script)
   if (!blob.ok()) return blob.error();
 
   // A check of module syntax needs no values of bindings, so it gets none: they cannot end up in a heap on the disk,
-  // and a version that differs in nothing else shares its image.
-  if (bundle.syntax == wire::Syntax::kEsModules) bundle.env = "{}";
+  // and a version that differs in nothing else shares its image. One that may import them gets them, and a heap that has
+  // read one is not written.
+  if (bundle.syntax == wire::Syntax::kEsModules && !importsBindings(script)) bundle.env = "{}";
   std::vector<uint8_t> checked;
   wire::encodeBundle(bundle, checked);
   auto toCheck = seal(checked);

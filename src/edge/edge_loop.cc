@@ -130,11 +130,12 @@ void EdgeLoop::cutDrain() {
   }
   serverEmpty_ = true;
   inFlight_ = 0;
+  while (!proxies_.empty()) onProxyOver(*proxies_.begin()->first);
   endDrainIfEmpty();
 }
 
 void EdgeLoop::endDrainIfEmpty() {
-  if (!onDrained_ || !serverEmpty_ || inFlight_ > 0) return;
+  if (!onDrained_ || !serverEmpty_ || inFlight_ > 0 || !proxies_.empty()) return;
   drainTimer_.disarm();
   loop_.stop();
   std::exchange(onDrained_, nullptr)();
@@ -241,7 +242,7 @@ void EdgeLoop::dispatch(http::Exchange& exchange, InnerExchange* inner, const ca
   if (head.framing == http::Framing::kLength && head.contentLength > bodyBytesMax)
     return respondWithPage(exchange, 413, ray);
   exchange.setBodyBytesMax(bodyBytesMax);
-  if (admission.way == Admission::Way::kOrigin) return proxy(exchange, *match.zone, ray);
+  if (admission.way == Admission::Way::kOrigin) return proxy(exchange, inner, *match.zone, ray);
   const auto& version = routes.runnable(*admission.version);
   if (!version) return respondWithPage(exchange, 1022, ray);
   Invocation* const invocation = begin(version);
@@ -307,18 +308,26 @@ Invocation* EdgeLoop::begin(std::shared_ptr<const sandbox::RunnableVersion> vers
   return invocation.get();
 }
 
-void EdgeLoop::proxy(http::Exchange& exchange, const catalog::RoutedZone& zone, const Ray& ray) {
-  auto made =
-      std::make_unique<OriginProxy>(static_cast<OriginProxyOwner&>(*this), *client_, zone.shared_from_this(), ray);
+void EdgeLoop::proxy(http::Exchange& exchange, InnerExchange* inner, const catalog::RoutedZone& zone, const Ray& ray) {
+  auto made = std::make_unique<OriginProxy>(static_cast<OriginProxyOwner&>(*this), *client_, sockets_,
+                                            zone.shared_from_this(), ray);
   OriginProxy& proxy = *made;
   proxies_[&proxy] = std::move(made);
-  proxy.start(exchange);
+  proxy.start(exchange, inner);
 }
 
 void EdgeLoop::onProxyOver(OriginProxy& proxy) {
   const auto at = proxies_.find(&proxy);
+  if (at == proxies_.end()) return;
   loop_.dispose(std::move(at->second));  // a frame below may stand in it
   proxies_.erase(at);
+  endDrainIfEmpty();
+}
+
+std::shared_ptr<const catalog::RoutedZone> EdgeLoop::behindScripts(std::string_view authority) const {
+  const auto match = options_.routes->routing->findBehindRoutes(authority);
+  if (match.kind != catalog::Match::Kind::kOrigin || !match.zone->origin) return nullptr;
+  return match.zone->shared_from_this();
 }
 
 std::string EdgeLoop::zoneOf(std::string_view authority, const sandbox::RunnableVersion& version) const {

@@ -126,7 +126,9 @@ class EdgeLoop final : private http::RequestHandler,
   void respondWithPage(http::Exchange& exchange, uint16_t code, const Ray& ray) override {
     respondWithPage(exchange, code, ray, 0);
   }
-  void proxy(http::Exchange& exchange, const catalog::RoutedZone& zone, const Ray& ray);
+  void proxy(http::Exchange& exchange, InnerExchange* inner, const catalog::RoutedZone& zone, const Ray& ray);
+  // What stands behind every script on a host; null: nothing does.
+  std::shared_ptr<const catalog::RoutedZone> behindScripts(std::string_view authority) const;
   void onProxyOver(OriginProxy& proxy) override;
   // The zone by which a version answered on a host, as CF-Worker names it.
   std::string zoneOf(std::string_view authority, const sandbox::RunnableVersion& version) const;

@@ -1,6 +1,7 @@
 #include "edge/invocation.h"
 
 #include "edge/error_page.h"
+#include "edge/error_page_codes.h"
 #include "edge/fetch_route.h"
 #include "edge/head_block.h"
 
@@ -245,6 +246,64 @@ bool Invocation::startResponse(const wire::Respond& effect, const http::HeaderLi
   return source == nullptr || source->pipeTo(*this);
 }
 
+bool Invocation::on(const wire::Forward& effect) {
+  if (responded_ || done_ || effect.bodyKind == wire::BodyKind::kStream) return false;
+  if (effect.bodyKind == wire::BodyKind::kPipe && !clientBody_) return false;
+  responded_ = true;
+  response_ = Response::kOver;
+  if (exchange_ == nullptr) return true;
+  const auto zone = isService_ ? nullptr : loop_.behindScripts(authority());
+  const bool whole = effect.bodyKind != wire::BodyKind::kPipe || clientBody_->untouched();
+  if (!zone || !whole) {
+    if (!effect.failedOpen) {
+      exceptions_.push_back({loop_.options_.clock.wallMs(), "Error",
+                             "The script did not call respondWith(), and there is no origin to send the request to.",
+                             {}});
+    }
+    refuseResponse();
+    exchange_ = nullptr;
+    return true;
+  }
+  failedOpen_ = effect.failedOpen;
+  OriginProxy::Body body;
+  if (effect.bodyKind == wire::BodyKind::kPipe) {
+    body.kind = http::RequestBody::kStreamed;
+  } else if (effect.bodyKind == wire::BodyKind::kInline) {
+    body.kind = http::RequestBody::kComplete;
+    body.complete.assign(reinterpret_cast<const char*>(effect.body.data()), effect.body.size());
+  }
+  http::Exchange& exchange = *std::exchange(exchange_, nullptr);
+  proxy_ = std::make_unique<OriginProxy>(static_cast<OriginProxyOwner&>(*this), *loop_.client_, loop_.sockets_, zone,
+                                         ray_);
+  proxy_->take(exchange, inner_, std::move(body));
+  if (clientBody_) clientBody_->onBroken("Can't read from request stream after response has been sent.");
+  return true;
+}
+
+bool Invocation::on(const wire::Fail&) {
+  if (responded_ || done_) return false;
+  responded_ = true;
+  if (exchange_ == nullptr) return true;  // it has gone, or there never was one
+  refuseResponse();
+  exchange_ = nullptr;
+  return true;
+}
+
+// What stands behind a script that failed has failed too: as if nothing did.
+void Invocation::respondWithPage(http::Exchange& exchange, uint16_t code, const Ray& ray) {
+  errorCode_ = std::exchange(failedOpen_, false) ? 1101 : code;
+  const ErrorFacts* const facts = findErrorFacts(errorCode_);
+  status_ = facts != nullptr ? facts->httpStatus : errorCode_;
+  loop_.respondWithPage(exchange, errorCode_, ray);
+}
+
+void Invocation::onProxyOver(OriginProxy& proxy) {
+  if (proxy.status() != 0) status_ = proxy.status();
+  responseBytes_ += proxy.responseBytes();
+  clientGone_ |= proxy.clientGone();
+  conclude();
+}
+
 // The script's response cannot be sent: the platform's page instead.
 void Invocation::refuseResponse() {
   response_ = Response::kOver;
@@ -386,8 +445,12 @@ Subrequests& Invocation::subrequests() {
 std::string Invocation::zone() const {
   if (isService_) return asker_.zone;
   if (scheduled_) return loop_.workersZoneOf(*version_);
-  const std::string_view host = std::string_view(url_).substr(url_.find("://") + 3);
-  return loop_.zoneOf(host.substr(0, host.find('/')), *version_);
+  return loop_.zoneOf(authority(), *version_);
+}
+
+std::string_view Invocation::authority() const {
+  const std::string_view rest = std::string_view(url_).substr(url_.find("://") + 3);
+  return rest.substr(0, rest.find('/'));
 }
 
 bool Invocation::on(const wire::Subrequest& effect) {
@@ -537,7 +600,7 @@ bool Invocation::on(const wire::Done& effect) {
 }
 
 void Invocation::expireIfDue(base::Instant now) {
-  if (done_ || expired_ || exchange_ != nullptr || (sockets_ && !sockets_->clientOver())) return;
+  if (done_ || expired_ || exchange_ != nullptr || forwarding() || (sockets_ && !sockets_->clientOver())) return;
   if (scheduled_) {
     if (now - started_ < kScheduledWallMax) return;
     expired_ = true;
@@ -582,7 +645,8 @@ void Invocation::settle(wire::Outcome outcome, uint64_t cpuUs) {
 
 // Over when the engine is done and the client has its response, or has gone.
 void Invocation::conclude() {
-  if (!done_ || exchange_ != nullptr || (sockets_ && !sockets_->clientOver()) || std::exchange(concluded_, true))
+  if (!done_ || exchange_ != nullptr || forwarding() || (sockets_ && !sockets_->clientOver()) ||
+      std::exchange(concluded_, true))
     return;
   if (sockets_) {
     clientGone_ |= sockets_->clientLost();
@@ -599,6 +663,7 @@ void Invocation::conclude() {
   fact.outcome = outcome_;
   fact.status = status_;
   fact.errorCode = errorCode_;
+  fact.failedOpen = failedOpen_;
   fact.startedMs = startedMs_;
   fact.cpuUs = cpuUs_;
   fact.wallUs = static_cast<uint64_t>((loop_.options_.clock.now() - started_).count() / 1000);

@@ -20,7 +20,8 @@ class Invocation final : private http::ExchangeEvents,
                          private BodySink,
                          private ServiceCaller,
                          private SocketTaker,
-                         private SocketPumpOwner {
+                         private SocketPumpOwner,
+                         private OriginProxyOwner {
  public:
   Invocation(EdgeLoop& loop, wire::InvocationId id, std::shared_ptr<const sandbox::RunnableVersion> version);
   ~Invocation();
@@ -59,6 +60,8 @@ class Invocation final : private http::ExchangeEvents,
 
   // Effects. False: the engine broke the protocol.
   bool on(const wire::Respond& effect);
+  bool on(const wire::Forward& effect);
+  bool on(const wire::Fail& effect);
   bool on(const wire::Subrequest& effect);
   bool on(const wire::CancelSubrequest& effect);
   bool on(const wire::LogLine& effect);
@@ -133,12 +136,17 @@ class Invocation final : private http::ExchangeEvents,
   void onSocket(uint32_t number, std::unique_ptr<http::websocket::Channel> channel) override;
   // SocketPumpOwner
   void onSocketChanged() override;
+  // OriginProxyOwner
+  void respondWithPage(http::Exchange& exchange, uint16_t code, const Ray& ray) override;
+  void onProxyOver(OriginProxy& proxy) override;
 
   bool startResponse(const wire::Respond& effect, const http::HeaderList& headers);
   bool respondWithSocket(const wire::Respond& effect);
   Sockets& sockets();
   // The socket an effect names. `known` is false when there cannot be one of that number.
   SocketPump* socketOf(wire::StreamId socket, bool& known);
+  std::string_view authority() const;  // of the request's URL
+  bool forwarding() const { return proxy_ && !proxy_->over(); }
   void refuseResponse();
   void giveResponseCredit(bool all);
   void finishResponse();
@@ -194,6 +202,7 @@ class Invocation final : private http::ExchangeEvents,
   bool responded_ = false;
   bool engineStreams_ = false;  // the engine has begun stream 0 and not ended it
   bool responseRefused_ = false;
+  bool failedOpen_ = false;
   bool clientGone_ = false;
   bool done_ = false;
   bool concluded_ = false;
@@ -209,6 +218,7 @@ class Invocation final : private http::ExchangeEvents,
   bool truncated_ = false;
   std::vector<Log> logs_;
   std::vector<Thrown> exceptions_;
+  std::unique_ptr<OriginProxy> proxy_;        // once the request was sent on
   std::unique_ptr<Sockets> sockets_;          // made with the first
   Asker asker_;                               // made with the first subrequest, but for the zone of a service
   std::unique_ptr<Subrequests> subrequests_;  // likewise

@@ -120,7 +120,7 @@ void respond(Arguments info) {
 
 void fail(Arguments info) {
   auto& script = *ScriptIsolate::of(info.GetIsolate());
-  if (Invocation* invocation = script.find(unsignedOf(info[0]))) script.fail(*invocation, info[1]);
+  if (Invocation* invocation = script.find(unsignedOf(info[0]))) script.failHandler(*invocation, info[1]);
 }
 
 void done(Arguments info) {
@@ -136,6 +136,17 @@ void exception(Arguments info) {
 void passThroughOnException(Arguments info) {
   auto& script = *ScriptIsolate::of(info.GetIsolate());
   if (Invocation* invocation = script.find(unsignedOf(info[0]))) invocation->failOpen = true;
+}
+
+void forward(Arguments info) {
+  auto& script = *ScriptIsolate::of(info.GetIsolate());
+  if (Invocation* invocation = script.find(unsignedOf(info[0]))) script.forward(*invocation, false);
+}
+
+void hasPending(Arguments info) {
+  auto& script = *ScriptIsolate::of(info.GetIsolate());
+  const Invocation* const invocation = script.find(unsignedOf(info[0]));
+  info.GetReturnValue().Set(invocation != nullptr && invocation->pending > 0);
 }
 
 void write(Arguments info) {
@@ -291,6 +302,8 @@ std::span<const js::Native> hostFunctions() {
       js::Native{"done", done},
       js::Native{"exception", exception},
       js::Native{"passThroughOnException", passThroughOnException},
+      js::Native{"forward", forward},
+      js::Native{"hasPending", hasPending},
       js::Native{"write", write},
       js::Native{"writeEnd", writeEnd},
       js::Native{"writeAbort", writeAbort},

@@ -6,6 +6,7 @@
 
 #include "engine/base_snapshot.h"
 #include "engine/park.h"
+#include "js/bytes.h"
 #include "js/exception.h"
 
 namespace weir::engine {
@@ -359,6 +360,41 @@ void ScriptIsolate::fail(Invocation& invocation, v8::Local<v8::Value> error) {
   }
   for (auto& [id, socket] : still->sockets) stopSending(*still, socket);
   touch(*still);
+}
+
+void ScriptIsolate::failHandler(Invocation& invocation, v8::Local<v8::Value> error) {
+  const uint32_t seq = invocation.seq;
+  recordException(invocation, error);
+  Invocation* still = find(seq);
+  if (still == nullptr || still->responded) return;
+  if (still->failOpen && forward(*still, true)) return;
+  still = find(seq);
+  if (still == nullptr || still->responded) return;
+  still->responded = true;
+  touch(*still);
+  environment_.effects.emit(still->id.loop(), wire::Fail{still->id});
+}
+
+bool ScriptIsolate::forward(Invocation& invocation, bool failedOpen) {
+  const uint32_t seq = invocation.seq;
+  v8::Local<v8::Value> arguments[] = {number(seq)};
+  const auto body = call(kUnusedBody, 1, arguments);
+  Invocation* const still = find(seq);
+  if (still == nullptr || still->responded || body->IsUndefined()) return false;
+  wire::Forward effect;
+  effect.invocation = still->id;
+  effect.failedOpen = failedOpen;
+  const js::ReadableBytes bytes(body);
+  if (bytes.ok()) {
+    effect.bodyKind = wire::BodyKind::kInline;
+    effect.body = bytes.span();
+  } else if (body->IsNumber()) {
+    effect.bodyKind = wire::BodyKind::kPipe;
+  }
+  still->responded = true;
+  environment_.effects.emit(still->id.loop(), effect);
+  touch(*still);
+  return true;
 }
 
 void ScriptIsolate::done(Invocation& invocation) {
@@ -879,8 +915,11 @@ void ScriptIsolate::checkHangs() {
     if (invocation->pending > 0) continue;
     recordException(*invocation, "Error", kHung, "");
     if (invocation->outcome == wire::Outcome::kOk) invocation->outcome = wire::Outcome::kException;
+    const uint32_t seq = invocation->seq;
+    const auto outcome = invocation->outcome;
     if (invocation->responded) writeAbort(*invocation, 0, "hung");
-    end(invocation->seq, invocation->outcome);
+    else if (invocation->failOpen) forward(*invocation, true);
+    end(seq, outcome);
   }
   touched_.clear();
 }

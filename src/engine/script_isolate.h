@@ -156,7 +156,12 @@ class ScriptIsolate {
   void giveUpHeap(std::string_view builtin);
   // `body` may be larger than one message holds; it is then streamed from here.
   void respond(Invocation& invocation, wire::Respond head, wire::Bytes body);
+  // The handler failed before it responded: what answers in its place is decided, and waitUntil() work goes on.
+  void failHandler(Invocation& invocation, v8::Local<v8::Value> error);
+  // The whole invocation fails.
   void fail(Invocation& invocation, v8::Local<v8::Value> error);
+  // The client's request goes on to what stands behind the script. False: the script has used its body.
+  bool forward(Invocation& invocation, bool failedOpen);
   void done(Invocation& invocation);
   void recordException(Invocation& invocation, v8::Local<v8::Value> error);
   void recordException(Invocation& invocation, std::string_view name, std::string_view message, std::string_view stack);
@@ -193,6 +198,7 @@ class ScriptIsolate {
     kUnhandledRejection,
     kSocketMessage,
     kSocketClosed,
+    kUnusedBody,
     kFunctionCount
   };
   struct Rejection {
@@ -213,7 +219,12 @@ class ScriptIsolate {
   bool startFromSnapshot(v8::Local<v8::Context> context, v8::Local<v8::Object> dispatch, Failure& failure);
   v8::MaybeLocal<v8::Value> bindingValues(v8::Local<v8::Context> context);
   v8::MaybeLocal<v8::Value> serviceNames(v8::Local<v8::Context> context);
+  // The bindings as globals of service-worker syntax, or as the `env` that modules import. False: an exception is
+  // pending.
+  enum class Bind { kGlobals, kEnv };
+  bool bind(v8::Local<v8::Context> context, v8::Local<v8::Object> dispatch, Bind what);
   bool bindGlobals(v8::Local<v8::Context> context, v8::Local<v8::Object> dispatch, Failure& failure);
+  void offerBuiltins();
   v8::MaybeLocal<v8::Value> callDispatch(v8::Local<v8::Context> context, v8::Local<v8::Object> dispatch,
                                          const char* name, std::span<v8::Local<v8::Value>> arguments);
   static bool malformed(const char* what, Failure& failure);

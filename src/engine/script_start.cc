@@ -25,7 +25,10 @@ constexpr const char* kFunctionNames[] = {"fetch",
                                           "ended",
                                           "unhandledRejection",
                                           "socketMessage",
-                                          "socketClosed"};
+                                          "socketClosed",
+                                          "unusedBody"};
+
+constexpr std::string_view kWorkersModule = "cloudflare:workers";  // its `env` are the bindings
 
 constexpr std::string_view kOwnFile = "weir:web";  // of the platform's JavaScript (base_snapshot.cc)
 
@@ -137,27 +140,51 @@ v8::MaybeLocal<v8::Value> ScriptIsolate::serviceNames(v8::Local<v8::Context> con
   return names;
 }
 
-bool ScriptIsolate::bindGlobals(v8::Local<v8::Context> context, v8::Local<v8::Object> dispatch, Failure& failure) {
+bool ScriptIsolate::bind(v8::Local<v8::Context> context, v8::Local<v8::Object> dispatch, Bind what) {
   v8::Isolate* isolate = heap_->isolate();
-  v8::TryCatch caught(isolate);
   v8::Local<v8::Value> argument;
-  if (!bindingValues(context).ToLocal(&argument) || !argument->IsObject()) {
-    return malformed("The version's bindings cannot be read.", failure);
+  if (!bindingValues(context).ToLocal(&argument)) return false;
+  if (!argument->IsObject()) {
+    isolate->ThrowException(v8::Exception::Error(text(isolate, "The version's bindings cannot be read.")));
+    return false;
   }
   const bool toBeWritten = purpose_ == js::Heap::Purpose::kSnapshot;
   if (toBeWritten) {
     v8::Local<v8::Array> names;
-    if (!argument.As<v8::Object>()->GetOwnPropertyNames(context).ToLocal(&names))
-      return failureOf(context, caught, failure);
+    if (!argument.As<v8::Object>()->GetOwnPropertyNames(context).ToLocal(&names)) return false;
     argument = names;
   }
   v8::Local<v8::Value> services = v8::Array::New(isolate);
-  if (!fromSnapshot_ && !serviceNames(context).ToLocal(&services)) return failureOf(context, caught, failure);
+  if (!fromSnapshot_ && !serviceNames(context).ToLocal(&services)) return false;
   v8::Local<v8::Value> arguments[] = {argument, services};
-  if (callDispatch(context, dispatch, toBeWritten ? "announceBindings" : "defineBindings", arguments).IsEmpty()) {
-    return failureOf(context, caught, failure);
-  }
-  return true;
+  const char* const name = what == Bind::kGlobals ? toBeWritten ? "announceBindings" : "defineBindings"
+                           : toBeWritten          ? "announceEnv"
+                                                  : "defineEnv";
+  return !callDispatch(context, dispatch, name, arguments).IsEmpty();
+}
+
+bool ScriptIsolate::bindGlobals(v8::Local<v8::Context> context, v8::Local<v8::Object> dispatch, Failure& failure) {
+  v8::TryCatch caught(heap_->isolate());
+  return bind(context, dispatch, Bind::kGlobals) || failureOf(context, caught, failure);
+}
+
+// The modules of the platform, for the script to import now or later.
+void ScriptIsolate::offerBuiltins() {
+  modules_->findBuiltin = [this](std::string_view name) -> v8::MaybeLocal<v8::Object> {
+    v8::Isolate* isolate = heap_->isolate();
+    const auto context = isolate->GetCurrentContext();
+    v8::Local<v8::Value> all;
+    v8::Local<v8::Value> found;
+    if (!dispatch_.Get(isolate)->Get(context, text(isolate, "modules")).ToLocal(&all) || !all->IsObject() ||
+        !all.As<v8::Object>()->Get(context, utf8(name)).ToLocal(&found) || !found->IsObject()) {
+      return {};
+    }
+    return found.As<v8::Object>();
+  };
+  modules_->onBuiltin = [this](std::string_view name) {
+    v8::Isolate* isolate = heap_->isolate();
+    return name != kWorkersModule || bind(isolate->GetCurrentContext(), dispatch_.Get(isolate), Bind::kEnv);
+  };
 }
 
 v8::Local<v8::Value> ScriptIsolate::readBinding(v8::Local<v8::Value> name) {
@@ -241,6 +268,7 @@ bool ScriptIsolate::startFromSource(v8::Local<v8::Context> context, v8::Local<v8
       isolate, version_->sources(),
       toBeWritten ? js::ModuleGraph::Compile::kEagerly : js::ModuleGraph::Compile::kLazily);
   modules_->onCompiled = onCompiled;
+  offerBuiltins();
   source_ = wire::StartSource::kCompiled;
   if (toBeWritten && callDispatch(context, dispatch, "standIn", {}).IsEmpty()) {
     return malformed("The builtins that V8 adds late cannot be stood in for.", failure);
@@ -267,6 +295,10 @@ bool ScriptIsolate::startFromSnapshot(v8::Local<v8::Context> context, v8::Local<
   modules_ = std::make_unique<js::ModuleGraph>(isolate, version_->sources(), js::ModuleGraph::Compile::kLazily);
   if (!modules_->restore(context, kModulesData) || callDispatch(context, dispatch, "arrive", {}).IsEmpty()) {
     return malformed("The version's snapshot does not hold its modules.", failure);
+  }
+  offerBuiltins();
+  if (modules_->usesBuiltin(kWorkersModule) && !bind(context, dispatch, Bind::kEnv)) {
+    return malformed("The version's bindings cannot be read.", failure);
   }
   v8::Local<v8::Value> space = v8::Undefined(isolate);
   if (version_->bundle().syntax == wire::Syntax::kServiceWorker) {

@@ -176,12 +176,39 @@ v8::MaybeLocal<v8::Module> ModuleGraph::resolve(v8::Local<v8::Context> context, 
   ModuleGraph* graph = of(isolate);
   const std::string wanted = toUtf8(isolate, specifier, kNameBytesMax);
   const std::string from = graph->nameOf(referrer);
-  const ModuleSource* source = graph->find(wanted, from);
-  if (source == nullptr) {
-    graph->throwMissing(wanted, from);
-    return {};
+  return graph->import(context, wanted, from);
+}
+
+v8::MaybeLocal<v8::Module> ModuleGraph::import(v8::Local<v8::Context> context, std::string_view wanted,
+                                               std::string_view from) {
+  if (const ModuleSource* source = find(wanted, from)) return load(context, *source);
+  v8::Local<v8::Object> exports;
+  if (wanted.starts_with(kBuiltinPrefix) && findBuiltin && findBuiltin(wanted).ToLocal(&exports))
+    return loadBuiltin(context, wanted, exports);
+  throwMissing(wanted, from);
+  return {};
+}
+
+v8::MaybeLocal<v8::Module> ModuleGraph::loadBuiltin(v8::Local<v8::Context> context, std::string_view name,
+                                                    v8::Local<v8::Object> exports) {
+  const auto known = loaded_.find(name);
+  if (known != loaded_.end()) return known->second.module.Get(isolate_);
+  v8::Local<v8::Array> keys;
+  if (!exports->GetOwnPropertyNames(context).ToLocal(&keys)) return {};
+  std::vector<v8::Local<v8::String>> names;
+  for (uint32_t i = 0; i < keys->Length(); ++i) {
+    v8::Local<v8::Value> key;
+    if (!keys->Get(context, i).ToLocal(&key)) return {};
+    names.push_back(key.As<v8::String>());
   }
-  return graph->load(context, *source);
+  const auto module = v8::Module::CreateSyntheticModule(isolate_, text(isolate_, name), {names.data(), names.size()},
+                                                        &evaluateSynthetic);
+  Loaded loaded;
+  loaded.module.Reset(isolate_, module);
+  loaded.value.Reset(isolate_, exports);
+  loaded.isBuiltin = true;
+  loaded_.emplace(std::string(name), std::move(loaded));
+  return module;
 }
 
 v8::MaybeLocal<v8::Value> ModuleGraph::evaluateSynthetic(v8::Local<v8::Context> context, v8::Local<v8::Module> module) {
@@ -189,7 +216,10 @@ v8::MaybeLocal<v8::Value> ModuleGraph::evaluateSynthetic(v8::Local<v8::Context> 
   ModuleGraph* graph = of(isolate);
   for (auto& [name, loaded] : graph->loaded_) {
     if (loaded.value.IsEmpty() || loaded.module.Get(isolate) != module) continue;
-    if (module->SetSyntheticModuleExport(isolate, text(isolate, "default"), loaded.value.Get(isolate)).IsNothing()) {
+    if (loaded.isBuiltin) {
+      if (!graph->exportBuiltin(context, module, name, loaded.value.Get(isolate).As<v8::Object>())) return {};
+    } else if (module->SetSyntheticModuleExport(isolate, text(isolate, "default"), loaded.value.Get(isolate))
+                   .IsNothing()) {
       return {};
     }
     loaded.value.Reset();
@@ -199,6 +229,22 @@ v8::MaybeLocal<v8::Value> ModuleGraph::evaluateSynthetic(v8::Local<v8::Context> 
   if (!v8::Promise::Resolver::New(context).ToLocal(&resolver)) return {};
   if (resolver->Resolve(context, v8::Undefined(isolate)).IsNothing()) return {};
   return resolver->GetPromise();
+}
+
+bool ModuleGraph::exportBuiltin(v8::Local<v8::Context> context, v8::Local<v8::Module> module, std::string_view name,
+                                v8::Local<v8::Object> exports) {
+  if (onBuiltin && !onBuiltin(name)) return false;
+  v8::Local<v8::Array> keys;
+  if (!exports->GetOwnPropertyNames(context).ToLocal(&keys)) return false;
+  for (uint32_t i = 0; i < keys->Length(); ++i) {
+    v8::Local<v8::Value> key;
+    v8::Local<v8::Value> value;
+    if (!keys->Get(context, i).ToLocal(&key) || !exports->Get(context, key).ToLocal(&value) ||
+        module->SetSyntheticModuleExport(isolate_, key.As<v8::String>(), value).IsNothing()) {
+      return false;
+    }
+  }
+  return true;
 }
 
 v8::MaybeLocal<v8::Promise> ModuleGraph::evaluate(v8::Local<v8::Context> context, v8::Local<v8::Module> module) {
@@ -269,14 +315,11 @@ v8::MaybeLocal<v8::Promise> ModuleGraph::importDynamically(v8::Local<v8::Context
   ModuleGraph* graph = of(isolate);
   const std::string wanted = toUtf8(isolate, specifier, kNameBytesMax);
   const std::string from = toUtf8(isolate, resourceName, kNameBytesMax);
-  const ModuleSource* source = graph == nullptr ? nullptr : graph->find(wanted, from);
-  if (source == nullptr) {
-    if (graph != nullptr) graph->throwMissing(wanted, from);
-  } else {
+  if (graph != nullptr) {
     v8::Local<v8::Module> module;
     v8::Local<v8::Promise> promise;
     v8::Local<v8::Function> done;
-    if (graph->load(context, *source).ToLocal(&module) && graph->evaluate(context, module).ToLocal(&promise) &&
+    if (graph->import(context, wanted, from).ToLocal(&module) && graph->evaluate(context, module).ToLocal(&promise) &&
         v8::Function::New(context, giveNamespace, module->GetModuleNamespace(), 0, v8::ConstructorBehavior::kThrow)
             .ToLocal(&done)) {
       // Through a reaction even when it has settled: a rejection then counts as handled by whoever imports.

@@ -40,6 +40,15 @@ class ModuleGraph {
   ModuleGraph(const ModuleGraph&) = delete;
   ModuleGraph& operator=(const ModuleGraph&) = delete;
 
+  // A module of the platform, which scripts import by a name that begins with kBuiltinPrefix: the object whose
+  // properties it exports. Empty: there is none of that name.
+  static constexpr std::string_view kBuiltinPrefix = "cloudflare:";
+  std::function<v8::MaybeLocal<v8::Object>(std::string_view name)> findBuiltin;
+  // One is about to be there for the script. False: an exception is pending.
+  std::function<bool(std::string_view name)> onBuiltin;
+  // Whether the script imports it.
+  bool usesBuiltin(std::string_view name) const { return loaded_.contains(name); }
+
   // Called when everything that is imported statically has been compiled, before any of it runs.
   std::function<void()> onCompiled;
 
@@ -72,6 +81,7 @@ class ModuleGraph {
   struct Loaded {
     v8::Global<v8::Module> module;
     v8::Global<v8::Value> value;  // of a synthetic module that has not been evaluated
+    bool isBuiltin = false;       // the value's properties are its exports, else it is the default one
     v8::Global<v8::UnboundModuleScript> unbound;
   };
 
@@ -87,6 +97,12 @@ class ModuleGraph {
   v8::MaybeLocal<v8::String> codeOf(const ModuleSource& source);
   const ModuleSource* find(std::string_view specifier, std::string_view referrer) const;
   v8::MaybeLocal<v8::Module> load(v8::Local<v8::Context> context, const ModuleSource& source);
+  // By its name as a script writes it. Empty: an exception is pending.
+  v8::MaybeLocal<v8::Module> import(v8::Local<v8::Context> context, std::string_view wanted, std::string_view from);
+  v8::MaybeLocal<v8::Module> loadBuiltin(v8::Local<v8::Context> context, std::string_view name,
+                                         v8::Local<v8::Object> exports);
+  bool exportBuiltin(v8::Local<v8::Context> context, v8::Local<v8::Module> module, std::string_view name,
+                     v8::Local<v8::Object> exports);
   v8::MaybeLocal<v8::Value> valueOf(v8::Local<v8::Context> context, const ModuleSource& source);
   // Links and evaluates; the promise is that of the evaluation. Empty: an exception is pending.
   v8::MaybeLocal<v8::Promise> evaluate(v8::Local<v8::Context> context, v8::Local<v8::Module> module);

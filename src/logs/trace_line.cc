@@ -312,6 +312,7 @@ char* writeTraceLine(char* out, const InvocationFinished& fact) {
   out = putText(out, wire::factsOf(fact.outcome).name);
   out = put(out, R"(","executionModel":"stateless","truncated":)");
   out = truncated ? put(out, "true") : put(out, "false");
+  if (fact.failedOpen) out = put(out, R"(,"failedOpen":true)");
   out = put(out, R"(,"cpuTime":)");
   out = putMs(out, fact.cpuUs);
   out = put(out, R"(,"wallTime":)");

@@ -40,6 +40,7 @@ struct InvocationFinished {
   wire::Outcome outcome = wire::Outcome::kUnknown;
   uint16_t status = 0;         // of the response the client got, 0: none
   uint16_t errorCode = 0;      // of the page that response was, 0: it was the script's own
+  bool failedOpen = false;     // the script failed and what stands behind it answered
   double startedMs = 0;        // since 1970
   uint64_t cpuUs = 0;          // on the isolate's thread, JavaScript and native
   uint64_t wallUs = 0;         // event delivered to last effect

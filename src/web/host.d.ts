@@ -31,13 +31,20 @@ interface Host {
    *  untouched subresponse for pipe; undefined otherwise. length: the declared length of a stream body, or -1. */
   respond(seq: number, status: number, statusText: string, head: string, kind: BodyKind,
           body: string | ArrayBufferView | ArrayBuffer | number | undefined, length: number): void;
-  /** The handler failed: records the exception; the client gets the error page (or a cut stream, when it had responded). */
+  /** The handler failed before it responded: records the exception; the client gets the error page, or what stands behind the
+   *  script answers (passThroughOnException). What is waited for goes on until done(). */
   fail(seq: number, error: unknown): void;
   /** Response (body included) and every waitUntil promise have settled. Outstanding work is cancelled. */
   done(seq: number): void;
   /** Records an exception without ending anything (a rejected waitUntil promise: outcome exception if it was ok). */
   exception(seq: number, error: unknown): void;
+  /** The client's request goes on to what stands behind the script, should it fail before it responds and leave the body
+   *  unused (Dispatch.unusedBody). */
   passThroughOnException(seq: number): void;
+  /** The same at once, in the place of a response. */
+  forward(seq: number): void;
+  /** Whether something can still call back into the invocation. */
+  hasPending(seq: number): boolean;
 
   // ---- outbound bodies ----
   /** Queues bytes (copied). Returns the credit left; <= 0 means: do not write again before Dispatch.credit(seq, stream) (+1). */
@@ -128,6 +135,8 @@ interface Host {
 }
 
 interface Dispatch {
+  /** The modules that a script imports from the platform: name -> exports. */
+  modules: Record<string, Record<string, unknown>>;
   /** Around a top-level scope whose heap will be written (core/late_builtins.js): before it; after it, with the name of a
    *  builtin that cannot be taken out, or undefined; and first thing when the heap was read back. */
   standIn(): void;
@@ -137,6 +146,10 @@ interface Dispatch {
    *  the services already). Announced ones ask host.binding() for their value until then. */
   announceBindings(names: string[], services: string[]): void;
   defineBindings(values: object, services: string[]): void;
+  /** The same for the `env` of "cloudflare:workers", before the module that imports it runs, or after its heap was read
+   *  back. */
+  announceEnv(names: string[], services: string[]): void;
+  defineEnv(values: object, services: string[]): void;
   /** Called once per version after its top-level scope has run. handlers: the default export (or undefined for
    *  service-worker syntax), named: the main module's namespace, env: the values of the bindings, services: the names of
    *  service bindings in the order of their numbers. Returns the names of the handlers found. */
@@ -145,6 +158,9 @@ interface Dispatch {
   fetch(seq: number, method: string, url: string, head: string, kind: BodyKind, body: ArrayBuffer | undefined,
         length: number, cf: string | undefined, entrypoint: string): void;
   scheduled(seq: number, cron: string, scheduledTime: number): void;
+  /** The body of the incoming request as it came: null for none, its bytes, or 0 for stream 0; undefined: the script has
+   *  used it. */
+  unusedBody(seq: number): null | Uint8Array | 0 | undefined;
   timer(seq: number, id: number): void;
   response(seq: number, id: number, status: number, statusText: string, head: string, kind: BodyKind,
            body: ArrayBuffer | undefined, length: number, url: string, redirected: boolean): void;

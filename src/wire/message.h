@@ -463,6 +463,31 @@ struct Respond {
   }
 };
 
+// In the place of a Respond: the client's request goes on to what stands behind the script, as if there were none, and
+// is answered there. The body as it came: none, at hand, or stream 0 that nobody has touched.
+struct Forward {
+  InvocationId invocation;
+  bool failedOpen = false;  // the script failed and had called passThroughOnException(); else it did not respond
+  BodyKind bodyKind = BodyKind::kNone;  // kNone, kInline or kPipe
+  Bytes body;
+  template <class F, class S>
+  static void fields(F& f, S& s) {
+    f.number(s.invocation.value);
+    f.flag(s.failedOpen);
+    f.enumeration(s.bodyKind, BodyKind::kPipe);
+    f.bytes(s.body, Bounds::kInlineBodyBytesMax);
+  }
+};
+
+// In the place of a Respond: the handler failed, and its client is to be told so now; what it waits for goes on.
+struct Fail {
+  InvocationId invocation;
+  template <class F, class S>
+  static void fields(F& f, S& s) {
+    f.number(s.invocation.value);
+  }
+};
+
 enum class Redirect : uint8_t { kFollow = 0, kManual = 1, kError = 2 };
 
 struct Subrequest {
@@ -599,6 +624,6 @@ using Event = std::variant<LoadVersion, DropVersion, StartFetch, StartScheduled,
 
 using Effect = std::variant<Respond, Subrequest, CancelSubrequest, LogLine, ExceptionThrown, Done, IsolateStarted,
                             VersionFailed, IsolateEnded, EngineLoad, BodyChunk, BodyEnd, BodyAbort, BodyCredit,
-                            BodyCancel, SocketPiece, SocketClose, SocketCredit>;
+                            BodyCancel, SocketPiece, SocketClose, SocketCredit, Forward, Fail>;
 
 }  // namespace weir::wire

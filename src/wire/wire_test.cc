@@ -174,6 +174,18 @@ TEST(Codec, socketMessagesGoBothWays) {
     EXPECT_EQ(got.code, 1006);
     EXPECT_EQ(got.reason, "gone");
   });
+  comesBack<Effect>(Fail{piece.invocation}, [&](const Fail& got) { EXPECT_EQ(got.invocation, piece.invocation); });
+  Forward forward;
+  forward.invocation = piece.invocation;
+  forward.failedOpen = true;
+  forward.bodyKind = BodyKind::kInline;
+  forward.body = piece.bytes;
+  comesBack<Effect>(forward, [&](const Forward& got) {
+    EXPECT_EQ(got.invocation, piece.invocation);
+    EXPECT_TRUE(got.failedOpen);
+    EXPECT_EQ(got.bodyKind, BodyKind::kInline);
+    EXPECT_EQ(std::string(got.body.begin(), got.body.end()), text);
+  });
   both(SocketCredit{piece.invocation, 9, 65'536}, [](const SocketCredit& got) {
     EXPECT_EQ(got.socket, 9u);
     EXPECT_EQ(got.bytes, 65'536u);

@@ -6,15 +6,17 @@
 import { host } from "../core/host.js";
 import { arrive, standIn, withdraw } from "../core/late_builtins.js";
 import { NativeError, NativeUint8Array } from "../core/primordials.js";
+import { logWarning } from "../console/console.js";
 import { signalAbort } from "../events/abort.js";
 import { DOMException } from "../events/dom_exception.js";
 import { Body } from "../fetch/body.js";
 import { findSubrequest, subrequestError } from "../fetch/fetch.js";
 import { Inbound } from "../fetch/inbound.js";
-import { newIncomingRequest, requestState } from "../fetch/request.js";
+import { newIncomingRequest } from "../fetch/request.js";
 import { fireTimer } from "../timers/timer.js";
 import { socketClosed, socketMessage } from "../websocket/socket.js";
 import { announceBindings, defineBindings } from "./bindings.js";
+import { announceEnv, defineEnv, modules } from "./entrypoints.js";
 import { newContext, waitFor } from "./execution_context.js";
 import { closeFetchEvent, newFetchEvent, newScheduledController, newScheduledEvent } from "./extendable_event.js";
 import { dispatchGlobal, globalScope, hasListener, reportException, unhandledRejection } from "./global_events.js";
@@ -26,10 +28,10 @@ const kInline = 1;
 const kStream = 2;
 
 function incomingBody(record, kind, buffer, length) {
-  if (kind === kInline) return new Body(record, new NativeUint8Array(buffer), null, null);
+  if (kind === kInline) return (record.incoming = new Body(record, new NativeUint8Array(buffer), null, null));
   if (kind !== kStream) return null;
   record.inbound = new Inbound(record, 0, length);
-  return new Body(record, null, record.inbound.readable, null);
+  return (record.incoming = new Body(record, null, record.inbound.readable, null));
 }
 
 function fetchModule(record, request, entrypoint) {
@@ -48,7 +50,7 @@ function fetchModule(record, request, entrypoint) {
 
 function fetchServiceWorker(record, request) {
   if (!hasListener("fetch")) {
-    noOrigin(record, request);
+    toOrigin(record);
     return;
   }
   const event = newFetchEvent(record, request);
@@ -64,20 +66,39 @@ function fetchServiceWorker(record, request) {
   const { called, response } = closeFetchEvent(event);
   if (called) respondWith(record, response);
   else if (event.defaultPrevented) fail(record, preventedOnly());
-  else noOrigin(record, request);
+  else toOrigin(record);
 }
 
 function preventedOnly() {
   return new NativeError("preventDefault() called but respondWith() not called");
 }
 
-/** A service worker did not respond: the request is the origin's. The one place for that way to be added. */
-function noOrigin(record, request) {
-  const { body } = requestState(request);
-  fail(record, new NativeError(
-    body !== null && body.isUsed()
-      ? "Script consumed request body but didn't call respondWith(). Can't forward request."
-      : "The script did not call respondWith(), and there is no origin to send the request to."));
+/** A service worker did not respond: the request goes on to the origin. */
+function toOrigin(record) {
+  if (unusedBody(record) === undefined) {
+    fail(record, new NativeError("Script consumed request body but didn't call respondWith(). Can't forward request."));
+    return;
+  }
+  if (record.pending === 1 && host.hasPending(record.seq)) {
+    logWarning(
+      "FetchEvent handler did not call respondWith() before returning, but initiated some asynchronous task. That task " +
+        "will be canceled and default handling will occur -- the request will be sent unmodified to your origin. Remember " +
+        "that you must call respondWith() *before* the event handler returns, if you don't want default handling. You " +
+        "cannot call it asynchronously later on. If you need to wait for I/O (e.g. a subrequest) before generating a " +
+        "Response, then call respondWith() with a Promise (for the eventual Response) as the argument.");
+  }
+  record.responded = true;
+  host.forward(record.seq);
+  settle(record);
+}
+
+/** host.d.ts, Dispatch.unusedBody */
+function unusedBody(record) {
+  const body = record.incoming;
+  if (body === null) return null;
+  if (body.isUnusable()) return undefined;
+  if (record.inbound !== null) return 0;
+  return body.source;
 }
 
 /** Finds the record of an event and makes it current; undefined when the invocation is over. */
@@ -113,6 +134,10 @@ export const dispatch = {
     announceBindings(globalScope(), names, services);
   },
 
+  modules,
+  announceEnv,
+  defineEnv,
+
   defineBindings(values, services) {
     defineBindings(globalScope(), values, services);
   },
@@ -127,6 +152,11 @@ export const dispatch = {
     keepInvocation(record);
     if (entrypoint !== "" || isModule()) fetchModule(record, request, entrypoint);
     else fetchServiceWorker(record, request);
+  },
+
+  unusedBody(seq) {
+    const record = findInvocation(seq);
+    return record === undefined ? undefined : unusedBody(record);
   },
 
   scheduled(seq, cron, scheduledTime) {

@@ -1,8 +1,9 @@
 // Handlers: what a version's main module exports, and how it is called.
 
 import { isObject, typeError } from "../core/errors.js";
-import { NativeError, apply, arrayPush, construct } from "../core/primordials.js";
+import { NativeError, apply, arrayPush, construct, objectKeys } from "../core/primordials.js";
 import { logWarning } from "../console/console.js";
+import { importedEnv, isDurableObject, isWorkerEntrypoint } from "./entrypoints.js";
 import { newFetcher } from "./fetcher.js";
 import { hasListener, setModuleSyntax } from "./global_events.js";
 
@@ -16,11 +17,19 @@ let environment;
 
 /** host.d.ts, Dispatch.start */
 export function startHandlers(handlers, named, env, services = []) {
-  for (let i = 0; i < services.length; i++) env[services[i]] = newFetcher(i + 1);
-  environment = env;
+  environment = importedEnv();
+  if (environment === undefined) {
+    for (let i = 0; i < services.length; i++) env[services[i]] = newFetcher(i + 1);
+    environment = env;
+  }
   entrypoints = named;
   target = handlers;
   const found = [];
+  if (!isObject(handlers) && isObject(named) && hasEntrypoint(named, found)) {
+    target = {};  // module syntax whose every entrypoint has a name
+    setModuleSyntax();
+    return found;
+  }
   if (!isObject(handlers)) {
     for (let i = 0; i < kHandlerNames.length; i++) {
       if (hasListener(kHandlerNames[i])) arrayPush(found, kHandlerNames[i]);
@@ -28,12 +37,31 @@ export function startHandlers(handlers, named, env, services = []) {
     return found;
   }
   setModuleSyntax();
-  const source = typeof handlers === "function" ? handlers.prototype : handlers;
-  if (!isObject(source)) return found;
+  findHandlers(handlers, found);
+  if (found.length === 0 && isObject(named)) hasEntrypoint(named, found);
+  return found;
+}
+
+function findHandlers(holder, found) {
+  const source = typeof holder === "function" ? holder.prototype : holder;
+  if (!isObject(source)) return;
   for (let i = 0; i < kHandlerNames.length; i++) {
     if (typeof source[kHandlerNames[i]] === "function") arrayPush(found, kHandlerNames[i]);
   }
-  return found;
+}
+
+/** Whether a module exports a class of handlers under a name of its own; adds the handlers of the first one found. */
+function hasEntrypoint(named, found) {
+  const names = objectKeys(named);
+  let any = false;
+  for (let i = 0; i < names.length; i++) {
+    const value = named[names[i]];
+    if (names[i] === "default" || (!isWorkerEntrypoint(value) && !isDurableObject(value))) continue;
+    any = true;
+    if (found.length === 0) findHandlers(value, found);
+    if (found.length === 0) arrayPush(found, names[i]);  // methods only
+  }
+  return any;
 }
 
 export function isModule() {
@@ -44,6 +72,11 @@ export function isModule() {
 function findEntrypoint(name) {
   if (name === "") return target;
   const found = isObject(entrypoints) && name !== "default" ? entrypoints[name] : undefined;
+  if (isDurableObject(found)) {
+    throw typeError(
+      `The entrypoint name ${name} refers to a Durable Object class, but the incoming request is trying to invoke it as ` +
+        "a stateless worker.");
+  }
   if (isObject(found)) return found;
   throw typeError(
     `The entrypoint name ${name} was not found in this worker. Ensure the worker exports an entrypoint with that name.`);

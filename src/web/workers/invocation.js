@@ -24,6 +24,8 @@ export class Invocation {
   sockets = null;
   /** The head of the incoming request (host.d.ts). */
   head = "";
+  /** The Body of the incoming request, or null. */
+  incoming = null;
   /** Inbound stream 0, when the request has a streamed body. */
   inbound = null;
   /** The pump of outbound stream 0, while the response body is written by the script. */

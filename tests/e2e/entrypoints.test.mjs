@@ -1,0 +1,102 @@
+// The module "cloudflare:workers": bindings imported, classes of handlers, waitUntil() without a context.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { startWeir } from "./weir.mjs";
+
+const scripts = {
+  handler: {
+    code: `import { env, waitUntil } from "cloudflare:workers";
+      import * as all from "cloudflare:workers";
+      export default { async fetch(request, given) {
+        const path = new URL(request.url).pathname;
+        if (path === "/wait") { waitUntil(scheduler.wait(5).then(() => console.log("waited"))); return new Response("sent"); }
+        if (path === "/back") return env.BACK.fetch("http://x/");
+        return Response.json({ v: env.V, same: env === given, names: Object.keys(env).sort(), exports: Object.keys(all).sort() });
+      } }`,
+    vars: { V: "value", N: 7 }, services: { BACK: "classes" },
+  },
+  toplevel: {
+    code: `import { env } from "cloudflare:workers";
+      const prefix = env.PREFIX.toUpperCase();
+      const { deep } = env.CONFIG;
+      export default { fetch() { return new Response(prefix + deep); } }`,
+    vars: { PREFIX: "pre", CONFIG: { deep: 1 } },
+  },
+  names: {  // looks at names only: its heap can be written
+    code: `import { env } from "cloudflare:workers";
+      const names = Object.keys(env).sort().join();
+      export default { fetch() { return new Response(names + " " + env.A); } }`,
+    vars: { A: "a", B: "b" },
+  },
+  dynamic: {
+    code: `export default { async fetch() { const { env, WorkerEntrypoint } = await import("cloudflare:workers"); return new Response(env.A + typeof WorkerEntrypoint); } }`,
+    vars: { A: "late " },
+  },
+  classes: {
+    code: `import { WorkerEntrypoint, DurableObject, RpcTarget } from "cloudflare:workers";
+      let made = 0;
+      export default class extends WorkerEntrypoint {
+        n = ++made;
+        async fetch(request) {
+          const path = new URL(request.url).pathname;
+          if (path === "/ctx") { const { waitUntil } = this.ctx; try { waitUntil(1); } catch (e) { return new Response(e.name + ": " + e.message); } }
+          if (path === "/wait") { this.ctx.waitUntil(scheduler.wait(1).then(() => console.log("waited"))); return new Response("sent"); }
+          return new Response(["default", this.env.V, this instanceof WorkerEntrypoint, this.n > 0, WorkerEntrypoint.name, typeof RpcTarget].join(" "));
+        }
+      }
+      export class Named extends WorkerEntrypoint { fetch(request) { return new Response("named " + this.env.V + " " + new URL(request.url).pathname); } }
+      export class Object1 extends DurableObject { fetch() { return new Response("never"); } }
+      export class Methods extends WorkerEntrypoint { add(a, b) { return a + b; } }`,
+    vars: { V: "v" },
+  },
+  only: { code: `import { WorkerEntrypoint } from "cloudflare:workers"; export class Api extends WorkerEntrypoint { fetch() { return new Response("only named"); } }` },
+  calls: {
+    code: `export default { async fetch(request, env) { const binding = env[new URL(request.url).pathname.slice(1)]; try { return await binding.fetch("http://inner/p"); } catch (e) { return new Response(e.name + ": " + e.message); } } }`,
+    services: { NAMED: { script: "classes", entrypoint: "Named" }, OBJECT: { script: "classes", entrypoint: "Object1" }, METHODS: { script: "classes", entrypoint: "Methods" }, NOBODY: { script: "classes", entrypoint: "Nobody" }, ONLY: { script: "only", entrypoint: "Api" } },
+  },
+  globalio: {
+    code: `import { env, waitUntil } from "cloudflare:workers"; let said; try { waitUntil(Promise.resolve()); } catch (e) { said = e.message; } export default { fetch() { return new Response(said); } }`,
+  },
+};
+
+for (const from of ["snapshot", "source"]) {
+  test(`cloudflare:workers, started from ${from}`, async (t) => {
+    const weir = await startWeir(scripts, { flags: ["--start-from", from] });
+    t.after(() => weir.stop());
+    if (from === "snapshot") await weir.traced(() => true);
+    const text = async (script, path = "/") => (await weir.request(script, path)).text;
+    for (let round = 0; round < 2; round++) {
+      await t.test(`round ${round}: bindings are imported`, async () => {
+        const seen = JSON.parse(await text("handler"));
+        assert.deepEqual(seen, { v: "value", same: true, names: ["BACK", "N", "V"], exports: ["DurableObject", "RpcTarget", "WorkerEntrypoint", "env", "waitUntil"] });
+        assert.equal(await text("handler", "/back"), "default v true true WorkerEntrypoint function");
+        assert.equal(await text("toplevel"), "PRE1");
+        assert.equal(await text("names"), "A,B a");
+        assert.equal(await text("dynamic"), "late function");
+        assert.match(await text("globalio"), /^Disallowed operation called within global scope\./);
+      });
+      await t.test(`round ${round}: classes are entrypoints`, async () => {
+        assert.match(await text("classes", "/ctx"), /^TypeError: Illegal invocation: function called with incorrect `this` reference/);
+        assert.equal(await text("classes", "/wait"), "sent");
+        assert.equal(await text("calls", "/NAMED"), "named v /p");
+        assert.equal(await text("calls", "/ONLY"), "only named");
+        assert.equal(await text("calls", "/OBJECT"), "TypeError: The entrypoint name Object1 refers to a Durable Object class, but the incoming request is trying to invoke it as a stateless worker.");
+        assert.equal(await text("calls", "/METHODS"), "Error: Handler does not export a fetch() function.");
+        assert.match(await text("calls", "/NOBODY"), /^TypeError: The entrypoint name Nobody was not found in this worker\./);
+        assert.equal(await text("handler", "/wait"), "sent");
+      });
+    }
+    await t.test("what was waited for happened", () => weir.traced((traces) =>
+      traces.filter((one) => one.scriptName === "handler" && one.logs.some((log) => log.message[0] === "waited")).length >= 2));
+  });
+}
+
+test("a module that the platform does not have is missing", async (t) => {
+  const weir = await startWeir({ a: { code: `import "cloudflare:nothing"; export default { fetch() {} }` }, b: { code: `import { Nothing } from "cloudflare:workers"; export default { fetch() {} }` } });
+  t.after(() => weir.stop());
+  assert.equal((await weir.request("a")).status, 500);
+  assert.equal((await weir.request("b")).status, 500);
+  const traces = await weir.traced((all) => all.length >= 2);
+  assert.match(traces.find((one) => one.scriptName === "a").exceptions[0].message, /No such module "cloudflare:nothing"/);
+  assert.match(traces.find((one) => one.scriptName === "b").exceptions[0].message, /does not provide an export named 'Nothing'/);
+});
