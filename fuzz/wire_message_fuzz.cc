@@ -187,7 +187,8 @@ std::vector<std::vector<uint8_t>> weir::fuzz::seeds() {
   addSeed<Event>(out, 0, SocketPiece{.invocation = invocation, .socket = 1, .last = true, .bytes = content});
   addSeed<Effect>(out, 1, SocketClose{.invocation = invocation, .socket = 1, .code = 4000, .reason = "bye"});
   addSeed<Effect>(out, 1, Fail{.invocation = invocation});
-  addSeed<Effect>(out, 1, Forward{.invocation = invocation, .failedOpen = true, .bodyKind = BodyKind::kPipe, .body = {}});
+  addSeed<Effect>(out, 1,
+                  Forward{.invocation = invocation, .failedOpen = true, .bodyKind = BodyKind::kPipe, .body = {}});
   addSeed<Effect>(out, 1, SocketCredit{.invocation = invocation, .socket = 1, .bytes = 65'536});
   addSeed<Notice>(out, 2, EngineReady{.v8Version = "14.6", .confinements = content});
   addSeed<Notice>(out, 2, BlobSent{.blob = 4});

@@ -227,7 +227,8 @@ base::Status Platform::openControl() {
   options.fireCron = [this](std::string script, std::string cron, auto then) {
     loops_[0]->fireCron(routes_->account().id, std::move(script), std::move(cron),
                         [then = std::move(then)](const edge::EdgeLoop::Fired& fired) {
-                          if (!fired.problem.empty()) return then({404, "text/plain; charset=utf-8", fired.problem + "\n"});
+                          if (!fired.problem.empty())
+                            return then({404, "text/plain; charset=utf-8", fired.problem + "\n"});
                           base::JsonObject object;
                           object.text("cron", fired.cron).text("outcome", wire::factsOf(fired.outcome).name);
                           then({200, "application/json", object.done() + "\n"});

@@ -49,9 +49,8 @@ base::Result<wire::Descriptor> seal(const std::vector<uint8_t>& bytes) {
 }
 
 bool importsBindings(const ScriptConfig& script) {
-  return std::any_of(script.modules.begin(), script.modules.end(), [](const auto& module) {
-    return module.content.find("cloudflare:workers") != std::string::npos;
-  });
+  return std::any_of(script.modules.begin(), script.modules.end(),
+                     [](const auto& module) { return module.content.find("cloudflare:workers") != std::string::npos; });
 }
 
 }  // namespace
@@ -87,8 +86,8 @@ base::Result<ScriptSet::Prepared> ScriptSet::prepare(const ScriptConfig& script)
   if (!blob.ok()) return blob.error();
 
   // A check of module syntax needs no values of bindings, so it gets none: they cannot end up in a heap on the disk,
-  // and a version that differs in nothing else shares its image. One that may import them gets them, and a heap that has
-  // read one is not written.
+  // and a version that differs in nothing else shares its image. One that may import them gets them, and a heap that
+  // has read one is not written.
   if (bundle.syntax == wire::Syntax::kEsModules && !importsBindings(script)) bundle.env = "{}";
   std::vector<uint8_t> checked;
   wire::encodeBundle(bundle, checked);

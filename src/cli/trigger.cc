@@ -12,7 +12,8 @@ namespace {
 // One request to a running weir, waited for.
 class Call final : private http::CallEvents {
  public:
-  explicit Call(const base::Clock& clock) : loop_(clock), resolver_(loop_, {}), client_(loop_, resolver_, nullptr, {}) {}
+  explicit Call(const base::Clock& clock)
+      : loop_(clock), resolver_(loop_, {}), client_(loop_, resolver_, nullptr, {}) {}
 
   // False: `body` says what went wrong.
   bool run(http::ClientRequest request) {
@@ -66,7 +67,8 @@ int triggerCron(const CommandLine& line, const Settings& defaults, const base::C
   if (!line.trigger.cron.empty()) request.headers.add(control::ControlServer::kCronField, line.trigger.cron);
   Call call(clock);
   if (!call.run(std::move(request)))
-    return fail("no weir answers at --control " + control + ": " + call.body + "; start it, or name its control address");
+    return fail("no weir answers at --control " + control + ": " + call.body +
+                "; start it, or name its control address");
   if (call.status != 200) {
     std::fprintf(stderr, "weir: %s", call.body.c_str());
     return call.status == 404 ? 1 : 2;

@@ -277,9 +277,10 @@ void EdgeLoop::fireCron(std::string account, std::string script, std::string cro
     if (cron.empty()) {
       const auto crons = crons_.cronsOf(script);
       if (crons.size() != 1) {
-        return onEnd({"script " + script + " has " + (crons.empty() ? "no" : "several") + " crons: name the one to fire",
-                      {},
-                      {}});
+        return onEnd(
+            {"script " + script + " has " + (crons.empty() ? "no" : "several") + " crons: name the one to fire",
+             {},
+             {}});
       }
       cron = crons.front();
     }

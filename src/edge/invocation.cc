@@ -256,7 +256,8 @@ bool Invocation::on(const wire::Forward& effect) {
   const bool whole = effect.bodyKind != wire::BodyKind::kPipe || clientBody_->untouched();
   if (!zone || !whole) {
     if (!effect.failedOpen) {
-      exceptions_.push_back({loop_.options_.clock.wallMs(), "Error",
+      exceptions_.push_back({loop_.options_.clock.wallMs(),
+                             "Error",
                              "The script did not call respondWith(), and there is no origin to send the request to.",
                              {}});
     }
@@ -273,8 +274,8 @@ bool Invocation::on(const wire::Forward& effect) {
     body.complete.assign(reinterpret_cast<const char*>(effect.body.data()), effect.body.size());
   }
   http::Exchange& exchange = *std::exchange(exchange_, nullptr);
-  proxy_ = std::make_unique<OriginProxy>(static_cast<OriginProxyOwner&>(*this), *loop_.client_, loop_.sockets_, zone,
-                                         ray_);
+  proxy_ =
+      std::make_unique<OriginProxy>(static_cast<OriginProxyOwner&>(*this), *loop_.client_, loop_.sockets_, zone, ray_);
   proxy_->take(exchange, inner_, std::move(body));
   if (clientBody_) clientBody_->onBroken("Can't read from request stream after response has been sent.");
   return true;

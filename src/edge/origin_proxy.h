@@ -96,11 +96,11 @@ class OriginProxy final : private SocketPumpOwner {
   const Ray ray_;
   ClientSide clientSide_{*this};
   OriginSide originSide_{*this};
-  http::Exchange* exchange_ = nullptr;  // null once it is dead
-  InnerExchange* inner_ = nullptr;      // the same, when the client is a script
+  http::Exchange* exchange_ = nullptr;           // null once it is dead
+  InnerExchange* inner_ = nullptr;               // the same, when the client is a script
   std::optional<http::websocket::Offer> offer_;  // the client asked for a WebSocket
   std::optional<http::websocket::DeflateParameters> deflate_;
-  http::HeaderList answer_;  // the origin's 101
+  http::HeaderList answer_;                  // the origin's 101
   EngineVoice voice_{wire::InvocationId{}};  // of nobody
   std::optional<Sockets> sockets_;
   std::unique_ptr<http::ClientCall> call_;
