@@ -5,6 +5,7 @@ import { requireArguments, typeError } from "../core/errors.js";
 import { defineInterface } from "../core/idl.js";
 import { Deferred, byteLength, bytesOf, copyBytes } from "../core/primordials.js";
 import { member } from "../events/event.js";
+import { current } from "../workers/invocation.js";
 import { byteReadable } from "./make.js";
 import { Strategy } from "./strategies.js";
 import { TransformStream, kInternalTransform } from "./transform_stream.js";
@@ -25,6 +26,7 @@ class BytePipe {
     this.expected = expected;
     this.readable = byteReadable(this);
     this.readable.length = expected;
+    this.readable.owner = this.writable.owner = current();
     this.source = this.readable.controller;
     const size = (chunk) => (typeof chunk === "string" ? chunk.length : byteLength(bytesOf(chunk) ?? kEmpty));
     this.sink = new SinkController(

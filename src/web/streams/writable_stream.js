@@ -76,6 +76,18 @@ export function isWritableLocked(writable) {
   return writable.writer !== null;
 }
 
+/** Why a writer's stream takes nothing from the calling code: a rejected promise; undefined: it does. */
+function notUsable(stream) {
+  if (stream === null) return rejected(writerReleased());
+  if (stream.owner === undefined) return undefined;
+  try {
+    checkOwner(stream.owner, "WritableStreamSink");
+  } catch (error) {
+    return rejected(error);
+  }
+  return undefined;
+}
+
 export class WritableStreamDefaultWriter {
   #writer;
 
@@ -102,13 +114,14 @@ export class WritableStreamDefaultWriter {
   abort(reason = undefined) {
     brand(#writer in receiver(this));
     const stream = this.#writer.stream;
-    return stream === null ? rejected(writerReleased()) : abortWritable(stream, reason);
+    return notUsable(stream) ?? abortWritable(stream, reason);
   }
 
   close() {
     brand(#writer in receiver(this));
     const stream = this.#writer.stream;
-    if (stream === null) return rejected(writerReleased());
+    const refusal = notUsable(stream);
+    if (refusal !== undefined) return refusal;
     if (closeQueuedOrInFlight(stream)) return rejected(typeError("This WritableStream has been closed."));
     return closeWritable(stream);
   }
@@ -120,7 +133,7 @@ export class WritableStreamDefaultWriter {
 
   write(chunk = undefined) {
     brand(#writer in receiver(this));
-    return this.#writer.stream === null ? rejected(writerReleased()) : writeTo(this.#writer, chunk);
+    return notUsable(this.#writer.stream) ?? writeTo(this.#writer, chunk);
   }
 }
 defineInterface(WritableStreamDefaultWriter, "WritableStreamDefaultWriter");
