@@ -9,22 +9,34 @@ const folder = join(root, "examples/errors");
 const files = readdirSync(folder).filter((file) => file.endsWith(".js"));
 
 test("examples/errors", async (t) => {
-  const weir = await startWeir({}, { config: join(folder, "weir.toml"), outbound: [] });
+  const weir = await startWeir({}, { config: join(folder, "weir.toml"), outbound: ["--outbound-allow", "127.0.0.2"] });
+  let thrown = 0;
   for (const file of files) {
     await t.test(file, async () => {
-      const says = /^\/\/ Answers: (\d+), error code: (\d+)$/m.exec(readFileSync(join(folder, file), "utf8"));
+      const text = readFileSync(join(folder, file), "utf8");
+      const script = "e" + file.slice(0, -3);
+      const says = /^\/\/ Answers: (\d+), error code: (\d+)$/m.exec(text);
       assert.ok(says, "the example does not say what it answers");
-      const response = await weir.request("e" + file.slice(0, -3));
+      const sends = /^\/\/ Sends: ([^:]+): (.*)$/m.exec(text);
+      const headers = sends ? { [sends[1]]: sends[2] } : {};
+      if (text.includes("// Ask: twice")) assert.equal((await weir.request(script, "/", { headers })).status, 200);
+      const response = await weir.request(script, "/", { headers });
       assert.equal(response.status, Number(says[1]));
       assert.equal(response.text, `error code: ${says[2]}\n`);
+      const throws = /^\/\/ Throws: (\w+): (.*)$/m.exec(text);
+      if (!throws) return;
+      const isIt = (one) => one.scriptName === script && one.exceptions.some(({ name, message }) => name === throws[1] && message.startsWith(throws[2]));
+      await weir.traced((traces) => traces.some(isIt));
+      thrown++;
     });
   }
   await weir.stop();
-  assert.ok(files.length >= 9);
+  assert.ok(files.length >= 30);
+  assert.ok(thrown >= 18);
 });
 
 test("docs/errors", () => {
-  const pages = readdirSync(join(root, "docs/errors")).filter((file) => /^\d+\.md$/.test(file));
+  const pages = readdirSync(join(root, "docs/errors")).filter((file) => file !== "README.md");
   const index = readFileSync(join(root, "docs/errors/README.md"), "utf8");
   let links = 0;
   for (const page of pages) {

@@ -1,0 +1,97 @@
+// Every numbered error that a client can meet, met for real, in each of its forms: status, fields, body.
+import assert from "node:assert/strict";
+import http from "node:http";
+import net from "node:net";
+import { once } from "node:events";
+import { test } from "node:test";
+import { command, startWeir } from "./weir.mjs";
+
+const browser = "Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101 Firefox/140.0";
+const forms = {
+  html: [{ accept: "text/html,application/xhtml+xml,*/*;q=0.8", "user-agent": browser, "accept-encoding": "gzip" }, "text/html; charset=UTF-8"],
+  text: [{ "user-agent": "curl/8.0", accept: "*/*" }, "text/plain; charset=UTF-8"],
+  json: [{ accept: "application/json" }, "application/json; charset=utf-8"],
+  problem: [{ accept: "application/problem+json" }, "application/problem+json; charset=utf-8"],
+  markdown: [{ accept: "text/markdown" }, "text/markdown; charset=utf-8"],
+};
+
+const scripts = {
+  hello: { code: `export default { fetch() { return new Response("hello"); } }` },
+  throws: { code: `export default { fetch() { throw new Error("oops"); } }` },
+  spins: { code: `export default { fetch() { for (;;); } }`, limits: { cpu_ms: 50 } },
+};
+
+test("each numbered error in each form", async (t) => {
+  const weir = await startWeir(scripts, { flags: ["--fetch-response-ms", "200", "--error-docs-url", "https://errors.example/{code}"] });
+  t.after(() => weir.stop());
+  const origin = http.createServer((request, response) => { if (request.url !== "/slow") request.socket.destroy(); }).listen(0, "127.0.0.1");
+  const plain = net.createServer((socket) => { socket.on("error", () => {}); socket.end("no TLS\r\n"); }).listen(0, "127.0.0.1");
+  await Promise.all([once(origin, "listening"), once(plain, "listening")]);
+  t.after(() => { origin.close(); origin.closeAllConnections(); plain.close(); });
+  const zones = { "breaks.test": `http://127.0.0.1:${origin.address().port}`, "gone.test": "http://127.0.0.1:1", "nameless.test": "http://nowhere.invalid", "tls.test": `https://127.0.0.1:${plain.address().port}` };
+  for (const [name, url] of Object.entries(zones)) await command(weir, "zone", "add", name, "--origin", url);
+  await command(weir, "zone", "add", "none.test");
+  await command(weir, "route", "add", "undeployed.none.test/*", "--script", "undeployed");
+  const limited = async (limit, run) => {
+    await command(weir, "account", "set", "local", "--limit", limit);
+    while ((await weir.request("hello")).status === 200);
+    await run();
+    await command(weir, "account", "set", "local", "--drop-limit", limit.split("=")[0]);
+    while ((await weir.request("hello")).status !== 200);
+  };
+  let met = 0;
+  const meets = async (code, status, { host, path = "/", headers = {}, retryAfter } = {}) => {
+    for (const [form, [asks, type]] of Object.entries(forms)) {
+      await t.test(`${code} as ${form}`, async () => {
+        const answer = await weir.request(null, path, { host, headers: { ...asks, ...headers } });
+        assert.equal(answer.status, status, answer.text.slice(0, 300));
+        assert.equal(answer.headers["content-type"], type);
+        assert.match(answer.headers["cf-ray"], /^[0-9a-f]{16}-WEI$/);
+        assert.match(answer.headers["cache-control"], /no-store/);
+        const wait = answer.headers["retry-after"];
+        if (retryAfter === "some") assert.ok(Number(wait) > 0 && Number(wait) <= 61, wait);
+        else assert.equal(wait, retryAfter);
+        const ray = answer.headers["cf-ray"].slice(0, 16);
+        if (form === "text") assert.equal(answer.text, `error code: ${code}\n`);
+        if (form === "json" || form === "problem") {
+          const body = JSON.parse(answer.text);
+          assert.deepEqual([body.type, body.error_code, body.status, body.ray_id, body.instance, body.cloudflare_error, body.zone],
+            [`https://errors.example/${code}`, code, status, ray, ray, true, host]);
+          assert.match(body.title, new RegExp(`^Error ${code}: .`));
+          assert.equal(body.retry_after, wait === undefined ? undefined : Number(wait));
+        }
+        if (form === "markdown") {
+          assert.match(answer.text, new RegExp(`^---\\nerror_code: ${code}\\n[^]*\\nstatus: ${status}\\n[^]*\\n---\\n\\n# Error ${code}: `));
+          assert.ok(answer.text.includes(ray));
+        }
+        if (form === "html") {
+          assert.match(answer.text, /^<!DOCTYPE html>/);
+          assert.ok(answer.text.includes(String(code)) && answer.text.includes(ray) && answer.text.includes(host));
+          assert.ok(answer.text.includes(`https://errors.example/${code}`));
+        }
+        met++;
+      });
+    }
+  };
+  const hello = "hello.local.workers.dev";
+  while ((await weir.request(null, "/", { host: "undeployed.none.test" })).status !== 500);
+  await meets(1000, 403, { host: hello, headers: { "cf-connecting-ip": "192.0.2.1" } });
+  await meets(1003, 403, { host: "192.0.2.1" });
+  await meets(1016, 530, { host: "nameless.test" });
+  await meets(1019, 500, { host: hello, headers: { "cf-ew-via": "0" } });
+  await meets(1022, 500, { host: "undeployed.none.test" });
+  await meets(1042, 404, { host: "nobody.local.workers.dev" });
+  await meets(1101, 500, { host: "throws.local.workers.dev" });
+  await meets(1102, 503, { host: "spins.local.workers.dev" });
+  await meets(520, 520, { host: "breaks.test", retryAfter: "60" });
+  await meets(521, 521, { host: "gone.test", retryAfter: "120" });
+  await meets(523, 523, { host: "none.test", retryAfter: "120" });
+  await meets(524, 524, { host: "breaks.test", path: "/slow", retryAfter: "120" });
+  await meets(525, 525, { host: "tls.test" });
+  await limited("burst_per_minute=1", () => meets(1015, 429, { host: hello, retryAfter: "some" }));
+  await limited("requests_per_day=1", () => meets(1027, 429, { host: hello }));
+  await command(weir, "account", "suspend", "local");
+  while ((await weir.request("hello")).status === 200);
+  await meets(1103, 403, { host: hello });
+  assert.equal(met, 16 * Object.keys(forms).length);
+});

@@ -1,0 +1,172 @@
+// What goes wrong inside a script, each provoked for real, with its class, its text and its marks.
+import assert from "node:assert/strict";
+import http from "node:http";
+import net from "node:net";
+import { once } from "node:events";
+import { test } from "node:test";
+import { startWeir } from "./weir.mjs";
+
+const kOther = "Cannot perform I/O on behalf of a different request. I/O objects (such as streams, request/response bodies, and " +
+  "others) created in the context of one request handler cannot be accessed from a different request's handler. This is a " +
+  "limitation of Cloudflare Workers which allows us to improve overall performance.";
+const kGlobal = "Disallowed operation called within global scope. Asynchronous I/O (ex: fetch() or connect()), setting a timeout, " +
+  "and generating random values are not allowed within global scope. To fix this error, perform this operation within a " +
+  "handler. https://developers.cloudflare.com/workers/runtime-apis/handlers/";
+
+const caught = (body) => ({ code: `export default { async fetch(request, env, ctx) {
+  const url = request.headers.get("x-url");
+  try { ${body} } catch (e) { return Response.json([e.name, e.message, e.retryable, e instanceof Error]); }
+  return new Response("nothing was thrown");
+} }` });
+
+const globals = {
+  fetch: `fetch("http://127.0.0.1/")`, setTimeout: `setTimeout(() => {}, 1)`, setInterval: `setInterval(() => {}, 1)`,
+  wait: `scheduler.wait(1)`, getRandomValues: `crypto.getRandomValues(new Uint8Array(1))`, randomUUID: `crypto.randomUUID()`,
+  webSocket: `new WebSocket("ws://127.0.0.1/")`, abortTimeout: `AbortSignal.timeout(1)`,
+};
+
+// One request keeps these; another uses them.
+const keeps = `{
+  response: new Response("text"), request: new Request("http://x/", { method: "POST", body: "text" }),
+  incoming: request, fetched: await fetch(url + "/open"), reader: (await fetch(url + "/open")).body.getReader(),
+  writer: new IdentityTransformStream().writable.getWriter(), stream: new ReadableStream({ pull(c) { c.enqueue(new Uint8Array(1)); } }),
+  socket: Object.values(new WebSocketPair())[1],
+}`;
+const uses = {
+  response: ["kept.response.text()", "BodyBufferInputStream"], request: ["kept.request.text()", "BodyBufferInputStream"],
+  clone: ["kept.response.clone()", "BodyBufferInputStream"], incoming: ["kept.incoming.text()", "BodyBufferInputStream"],
+  fetched: ["kept.fetched.text()", "ReadableStreamSource"], body: ["kept.fetched.body.getReader()", "ReadableStreamSource"],
+  reader: ["kept.reader.read()", "ReadableStreamSource"], passed: ["new Response(kept.fetched.body)", "ReadableStreamSource"],
+  writer: ["kept.writer.write(new Uint8Array(1))", "WritableStreamSink"],
+  send: ["kept.socket.send('x')", "Native"], accept: ["kept.socket.accept()", "Native"],
+};
+
+const scripts = {
+  cut: caught(`await (await fetch(url + "/cut")).text();`),
+  refusedhead: caught(`await fetch(url + "/reset");`),
+  known: caught(`await (await fetch(url + "/known")).text();`),
+  unknown: caught(`await (await fetch(url + "/unknown")).text();`),
+  many: { ...caught(`for (let i = 0; i < 10; i++) await (await fetch(url + "/")).text();`), limits: { subrequests: 3 } },
+  redirects: caught(`await fetch(url + "/round");`),
+  used: caught(`const r = new Response("x"); await r.text(); await r.text();`),
+  locked: caught(`const r = new Response("x"); r.body.getReader(); await r.text();`),
+  status: caught(`new Response("", { status: 199 });`),
+  scheme: caught(`await fetch("ftp://x/");`),
+  nourl: caught(`await fetch("nothing");`),
+  cache: caught(`new Request("http://x/", { cache: "only-if-cached" });`),
+  timers: caught(`for (let i = 0; i < 10001; i++) setTimeout(() => {}, 1e6);`),
+  abort: caught(`const c = new AbortController(); const p = fetch(url + "/silent", { signal: c.signal }); setTimeout(() => c.abort(), 1); await p;`),
+  randomlong: caught(`crypto.getRandomValues(new Uint8Array(65537));`),
+  errorresponse: { code: `export default { fetch() { return Response.error(); } }` },
+  noresponse: { code: `export default { fetch() {} }` },
+  websocket: { code: `export default { fetch() { const [client, server] = Object.values(new WebSocketPair()); server.accept(); return new Response(null, { status: 101, webSocket: client }); } }` },
+  global: { code: `const said = {}; ${Object.entries(globals).map(([name, what]) => `try { const r = ${what}; said.${name} = "fine"; r?.catch?.((e) => { said.${name} = e.name + ": " + e.message; }); } catch (e) { said.${name} = e.name + ": " + e.message; }`).join("\n")}
+    export default { fetch() { return Response.json(said); } }` },
+  keeps: { code: `let kept; export default { async fetch(request) {
+    const url = request.headers.get("x-url");
+    if (url) { kept = ${keeps}; await fetch(url + "/held"); return new Response("kept until here"); }
+    const use = { ${Object.entries(uses).map(([name, [what]]) => `${name}: () => ${what}`).join(", ")} }[new URL(request.url).pathname.slice(1)];
+    try { const r = await use(); return new Response("no error: " + r); } catch (e) { return new Response(e.name + ": " + e.message); }
+  } }` },
+  returns: { code: `let kept; export default { async fetch(request) { if (kept) return kept; kept = new Response("x"); await fetch(request.headers.get("x-url") + "/held"); return new Response("first"); } }` },
+  hour: { code: `export default { fetch() { return new Promise((resolve) => setTimeout(resolve, 3_600_000)); } }` },
+  interval: { code: `export default { fetch() { return new Promise(() => { setInterval(() => {}, 1); }); } }` },
+  slow: { code: `export default { async fetch(request) { const r = await fetch(request.headers.get("x-url") + "/held"); return new Response(await r.text()); } }` },
+};
+
+test("errors inside scripts", async (t) => {
+  const weir = await startWeir(scripts);
+  t.after(() => weir.stop());
+  const held = [];
+  const pages = {
+    "/cut"(response) { response.writeHead(200, { "content-length": 10 }); response.write("part"); setImmediate(() => response.destroy()); },
+    "/reset"(response) { response.socket.destroy(); },
+    "/known"(response) { response.writeHead(200, { "content-length": 200_000_000 }); response.write("x"); },
+    async "/unknown"(response) {
+      const piece = Buffer.alloc(1 << 20, "x");
+      for (let i = 0; i < 200 && !response.destroyed; i++) if (!response.write(piece)) await Promise.race([once(response, "drain"), once(response, "close")]);
+      response.end();
+    },
+    "/round"(response) { response.writeHead(302, { location: "/round" }).end(); },
+    "/silent"() {},
+    "/open"(response) { response.write("x"); },
+    "/held"(response) { held.push(response); },
+  };
+  const origin = http.createServer((request, response) => (pages[request.url] ?? ((r) => r.end("ok")))(response)).listen(0, "127.0.0.1");
+  await once(origin, "listening");
+  t.after(() => { origin.close(); origin.closeAllConnections(); });
+  const headers = { "x-url": `http://localhost:${origin.address().port}` };
+  const ask = (script, path = "/") => weir.request(script, path, { headers });
+  const isHeld = async (count) => { while (held.length < count) await new Promise(setImmediate); };
+
+  for (const [script, ...error] of [
+    ["cut", "Error", "Network connection lost.", true],
+    ["refusedhead", "Error", "Network connection lost.", true],
+    ["known", "TypeError", "Memory limit would be exceeded before EOF."],
+    ["unknown", "TypeError", "Memory limit exceeded before EOF."],
+    ["many", "Error", "Too many subrequests by single Worker invocation."],
+    ["redirects", "TypeError", "Too many redirects."],
+    ["used", "TypeError", "Body has already been used. It can only be used once. Use tee() first if you need to read it twice."],
+    ["locked", "TypeError", "This ReadableStream is currently locked to a reader."],
+    ["status", "RangeError", "Responses may only be constructed with status codes in the range 200 to 599, inclusive."],
+    ["scheme", "TypeError", "Fetch API cannot load: ftp://x/"],
+    ["nourl", "TypeError", "Invalid URL: nothing"],
+    ["cache", "TypeError", "Unsupported cache mode: only-if-cached"],
+    ["timers", "QuotaExceededError", "You have exceeded the number of active timeouts you may set. max active timeouts: 10000, current active timeouts: 10000, finished timeouts: 0."],
+    ["abort", "AbortError", "The operation was aborted"],
+    ["randomlong", "QuotaExceededError", "getRandomValues() only accepts buffers of size <= 64K but provided 65537 bytes."],
+  ]) {
+    await t.test(`${error[0]}: ${error[1]}`, async () => {
+      const answer = await ask(script);
+      assert.deepEqual([answer.status, answer.text], [200, JSON.stringify([error[0], error[1], error[2], true].map((one) => one ?? null))], script);
+    });
+  }
+  for (const [script, message] of [
+    ["errorresponse", "Return value from serve handler must not be an error response (like Response.error())"],
+    ["noresponse", "Incorrect type for Promise: the Promise did not resolve to 'Response'."],
+    ["websocket", `Worker tried to return a WebSocket in a response to a request which did not contain the header "Upgrade: websocket".`],
+  ]) {
+    await t.test(`uncaught: ${message}`, async () => {
+      assert.equal((await ask(script)).text, "error code: 1101\n");
+      const traces = await weir.traced((all) => all.some((one) => one.scriptName === script));
+      const [exception] = traces.find((one) => one.scriptName === script).exceptions;
+      assert.deepEqual([exception.name, exception.message], ["TypeError", message]);
+    });
+  }
+  await t.test("global scope does no I/O, whatever asks for it", async () => {
+    const said = JSON.parse((await ask("global")).text);
+    assert.deepEqual(said, Object.fromEntries(Object.keys(globals).map((name) => [name, `Error: ${kGlobal}`])));
+  });
+  await t.test("what belongs to another request says so, with its type", async () => {
+    const first = weir.request("keeps", "/", { method: "POST", body: "incoming", headers });
+    await isHeld(1);
+    for (const [name, [, type]] of Object.entries(uses)) {
+      assert.equal((await weir.request("keeps", "/" + name)).text, `Error: ${kOther} (I/O type: ${type})`, name);
+    }
+    held.pop().end();
+    assert.equal((await first).text, "kept until here");
+    assert.equal((await weir.request("keeps", "/response")).text, `Error: ${kOther} (I/O type: BodyBufferInputStream)`, "and when its request is over");
+  });
+  await t.test("uncaught it is Uncaught in the trace, and the client's 1101", async () => {
+    const first = ask("returns");
+    await isHeld(1);
+    assert.equal((await ask("returns")).text, "error code: 1101\n");
+    held.pop().end();
+    assert.equal((await first).text, "first");
+  });
+  await t.test("what still can happen is no hang: a timer of an hour, an interval, a slow origin", async () => {
+    const slow = ask("slow");
+    await isHeld(1);
+    for (const script of ["hour", "interval"]) {
+      const socket = net.connect(weir.port, "127.0.0.1");
+      await new Promise((done) => socket.write(`GET / HTTP/1.1\r\nHost: ${script}.local.workers.localhost\r\n\r\n`, done));
+      for (let i = 0; i < 3; i++) assert.equal((await ask("used")).status, 200);  // time passes
+      socket.destroy();
+      const traces = await weir.traced((all) => all.some((one) => one.scriptName === script));
+      const trace = traces.find((one) => one.scriptName === script);
+      assert.deepEqual([trace.outcome, trace.exceptions], ["canceled", []], script);
+    }
+    held.pop().end("late");
+    assert.equal((await slow).text, "late");
+  });
+});
