@@ -49,6 +49,9 @@ class Catalog {
   // With its versions, schedules, routes and custom domains.
   virtual Status removeScript(std::string_view account, std::string_view name) = 0;
 
+  // Names of the scripts whose newest version has a service binding to that name.
+  virtual Result<std::vector<std::string>> scriptsCalling(std::string_view account, std::string_view service) = 0;
+
   // --- Versions and deployments, newest first.
   // With `deployment` (whose `versions` are left empty) the version is also the only one that serves from then on.
   virtual Result<Version> addVersion(const NewVersion& version, const std::optional<NewDeployment>& deployment) = 0;

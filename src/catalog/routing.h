@@ -100,6 +100,9 @@ class Routing {
   // The script that answers on every host (`weir dev`), or null.
   const RoutedScript* everyHost() const { return everyHost_ == kNone ? nullptr : scripts_[everyHost_].get(); }
 
+  // By index; null where there is none.
+  std::span<const std::shared_ptr<const RoutedScript>> scripts() const { return scripts_; }
+
   // Every slot of a version in use, by slot; number 0 for a slot that is free.
   std::span<const uint64_t> versionSlots() const { return versionSlots_; }
 

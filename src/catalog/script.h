@@ -114,6 +114,7 @@ struct NewVersion {
   std::vector<SealedSecret> secrets;
   Bytes heapSnapshot;  // empty: none
   Bytes codeCache;     // empty: none
+  std::optional<std::string> settings;  // of the script from then on (Script::settings)
   // The version that was newest when this one was made from it; kConcurrentChange when it no longer is. Empty string:
   // the script had no version.
   std::optional<std::string> expectedNewest;

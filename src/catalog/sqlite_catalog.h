@@ -37,6 +37,8 @@ class SqliteCatalog final : public Catalog {
   Result<Script> changeScript(std::string_view account, std::string_view name, const ScriptChange& change) override;
   Status removeScript(std::string_view account, std::string_view name) override;
 
+  Result<std::vector<std::string>> scriptsCalling(std::string_view account, std::string_view service) override;
+
   Result<Version> addVersion(const NewVersion& version, const std::optional<NewDeployment>& deployment) override;
   Result<std::vector<Version>> versions(std::string_view account, std::string_view script) override;
   Result<Version> findVersion(std::string_view account, std::string_view script, std::string_view id) override;

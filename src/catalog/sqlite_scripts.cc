@@ -302,7 +302,8 @@ Result<Version> SqliteCatalog::addVersion(const NewVersion& version, const std::
       if (auto error = failure(db_->execute("INSERT INTO version_artifacts VALUES (?, ?, ?)", number, kind, *blob)))
         return *error;
     }
-    if (auto error = failure(db_->execute("UPDATE scripts SET modified = ? WHERE id = ?", nowMs(), *script)))
+    if (auto error = failure(db_->execute("UPDATE scripts SET modified = ?, settings = coalesce(?, settings) WHERE id = ?",
+                                          nowMs(), version.settings, *script)))
       return *error;
     if (deployment) {
       NewDeployment only = *deployment;
@@ -325,6 +326,20 @@ Result<Version> SqliteCatalog::addVersion(const NewVersion& version, const std::
     }
     return findVersion(account->id, version.script, id);
   });
+}
+
+Result<std::vector<std::string>> SqliteCatalog::scriptsCalling(std::string_view account, std::string_view service) {
+  std::vector<std::string> out;
+  auto row = db_->query(
+      "SELECT DISTINCT scripts.name FROM scripts JOIN versions ON versions.script = scripts.id, "
+      "json_each(versions.bindings) AS binding WHERE scripts.account = ?1 AND versions.sequence = "
+      "(SELECT max(sequence) FROM versions AS newest WHERE newest.script = scripts.id) AND "
+      "json_extract(binding.value, '$.type') = 'service' AND json_extract(binding.value, '$.service') = ?2 "
+      "ORDER BY scripts.name",
+      account, service);
+  while (row.next()) out.emplace_back(row.text(0));
+  if (auto error = failure(row)) return *error;
+  return out;
 }
 
 Result<std::vector<Version>> SqliteCatalog::versions(std::string_view account, std::string_view script) {
