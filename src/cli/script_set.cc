@@ -106,11 +106,12 @@ base::Result<ScriptSet::Prepared> ScriptSet::prepare(const ScriptConfig& script)
     settings += '\n' + service.binding + '\n' + service.script + '\n' + service.entrypoint;
   }
   prepared.version->id = uuidOf(sha256({key, bytesOf(settings)}));
-  prepared.version->limits = script.limits;
-  prepared.version->compatibility = wire::CompatibilitySet::of(script.compatibilityDate, script.compatibilityFlags);
-  for (const auto& service : script.services)
-    prepared.version->services.push_back({service.script, service.entrypoint});
-  prepared.version->bundleBlob = std::move(blob).value();
+  sandbox::VersionContent content;
+  content.limits = script.limits;
+  content.compatibility = wire::CompatibilitySet::of(script.compatibilityDate, script.compatibilityFlags);
+  for (const auto& service : script.services) content.services.push_back({service.script, service.entrypoint});
+  content.bundleBlob = std::move(blob).value();
+  prepared.version->content.set(std::move(content));
   prepared.toCheck = std::move(toCheck).value();
   return prepared;
 }

@@ -102,6 +102,10 @@ void EdgeLoop::setRoutes(std::shared_ptr<const Routes> routes) {
   loop_.post([this, routes = std::move(routes)] { options_.routes = ofThisLoop(routes); });
 }
 
+void EdgeLoop::versionsLoaded() {
+  loop_.post([this] { seatHeld(); });
+}
+
 void EdgeLoop::afterChanges(std::function<void()> then) { loop_.post(std::move(then)); }
 
 void EdgeLoop::drain(std::chrono::milliseconds bound, std::function<void()> onEnd) {
@@ -302,6 +306,7 @@ Invocation* EdgeLoop::begin(std::shared_ptr<const sandbox::RunnableVersion> vers
   }
   generation_ = (generation_ + 1) & 0xffffff;
   auto& invocation = slots_[slot];
+  version->markUsed(options_.index, loop_.now());
   invocation = std::make_unique<Invocation>(*this, wire::InvocationId::make(options_.index, generation_, slot),
                                             std::move(version));
   ++inFlight_;

@@ -53,6 +53,8 @@ class EdgeLoop final : private http::RequestHandler,
     http::HttpLimits http;                             // of clients and of origins
     std::shared_ptr<const net::TlsClientContext> tls;  // of subrequests, the same for every loop
     sandbox::PlacementLimits placement;
+    // Loads a version whose content is not in memory; `versionsLoaded` is called afterwards.
+    std::function<void(const std::shared_ptr<const sandbox::RunnableVersion>&)> load;
   };
 
   // Listens at once; `run` serves.
@@ -69,6 +71,8 @@ class EdgeLoop final : private http::RequestHandler,
   void loseEngine(std::shared_ptr<sandbox::EngineLink> link);
   // Any thread. Requests go by these from now on.
   void setRoutes(std::shared_ptr<const Routes> routes);
+  // Any thread. Versions were loaded, or could not be (RunnableVersion::refusal): requests that wait for them go on.
+  void versionsLoaded();
   // Any thread. `then` runs on this loop's thread once what was set before is in force.
   void afterChanges(std::function<void()> then);
   // Any thread. What this loop runs by the clock; null: nothing.
@@ -141,7 +145,8 @@ class EdgeLoop final : private http::RequestHandler,
     uint32_t rank;
   };
   Seating seatFor(const sandbox::RunnableVersion& version) const;
-  // Keeps a request for which there is no engine until there is one, for a while. False: too many are kept already.
+  static Seating noSeat() { return {nullptr, kNoRank}; }
+  // Keeps a request whose version is not loaded, or has no engine, until it can run, for a while. False: too many are kept already.
   bool hold(Invocation& invocation, size_t bytes);
   void seatHeld();
   void expireHeld();

@@ -106,10 +106,11 @@ void Invocation::startScheduled(const Ray& ray, std::string_view cron, double sc
 template <class Event>
 void Invocation::handOver(const Event& event) {
   if (version_->refusal) return refuse(*version_->refusal);
-  const auto seating = loop_.seatFor(*version_);
+  const auto seating = version_->content ? loop_.seatFor(*version_) : loop_.noSeat();
   if (seating.seat == nullptr) {
     wire::encode<wire::Event>(event, held_);
-    if (!loop_.hold(*this, held_.size())) settle(wire::Outcome::kLoadShed, 0);
+    if (!loop_.hold(*this, held_.size())) return settle(wire::Outcome::kLoadShed, 0);
+    if (!version_->content) loop_.options_.load(version_);
     return;
   }
   seatOn(seating);
@@ -164,6 +165,12 @@ void Invocation::refuse(const sandbox::StartRefusal& refusal) {
 }
 
 bool Invocation::resume() {
+  if (version_->refusal) {
+    held_.clear();
+    refuse(*version_->refusal);
+    return true;
+  }
+  if (!version_->content) return false;
   const auto seating = loop_.seatFor(*version_);
   if (seating.seat == nullptr) return false;
   seatOn(seating);
@@ -427,13 +434,13 @@ bool Invocation::on(const wire::BodyCancel& effect) {
 
 Subrequests& Invocation::subrequests() {
   if (!subrequests_) {
-    if (!chain_) chain_ = std::make_shared<CallChain>(version_->limits.subrequests);
+    if (!chain_) chain_ = std::make_shared<CallChain>(version_->content->limits.subrequests);
     asker_ = {std::string(ray_.id()),
               scheduled_ ? std::string() : client_.ip(),
               zone(),
               version_->account,
               version_->script,
-              version_->compatibility.has(wire::Compatibility::kGlobalFetchStrictlyPublic),
+              version_->content->compatibility.has(wire::Compatibility::kGlobalFetchStrictlyPublic),
               invocationsLeft_};
     subrequests_ = std::make_unique<Subrequests>(*loop_.client_, loop_.options_.clock, static_cast<SocketTaker&>(*this),
                                                  voice_, static_cast<ServiceCaller&>(*this), *loop_.options_.outbound,
@@ -459,8 +466,8 @@ bool Invocation::on(const wire::Subrequest& effect) {
 }
 
 ServiceCall Invocation::callService(uint32_t service, http::ClientRequest request, InnerCallEvents& events) {
-  if (service > version_->services.size()) return {};
-  const auto& target = version_->services[service - 1];
+  if (service > version_->content->services.size()) return {};
+  const auto& target = version_->content->services[service - 1];
   auto version = loop_.options_.routes->findScript(version_->account, target.script, ray_.id());
   if (!version) return {};
   if (invocationsLeft_ == 1) return {nullptr, 1019};
@@ -609,7 +616,7 @@ void Invocation::expireIfDue(base::Instant now) {
     return;
   }
   if (responseOver_ == base::Instant::max()) responseOver_ = now;
-  if (now - responseOver_ < std::chrono::milliseconds(version_->limits.waitUntilMs)) return;
+  if (now - responseOver_ < std::chrono::milliseconds(version_->content->limits.waitUntilMs)) return;
   expire();
 }
 

@@ -43,7 +43,7 @@ class Invocation final : private http::ExchangeEvents,
   void startScheduled(const Ray& ray, std::string_view cron, double scheduledMs,
                       std::function<void(wire::Outcome)> onEnd);
 
-  // It was held: hands it to an engine, if there is one now; on failure as `start`.
+  // It was held: hands it to an engine, if there is one now and the version is loaded; on failure as `start`.
   bool resume();
 
   // The engine has ended, having read its events up to `readUpTo`. True: it never heard of this one, which has been

@@ -149,7 +149,7 @@ bool EngineLink::ensureLoaded(const RunnableVersion& version) {
   if (known != loaded_.end() && (known->second || !version.image)) return true;
   wire::LoadVersion load;
   load.version = version.number;
-  if (!sendBlob(version.bundleBlob.get(), load.bundleBlob)) return false;
+  if (!sendBlob(version.content->bundleBlob.get(), load.bundleBlob)) return false;
   if (version.image) {
     // An image that cannot be had any more is only a slower start.
     const wire::Descriptor file(::open(version.image->path.c_str(), O_RDONLY | O_CLOEXEC));

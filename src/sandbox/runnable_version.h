@@ -1,5 +1,6 @@
 // One version as loops route to it and engines are given it. Shared by the routes that name it and the invocations that
-// run it. Immutable, but that each loop keeps its own placement here, and that its check may end while it serves.
+// run it. Immutable, but that each loop keeps its own placement here, that it may be loaded when it is first wanted, and
+// that its check may end while it serves.
 #pragma once
 
 #include <atomic>
@@ -33,27 +34,34 @@ class SetOnce {
   explicit operator bool() const { return get() != nullptr; }
   const T* operator->() const { return get(); }
   const T& operator*() const { return *get(); }
-  void set(T value) {
+  void set(T value) const {
     CHECK(owner_ == nullptr);
     owner_ = std::make_unique<const T>(std::move(value));
     pointer_.store(owner_.get(), std::memory_order_release);
   }
 
  private:
-  std::unique_ptr<const T> owner_;
-  std::atomic<const T*> pointer_{nullptr};
+  mutable std::unique_ptr<const T> owner_;
+  mutable std::atomic<const T*> pointer_{nullptr};
+};
+
+// What of a version is in memory only while it is used.
+struct VersionContent {
+  wire::VersionLimits limits;            // as in the bundle; the platform keeps waitUntilMs itself
+  wire::CompatibilitySet compatibility;  // likewise: of use here where the platform itself behaves by it
+  wire::Descriptor bundleBlob;           // sealed
+  std::vector<ServiceTarget> services;  // by the number of the binding, from 1
 };
 
 struct RunnableVersion {
   wire::VersionId number;
   std::string account;  // id
   std::string script;
-  std::string id;                        // UUID text, for traces
-  wire::VersionLimits limits;            // as in the bundle; the platform keeps waitUntilMs itself
-  wire::CompatibilitySet compatibility;  // likewise: of use here where the platform itself behaves by it
-  wire::Descriptor bundleBlob;           // sealed
+  std::string id;       // UUID text, for traces
+  uint64_t stored = 0;  // its number in the catalog; 0: it is configured
 
-  std::vector<ServiceTarget> services;  // by the number of the binding, from 1
+  // Null: somebody has to load it before it can run.
+  SetOnce<VersionContent> content;
 
   // What its check found out. Until then it starts from its source, as it does when there is no image.
   SetOnce<StoredImage> image;
@@ -67,10 +75,14 @@ struct RunnableVersion {
   struct alignas(64) LoopPlacement {
     Placement placement;
     base::ByteBudget held{kHeldBytesMax};
+    std::atomic<int64_t> usedNs{0};  // when an invocation last began; others read it
   };
   std::unique_ptr<LoopPlacement[]> placements;  // by loop; touched by that loop alone
   Placement& placement(uint32_t loop) const { return placements[loop].placement; }
   base::ByteBudget& heldBytes(uint32_t loop) const { return placements[loop].held; }
+  void markUsed(uint32_t loop, base::Instant now) const {
+    placements[loop].usedNs.store(now.time_since_epoch().count(), std::memory_order_relaxed);
+  }
 };
 
 }  // namespace weir::sandbox
