@@ -8,9 +8,9 @@ namespace {
 
 http::HttpLimits limits() {
   http::HttpLimits limits;
-  limits.headBytesMax = 16 * 1024;
+  limits.headBytesMax = 32 * 1024;
   limits.headerCountMax = 64;
-  limits.urlBytesMax = 2 * 1024;
+  limits.urlBytesMax = 8 * 1024;
   limits.bodyBytesMax = 0;
   limits.connectionsMax = 64;
   limits.headTimeout = std::chrono::seconds(5);
@@ -43,6 +43,7 @@ base::Result<std::unique_ptr<ControlServer>> ControlServer::start(Options option
   http::Server::Options server;
   server.address = self->options_.address;
   server.limits = limits();
+  if (self->options_.api) self->api_ = std::make_unique<ApiServer>(self->loop_, *self->options_.api);
   auto opened = http::Server::open(self->loop_, server, *self);
   if (!opened.ok()) return opened.error();
   self->server_ = std::move(opened).value();
@@ -55,6 +56,7 @@ ControlServer::~ControlServer() {
   if (!thread_.joinable()) return;
   loop_.stop();
   thread_.join();
+  server_.reset();  // its exchanges end before what answers them
 }
 
 namespace {
@@ -84,6 +86,8 @@ class Waiting final : public http::ExchangeEvents {
 }  // namespace
 
 void ControlServer::onRequest(http::Exchange& exchange) {
+  const bool local = options_.anyAddress || isLocalName(exchange.head().authority);
+  if (api_ && local && ApiServer::owns(exchange.head())) return api_->take(exchange);
   const auto& head = exchange.head();
   const bool local = options_.anyAddress || isLocalName(head.authority);
   if (options_.fireCron && local && head.target == kCronPath) return fireCron(exchange);

@@ -4,6 +4,7 @@
 // GET /health    JSON (health.h); 503 when the platform takes no requests
 // GET /metrics   Prometheus text
 // POST /trigger/cron
+// /client/v4/…   the management API (api_server.h)
 //
 // A web page in an operator's browser must not read it by giving its own name this address (DNS rebinding): while it
 // listens on loopback, only requests whose Host is an IP literal or a name under `localhost` are answered.
@@ -11,9 +12,11 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 
+#include "control/api_server.h"
 #include "http/server.h"
 #include "net/loop.h"
 
@@ -36,6 +39,7 @@ class ControlServer final : private http::RequestHandler {
     // Fires a script's cron trigger; an empty `cron` is the only one it has. `then` may be called on any thread, until
     // the server is destroyed.
     std::function<void(std::string script, std::string cron, std::function<void(Answer)> then)> fireCron;
+    std::optional<ApiServer::Options> api{};  // none: there is no management API
   };
 
   // POST, for clients on this machine, with the fields kScriptField and, perhaps, kCronField: a page in a browser can
@@ -63,6 +67,7 @@ class ControlServer final : private http::RequestHandler {
   const Options options_;
   net::Loop loop_;
   net::Address address_;
+  std::unique_ptr<ApiServer> api_;
   std::unique_ptr<http::Server> server_;
   std::thread thread_;
 };

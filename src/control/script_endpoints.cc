@@ -1,0 +1,98 @@
+// Scripts: upload, list, content, removal.
+#include <boost/json.hpp>
+
+#include "catalog/hostname.h"
+#include "control/api_table.h"
+#include "control/script_json.h"
+#include "control/version_upload.h"
+
+namespace weir::control {
+
+namespace json = boost::json;
+
+namespace {
+
+ApiResult listScripts(ApiContext& context, const ApiRequest& request) {
+  auto scripts = context.catalog.scripts(request.account());
+  if (!scripts.ok()) return apiError(scripts.error());
+  json::array all;
+  for (const auto& script : *scripts) {
+    if (request.principal.reachesScript(script.name)) all.push_back(scriptJson(script, nullptr));
+  }
+  return answer(all);
+}
+
+ApiResult upload(ApiContext& context, const ApiRequest& request) {
+  auto form = readUploadForm(request.contentType(), request.body);
+  if (!form.ok()) return form.error();
+  if (!catalog::isScriptName(request.script())) return badWorkerName();
+  auto source = rulesSource(context, request);
+  if (!source.ok()) return source.error();
+  auto newest = findNewest(context, request.account(), request.script(), form->metadata.contains("body_part"));
+  if (!newest.ok()) return newest.error();
+  const BaseVersion* const base = *newest ? &(*newest)->base : nullptr;
+  auto read = readUpload(*form, base, rulesOf(context, request, *source));
+  if (!read.ok()) return read.error();
+  StoreOptions options;
+  options.expectedNewest = base != nullptr ? base->id : std::string();
+  auto version = storeUpload(context, request, *source, std::move(read).value(), options);
+  if (!version.ok()) return version.error();
+  auto script = context.catalog.findScript(request.account(), request.script());
+  if (!script.ok()) return apiError(script.error());
+  json::object out = scriptJson(*script, &*version);
+  out["startup_time_ms"] = version->check.startupMs;
+  out["deployment_id"] = version->id;
+  out["pipeline_hash"] = version->etag;
+  return answer(out);
+}
+
+// The modules of a version as they were uploaded; of a script in service-worker format, the script.
+ApiResult content(ApiContext& context, const ApiRequest& request) {
+  auto versions = context.catalog.versions(request.account(), request.script());
+  if (!versions.ok()) return apiError(versions.error());
+  const auto wanted = request.find("version");
+  const catalog::Version* version = nullptr;
+  for (const auto& each : *versions) {
+    if (version == nullptr && (!wanted || each.id == *wanted)) version = &each;
+  }
+  if (version == nullptr) return workerNotFound();
+  auto modules = context.catalog.modules(version->number);
+  if (!modules.ok()) return apiError(modules.error());
+  const auto textOf = [](const catalog::Module& module) {
+    return std::string_view(reinterpret_cast<const char*>(module.content.data()), module.content.size());
+  };
+  ApiAnswer made;
+  if (version->syntax == catalog::VersionSyntax::kServiceWorker) {
+    made.type = "application/javascript";
+    made.body = textOf(modules->front());
+    return made;
+  }
+  http::MultipartWriter writer(http::MultipartWriter::newBoundary(context.parts.random));
+  for (const auto& module : *modules) writer.add(module.name, module.name, module.contentType, textOf(module));
+  made.type = writer.contentType();
+  made.headers.emplace_back("cf-entrypoint", modules->front().name);
+  made.headers.emplace_back("etag", "\"" + version->etag + "\"");
+  made.body = std::move(writer).finish();
+  return made;
+}
+
+ApiResult remove(ApiContext& context, const ApiRequest& request) {
+  if (auto removed = context.catalog.removeScript(request.account(), request.script()); !removed.ok())
+    return apiError(removed.error());
+  context.parts.publish();
+  return answer(json::object{{"id", request.script()}});
+}
+
+}  // namespace
+
+std::vector<Endpoint> scriptEndpoints() {
+  return {{"GET", "accounts/:account/workers/scripts", listScripts},
+          {"PUT", "accounts/:account/workers/scripts/:script", upload, kUploadBodyBytesMax},
+          {"GET", "accounts/:account/workers/scripts/:script", content},
+          {"DELETE", "accounts/:account/workers/scripts/:script", remove},
+          {"GET", "accounts/:account/workers/scripts/:script/content", content},
+          {"GET", "accounts/:account/workers/scripts/:script/content/v2", content},
+          {"DELETE", "accounts/:account/workers/services/:script", remove}};
+}
+
+}  // namespace weir::control

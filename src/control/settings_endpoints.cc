@@ -1,0 +1,112 @@
+// Settings of a script: bindings, which are its newest version's, and what is not versioned.
+#include <boost/json.hpp>
+
+#include "control/api_table.h"
+#include "control/script_json.h"
+#include "control/version_upload.h"
+
+namespace weir::control {
+
+namespace json = boost::json;
+
+namespace {
+
+// What is not versioned.
+json::object scriptSettings(const catalog::Script& script) {
+  const json::object stored = parseObject(script.settings);
+  json::object out{{"logpush", false},
+                   {"tail_consumers", nullptr},
+                   {"streaming_tail_consumers", nullptr},
+                   {"observability", nullptr},
+                   {"tags", json::array()}};
+  for (auto& member : out) {
+    const auto* value = stored.if_contains(member.key());
+    if (value != nullptr && !value->is_null()) member.value() = *value;
+  }
+  return out;
+}
+
+ApiResult showScriptSettings(ApiContext& context, const ApiRequest& request) {
+  auto script = context.catalog.findScript(request.account(), request.script());
+  if (!script.ok()) return apiError(script.error());
+  return answer(scriptSettings(*script));
+}
+
+ApiTry<catalog::Script> mergeSettings(ApiContext& context, const ApiRequest& request, const json::object& given) {
+  auto settings = readScriptSettings(given);
+  if (!settings.ok()) return settings.error();
+  auto script = context.catalog.findScript(request.account(), request.script());
+  if (!script.ok()) return apiError(script.error());
+  json::object merged = parseObject(script->settings);
+  for (const auto& [name, value] : *settings) merged[name] = value;
+  catalog::ScriptChange change;
+  change.settings = json::serialize(merged);
+  auto changed = context.catalog.changeScript(request.account(), request.script(), change);
+  if (!changed.ok()) return apiError(changed.error());
+  return std::move(changed).value();
+}
+
+ApiResult patchScriptSettings(ApiContext& context, const ApiRequest& request) {
+  auto given = jsonObjectBody(request.body);
+  if (!given.ok()) return given.error();
+  auto script = mergeSettings(context, request, *given);
+  if (!script.ok()) return script.error();
+  return answer(scriptSettings(*script));
+}
+
+ApiResult show(ApiContext& context, const ApiRequest& request) {
+  auto script = context.catalog.findScript(request.account(), request.script());
+  if (!script.ok()) return apiError(script.error());
+  auto newest = findNewest(context, request.account(), request.script(), false);
+  if (!newest.ok()) return newest.error();
+  json::object out = scriptSettings(*script);
+  out["usage_model"] = "standard";
+  out["bindings"] = json::array();
+  if (*newest) {
+    const json::object shown = versionJson((*newest)->version, false);
+    const auto& runtime = shown.at("resources").at("script_runtime").as_object();
+    out["bindings"] = shown.at("resources").at("bindings");
+    out["compatibility_date"] = runtime.at("compatibility_date");
+    out["compatibility_flags"] = runtime.at("compatibility_flags");
+    out["limits"] = runtime.at("limits");
+    out["annotations"] = shown.at("annotations");
+  }
+  return answer(out);
+}
+
+// A JSON body, or a form whose one field `settings` is JSON.
+ApiTry<json::object> settingsBody(const ApiRequest& request) {
+  if (!http::isMultipartForm(request.contentType())) return jsonObjectBody(request.body);
+  auto boundary = http::multipartBoundary(request.contentType());
+  if (!boundary.ok()) return badBody(boundary.error().message);
+  auto parts = http::parseMultipart(std::as_bytes(std::span(request.body.data(), request.body.size())), *boundary);
+  if (!parts.ok()) return badBody(parts.error().message);
+  const auto* settings = http::findPart(*parts, "settings");
+  if (settings == nullptr) return badBody("there is no field named settings");
+  return jsonObjectBody(settings->text());
+}
+
+ApiResult patch(ApiContext& context, const ApiRequest& request) {
+  auto given = settingsBody(request);
+  if (!given.ok()) return given.error();
+  if (auto merged = mergeSettings(context, request, *given); !merged.ok()) return merged.error();
+  if (const auto* bindings = given->if_contains("bindings"); bindings != nullptr && !bindings->is_null()) {
+    auto version = changeBindings(
+        context, request,
+        [&](const BaseVersion& base, const UploadRules& rules) { return patchBindings(*bindings, base, rules); },
+        false);
+    if (!version.ok()) return version.error();
+  }
+  return show(context, request);
+}
+
+}  // namespace
+
+std::vector<Endpoint> settingsEndpoints() {
+  return {{"GET", "accounts/:account/workers/scripts/:script/settings", show},
+          {"PATCH", "accounts/:account/workers/scripts/:script/settings", patch},
+          {"GET", "accounts/:account/workers/scripts/:script/script-settings", showScriptSettings},
+          {"PATCH", "accounts/:account/workers/scripts/:script/script-settings", patchScriptSettings}};
+}
+
+}  // namespace weir::control

@@ -1,0 +1,204 @@
+#include "control/version_upload.h"
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <set>
+
+#include "control/script_json.h"
+
+namespace weir::control {
+
+namespace json = boost::json;
+
+namespace {
+
+// Events that a version may handle and get here, or will get; a script with none of them would never run.
+constexpr std::string_view kServedHandlers[] = {"fetch", "scheduled", "tail", "trace", "queue", "email", "tailStream"};
+
+std::vector<std::string> split(std::string_view list) {
+  std::vector<std::string> out;
+  while (!list.empty()) {
+    const auto one = list.substr(0, list.find(','));
+    if (!one.empty()) out.emplace_back(one);
+    list.remove_prefix(std::min(list.size(), one.size() + 1));
+  }
+  return out;
+}
+
+ApiError refusalOf(const sandbox::StartRefusal& refusal) {
+  if (refusal.failure == wire::StartFailure::kNoHandlers) {
+    return {400, 10068,
+            "Worker has no event handlers. Export a fetch handler, scheduled handler, or other supported handler and try "
+            "again.",
+            {}};
+  }
+  return invalidScript(refusal.message);
+}
+
+}  // namespace
+
+ApiTry<std::optional<Newest>> findNewest(ApiContext& context, const std::string& account, const std::string& script,
+                                         bool withModules) {
+  auto versions = context.catalog.versions(account, script);
+  if (!versions.ok()) {
+    if (versions.error().situation == catalog::Situation::kScriptNotFound) return std::optional<Newest>();
+    return apiError(versions.error());
+  }
+  if (versions->empty()) return std::optional<Newest>();
+  Newest newest;
+  newest.version = std::move(versions->front());
+  newest.base.id = newest.version.id;
+  newest.base.bindings = parseArray(newest.version.bindings);
+  auto secrets = context.catalog.secrets(newest.version.number);
+  if (!secrets.ok()) return apiError(secrets.error());
+  newest.base.secrets = std::move(secrets).value();
+  if (withModules) {
+    auto modules = context.catalog.modules(newest.version.number);
+    if (!modules.ok()) return apiError(modules.error());
+    newest.base.modules = std::move(modules).value();
+  }
+  return std::optional<Newest>(std::move(newest));
+}
+
+ApiTry<RulesSource> rulesSource(ApiContext& context, const ApiRequest& request) {
+  auto account = context.catalog.findAccount(request.account());
+  if (!account.ok()) return apiError(account.error());
+  RulesSource source;
+  source.limits = account->limits();
+  source.account = std::move(account).value();
+  source.today = isoTime(static_cast<int64_t>(context.parts.clock.wallMs())).substr(0, 10);
+  return source;
+}
+
+UploadRules rulesOf(ApiContext& context, const ApiRequest& request, const RulesSource& source) {
+  return {request.script(), source.limits, source.today, [&context, &request](std::string_view name) {
+            return context.catalog.findScript(request.account(), name).ok() ||
+                   context.parts.isServed(request.account(), name);
+          }};
+}
+
+ApiTry<catalog::Version> storeUpload(ApiContext& context, const ApiRequest& request, const RulesSource& source,
+                                     Upload upload, const StoreOptions& options) {
+  const std::string& account = request.account();
+  const std::string& script = request.script();
+
+  // Only a script in service-worker format sees the values of its bindings while it is checked.
+  std::map<std::string, std::string> secrets = upload.bindings.secrets;
+  if (upload.syntax == catalog::VersionSyntax::kServiceWorker) {
+    for (const auto& kept : upload.bindings.kept) {
+      auto text = context.parts.keys.open({account, script, kept.name}, kept);
+      if (!text.ok()) return internalError("secret " + kept.name + ": " + text.error().message);
+      secrets[kept.name] = text->view();
+    }
+  }
+  const BundleSource bundle{account,
+                            script,
+                            upload.syntax,
+                            upload.compatibilityDate,
+                            upload.compatibilityFlags,
+                            upload.bindings.entries,
+                            upload.modules,
+                            secrets,
+                            versionLimits(source.limits, upload.limits)};
+  auto toCheck = makeCheckBundle(bundle);
+  if (!toCheck.ok()) return scriptTooLarge(source.limits.bundleBytes);
+  auto verdict = context.parts.checks.check(*toCheck, script);
+  if (!verdict.ok()) return internalError("the Worker could not be checked: " + verdict.error().message);
+  if (const auto* refusal = std::get_if<sandbox::StartRefusal>(&*verdict)) return refusalOf(*refusal);
+  const auto& record = std::get<sandbox::VersionRecord>(*verdict);
+  const auto handlers = split(record.handlers);
+  if (std::none_of(handlers.begin(), handlers.end(), [](const auto& handler) {
+        return std::find(std::begin(kServedHandlers), std::end(kServedHandlers), handler) != std::end(kServedHandlers);
+      })) {
+    return ApiError{
+        400, 10069, "The uploaded Worker contains event handlers unsupported by the Workers runtime.", {}};
+  }
+
+  catalog::NewVersion version;
+  version.account = account;
+  version.script = script;
+  version.source = request.source();
+  version.author = request.principal.email;
+  version.annotations = upload.annotations;
+  version.syntax = upload.syntax;
+  version.compatibilityDate = upload.compatibilityDate;
+  version.compatibilityFlags = upload.compatibilityFlags;
+  version.bindings = json::serialize(upload.bindings.entries);
+  version.limits = upload.limits;
+  version.etag = etagOf(upload.modules);
+  version.check.kind = !record.image                                              ? catalog::StartKind::kCompiled
+                       : record.image->source == wire::StartSource::kSnapshot ? catalog::StartKind::kHeapSnapshot
+                                                                                  : catalog::StartKind::kCodeCache;
+  version.check.reason = record.reason;
+  version.check.startupMs = static_cast<uint32_t>((record.startupUs + 500) / 1000);
+  json::array names;
+  for (const auto& handler : handlers) names.emplace_back(handler);
+  version.check.handlers = json::serialize(names);
+  version.modules = std::move(upload.modules);
+  version.secrets = std::move(upload.bindings.kept);
+  for (const auto& [name, text] : upload.bindings.secrets) {
+    version.secrets.push_back(context.parts.keys.seal({account, script, name}, text));
+  }
+  version.expectedNewest = options.expectedNewest;
+  if (options.withSettings && !upload.settings.empty()) {
+    auto known = context.catalog.findScript(account, script);
+    json::object settings = known.ok() ? parseObject(known->settings) : json::object();
+    for (const auto& [name, value] : upload.settings) settings[name] = value;
+    version.settings = json::serialize(settings);
+  }
+
+  std::optional<catalog::NewDeployment> deployment;
+  if (options.deploy) {
+    deployment.emplace();
+    deployment->source = version.source;
+    deployment->author = version.author;
+    json::object annotations = parseObject(upload.annotations);
+    if (!options.triggeredBy.empty()) annotations["workers/triggered_by"] = options.triggeredBy;
+    deployment->annotations = json::serialize(annotations);
+  }
+  auto stored = context.catalog.addVersion(version, deployment);
+  if (!stored.ok()) {
+    if (stored.error().situation == catalog::Situation::kTooLarge) return scriptTooLarge(source.limits.bundleBytes);
+    return apiError(stored.error());
+  }
+  if (options.deploy) context.parts.publish();
+  return std::move(stored).value();
+}
+
+ApiTry<catalog::Version> changeBindings(ApiContext& context, const ApiRequest& request, const EditBindings& edit,
+                                        bool mustBeDeployed) {
+  auto newest = findNewest(context, request.account(), request.script(), true);
+  if (!newest.ok()) return newest.error();
+  if (!*newest) return workerNotFound();
+  const auto& version = (*newest)->version;
+  if (mustBeDeployed) {
+    auto deployments = context.catalog.deployments(request.account(), request.script());
+    if (!deployments.ok()) return apiError(deployments.error());
+    if (deployments->empty() || deployments->front().versions.size() != 1 ||
+        deployments->front().versions.front().version != version.id) {
+      return ApiError{400, 10215,
+                      "The latest version of this Worker is not deployed: deploy it, or use the commands of versions "
+                      "secret to make a new version.",
+                      {}};
+    }
+  }
+  auto source = rulesSource(context, request);
+  if (!source.ok()) return source.error();
+  auto bindings = edit((*newest)->base, rulesOf(context, request, *source));
+  if (!bindings.ok()) return bindings.error();
+  Upload upload;
+  upload.syntax = version.syntax;
+  upload.bindings = std::move(bindings).value();
+  upload.modules = std::move((*newest)->base.modules);
+  upload.compatibilityDate = version.compatibilityDate;
+  upload.compatibilityFlags = version.compatibilityFlags;
+  upload.limits = version.limits;
+  json::object annotations{{"workers/triggered_by", "secret"}};
+  upload.annotations = json::serialize(annotations);
+  StoreOptions options;
+  options.expectedNewest = version.id;
+  options.withSettings = false;
+  return storeUpload(context, request, *source, std::move(upload), options);
+}
+
+}  // namespace weir::control
