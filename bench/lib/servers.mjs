@@ -70,7 +70,7 @@ export async function startWeir(scripts, { flags = [], limits, checked = true } 
   }
   writeFileSync(join(folder, "weir.toml"), toml);
   const startedAt = performance.now();
-  const child = start(join(root, "build/weir"), ["serve", "--edge", "127.0.0.1:0", "--data", join(folder, "data"),
+  const child = start(join(root, "build/weir"), ["serve", "--edge", "127.0.0.1:0", "--control", "127.0.0.1:0", "--data", join(folder, "data"),
     "--config", join(folder, "weir.toml"), "--outbound-allow", "127.0.0.0/8", ...flags]);
   const port = await waitFor(child, child.stdout, (text) => /http:\/\/127\.0\.0\.1:(\d+)/.exec(text)?.[1]);
   if (checked) await waitForChecks(join(folder, "data"), Object.keys(scripts).length);

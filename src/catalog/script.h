@@ -112,8 +112,8 @@ struct NewVersion {
   std::vector<Module> modules;  // the first is the main module; none: it has assets and nothing else
   std::optional<VersionAssets> assets;
   std::vector<SealedSecret> secrets;
-  Bytes heapSnapshot;  // empty: none
-  Bytes codeCache;     // empty: none
+  Bytes heapSnapshot;                   // empty: none
+  Bytes codeCache;                      // empty: none
   std::optional<std::string> settings;  // of the script from then on (Script::settings)
   // The version that was newest when this one was made from it; kConcurrentChange when it no longer is. Empty string:
   // the script had no version.

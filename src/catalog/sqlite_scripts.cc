@@ -302,8 +302,9 @@ Result<Version> SqliteCatalog::addVersion(const NewVersion& version, const std::
       if (auto error = failure(db_->execute("INSERT INTO version_artifacts VALUES (?, ?, ?)", number, kind, *blob)))
         return *error;
     }
-    if (auto error = failure(db_->execute("UPDATE scripts SET modified = ?, settings = coalesce(?, settings) WHERE id = ?",
-                                          nowMs(), version.settings, *script)))
+    if (auto error =
+            failure(db_->execute("UPDATE scripts SET modified = ?, settings = coalesce(?, settings) WHERE id = ?",
+                                 nowMs(), version.settings, *script)))
       return *error;
     if (deployment) {
       NewDeployment only = *deployment;

@@ -76,6 +76,7 @@ void addTokenCommand(CLI::App& app, CatalogCommand& command);
 void addSecretKeyCommand(CLI::App& app, CatalogCommand& command);
 void addAuditCommand(CLI::App& app, CatalogCommand& command);
 void addBackupCommands(CLI::App& app, CatalogCommand& command);
+void addEnvCommand(CLI::App& app, CatalogCommand& command);
 
 // "2026-01-02T03:04:05Z"
 std::string timeText(catalog::UnixMs ms);

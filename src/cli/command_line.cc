@@ -103,6 +103,7 @@ Parsed parseCommandLine(int argc, char** argv, const Settings& defaults) {
   addSecretKeyCommand(app, line.catalog);
   addAuditCommand(app, line.catalog);
   addBackupCommands(app, line.catalog);
+  addEnvCommand(app, line.catalog);
 
   try {
     app.parse(argc, argv);

@@ -13,6 +13,8 @@
 
 namespace weir::cli {
 
+std::string controlAddressPath(const std::string& data) { return data + "/control.address"; }
+
 namespace {
 
 base::Error problem(const std::string& path, const std::string& what) { return {"--data " + path + ": " + what}; }

@@ -12,6 +12,9 @@
 
 namespace weir::cli {
 
+// In a data directory: the address of the management API while it is served.
+std::string controlAddressPath(const std::string& data);
+
 class DataDirectory {
  public:
   static constexpr int kFormat = 1;

@@ -9,9 +9,11 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <iterator>
 
 #include "base/json_object.h"
+#include "base/whole_file.h"
 #include "catalog/first_account.h"
 #include "catalog/sqlite_catalog.h"
 #include "cli/commands.h"
@@ -26,6 +28,7 @@ namespace weir::cli {
 namespace {
 
 constexpr std::chrono::milliseconds kSweepEvery{1'000};
+constexpr std::chrono::milliseconds kPublishMax{5'000};
 
 std::vector<std::string> nodeFlags(uint64_t hashSeed) {
   std::vector<std::string> list;
@@ -59,6 +62,7 @@ Platform::Platform(const Settings& settings, const base::Clock& clock, const std
       extraSinks_(sinks),
       sweepTimer_(loop_.timers(),
                   [this] {
+                    if (loader_) routes_->renew(loader_->takeIdle());
                     routes_->sweep();
                     supervisor_->drop(versions_.takeUnused());
                     sweepTimer_.arm(clock_.now() + kSweepEvery);
@@ -74,9 +78,9 @@ base::Result<std::unique_ptr<Platform>> Platform::start(const Settings& settings
   if (options.engines == 0) options.engines = cores;
   if (options.loops == 0) options.loops = std::min(cores, 16u);
   self->startedMs_ = clock.wallMs();
-  for (const auto step :
-       {&Platform::checkAddress, &Platform::openData, &Platform::openVault, &Platform::startEngines,
-        &Platform::openRoutes, &Platform::openScripts, &Platform::openControl, &Platform::openLoops}) {
+  for (const auto step : {&Platform::checkAddress, &Platform::openData, &Platform::openVault, &Platform::startEngines,
+                          &Platform::openRoutes, &Platform::openScripts, &Platform::openVersions, &Platform::openLoops,
+                          &Platform::openControl}) {
     if (auto status = (*self.*step)(); !status.ok()) return status.error();
   }
   self->sweepTimer_.arm(clock.now() + kSweepEvery);
@@ -188,7 +192,11 @@ base::Status Platform::openLoops() {
         [this, i](const auto& link, const wire::Effect& effect) { onEngineEffect(i, link, effect); },
         options_.http,
         tls,
+        {},
         {}};
+    loop.load = [this](const auto& version) {
+      if (loader_) loader_->load(version);
+    };
     loop.placement.queueMax = std::chrono::milliseconds(options_.replicaQueueMs);
     auto opened = edge::EdgeLoop::open(std::move(loop));
     if (!opened.ok()) return edgeProblem(opened.error());
@@ -234,10 +242,12 @@ base::Status Platform::openControl() {
                           then({200, "application/json", object.done() + "\n"});
                         });
   };
+  if (options_.catalog) options.api.emplace(apiOptions());
   auto started = control::ControlServer::start(std::move(options));
   if (!started.ok()) return base::Error{"--control " + options_.control + ": " + started.error().message};
   control_ = std::move(started).value();
-  return base::Nothing{};
+  return options_.catalog ? base::writeWholeFile(controlAddressPath(options_.data), control_->address().format() + "\n")
+                          : base::Status(base::Nothing{});
 }
 
 control::Health Platform::health() const {
@@ -245,8 +255,11 @@ control::Health Platform::health() const {
 }
 
 Platform::~Platform() {
+  if (control_ && options_.catalog) ::unlink(controlAddressPath(options_.data).c_str());
   control_.reset();  // it asks the others
   scripts_.reset();
+  if (checks_) checks_->stop();
+  loader_.reset();
   for (auto& loop : loops_) loop->stop();
   for (auto& thread : threads_) {
     if (thread.joinable()) thread.join();
@@ -327,6 +340,10 @@ base::Status Platform::openRoutes() {
                                         options_.workersDomain, std::chrono::hours(24) * options_.auditDays,
                                         [this](const auto& routes) {
                                           for (auto& loop : loops_) loop->setRoutes(routes);
+                                        },
+                                        [this](const auto& version) {
+                                          place(*version);
+                                          versions_.add(version);
                                         }});
   if (!started.ok()) return started.error();
   routes_ = std::move(started).value();
@@ -354,9 +371,7 @@ base::Status Platform::openScripts() {
       options_.catalog ? routes_->account().id : std::string(),
       [this](sandbox::RunnableVersion& version) {
         version.account = routes_->account().id;
-        version.slots = sandbox::slotOrder(version.number.value, options_.engines);
-        version.home = supervisor_->homeOf(version.script);
-        version.placements = std::make_unique<sandbox::RunnableVersion::LoopPlacement[]>(options_.loops);
+        place(version);
       },
       [this](const auto& versions, const auto& everyHost, const auto& schedules, std::function<void()> then) {
         routes_->serve(versions, everyHost);
@@ -369,6 +384,63 @@ base::Status Platform::openScripts() {
         }
       }});
   return base::Nothing{};
+}
+
+void Platform::place(sandbox::RunnableVersion& version) const {
+  // A version that is loaded again goes where it was.
+  version.slots = sandbox::slotOrder(version.stored != 0 ? version.stored : version.number.value, options_.engines);
+  version.home = supervisor_->homeOf(version.script);
+  version.placements = std::make_unique<sandbox::RunnableVersion::LoopPlacement[]>(options_.loops);
+}
+
+base::Status Platform::openVersions() {
+  if (!options_.catalog) return base::Nothing{};
+  authenticator_ = std::make_unique<control::TokenAuthenticator>(clock_);
+  const auto seed = sandbox::VersionStore::hashSeed(versionsDirectory());
+  if (!seed.ok()) return seed.error();
+  const sandbox::VersionCheck::Options check{*image_, baseSnapshot_, nodeFlags(*seed), options_.requireSandbox, false,
+                                             {}};
+  const uint32_t cores = std::max(1u, std::thread::hardware_concurrency());
+  checks_ = std::make_unique<control::UploadChecks>(control::UploadChecks::Options{
+      {check, std::max(1u, cores / 2), true, 1'024}, *store_, options_.startFrom == "snapshot"});
+  VersionLoader::Options loader{[this] { return openCatalog(); }, *checks_, *keyring_};
+  loader.useImages = options_.startFrom != "source";
+  loader.loops = options_.loops;
+  loader.loaded = [this] {
+    for (auto& loop : loops_) loop->versionsLoaded();
+  };
+  loader_ = std::make_unique<VersionLoader>(std::move(loader));
+  return base::Nothing{};
+}
+
+catalog::Result<std::unique_ptr<catalog::Catalog>> Platform::openCatalog() {
+  auto opened = catalog::SqliteCatalog::open(catalogPath(options_.data), {clock_, random_, {}});
+  if (!opened.ok()) return opened.error();
+  return std::unique_ptr<catalog::Catalog>(std::move(opened).value());
+}
+
+control::ApiServer::Options Platform::apiOptions() {
+  return {*authenticator_,
+          [this] { return openCatalog(); },
+          {clock_, random_, *checks_, *keyring_, [this] { publishCatalog(); },
+           options_.workersDomain + ":" + std::to_string(loops_[0]->address().port()),
+           [this](std::string_view account, std::string_view script) {
+             return routes_->current()->routing->findScript(account, script) != nullptr;
+           }},
+          options_.errorDocsUrl};
+}
+
+void Platform::publishCatalog() {
+  routes_->refresh();
+  const auto left = std::make_shared<std::pair<std::atomic<size_t>, std::promise<void>>>();
+  left->first = loops_.size();
+  for (auto& loop : loops_) {
+    loop->afterChanges([left] {
+      if (left->first.fetch_sub(1) == 1) left->second.set_value();
+    });
+  }
+  // Loops that have ended take nothing any more, and need not.
+  (void)left->second.get_future().wait_for(kPublishMax);
 }
 
 void Platform::run(int stopDescriptor) {

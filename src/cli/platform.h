@@ -19,7 +19,9 @@
 #include "cli/route_publisher.h"
 #include "cli/script_set.h"
 #include "cli/settings.h"
+#include "cli/version_loader.h"
 #include "control/control_server.h"
+#include "control/token_authenticator.h"
 #include "control/health.h"
 #include "edge/edge_loop.h"
 #include "logs/metrics.h"
@@ -68,6 +70,12 @@ class Platform final : private sandbox::EngineUsers {
   base::Status openLoops();
   base::Status openControl();
   base::Status openScripts();
+  base::Status openVersions();
+  catalog::Result<std::unique_ptr<catalog::Catalog>> openCatalog();
+  control::ApiServer::Options apiOptions();
+  void place(sandbox::RunnableVersion& version) const;
+  // Waits until every loop serves by what the catalog says at the time of the call.
+  void publishCatalog();
   std::string versionsDirectory() const { return options_.data + "/versions"; }
   std::string engineIdentity(uint64_t hashSeed) const;
   base::Status openRoutes();
@@ -102,6 +110,9 @@ class Platform final : private sandbox::EngineUsers {
   std::unique_ptr<sandbox::VersionStore> store_;
   const sandbox::ProfileStore profiles_;
   std::unique_ptr<ScriptSet> scripts_;
+  std::unique_ptr<control::Authenticator> authenticator_;
+  std::unique_ptr<control::UploadChecks> checks_;
+  std::unique_ptr<VersionLoader> loader_;
   bool expectDeploys_ = false;
 };
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdio>
 #include <iterator>
+#include <unordered_set>
+#include <utility>
 
 namespace weir::cli {
 
@@ -33,14 +35,62 @@ void RoutePublisher::onRouting(std::shared_ptr<const catalog::Routing> routing) 
   fact.scripts = static_cast<uint32_t>(routing->scriptCount());
   routes->routing = std::move(routing);
   const std::lock_guard lock(mutex_);
+  const auto before = routes_ ? routes_->routing->versionSlots() : std::span<const uint64_t>();
+  std::unordered_map<uint64_t, size_t> fresh;  // slots of the catalog's versions that were not there before, by number
   for (size_t slot = 0; slot < slots.size(); ++slot) {
-    const auto at = configured_.find(slots[slot]);
+    const uint64_t number = slots[slot];
+    if (number == 0) continue;
+    const auto at = configured_.find(number);
     if (at != configured_.end()) routes->versions[slot] = at->second;
+    else if (slot < before.size() && before[slot] == number) routes->versions[slot] = routes_->versions[slot];
+    else if (number % 2 == 0) fresh[number] = slot;
   }
+  if (!fresh.empty()) {
+    for (const auto& script : routes->routing->scripts()) {
+      if (!script) continue;
+      for (const auto& version : script->versions) {
+        const auto at = fresh.find(version.number);
+        if (at == fresh.end()) continue;
+        routes->versions[at->second] =
+            makeVersion(routes->routing->account(script->account).id, script->name, version.id, version.number);
+      }
+    }
+  }
+  swap(std::move(routes));
+  options_.sink.catalogPublished(observe::kNoLoop, fact);
+}
+
+std::shared_ptr<sandbox::RunnableVersion> RoutePublisher::makeVersion(const std::string& account,
+                                                                      const std::string& script, const std::string& id,
+                                                                      uint64_t stored) {
+  auto version = std::make_shared<sandbox::RunnableVersion>();
+  version->number = {std::exchange(nextNumber_, nextNumber_ + 2)};
+  version->account = account;
+  version->script = script;
+  version->id = id;
+  version->stored = stored;
+  options_.place(version);
+  return version;
+}
+
+void RoutePublisher::swap(std::shared_ptr<const edge::Routes> routes) {
   if (routes_) retired_.push_back(std::move(routes_));
   routes_ = std::move(routes);
   if (open_) options_.publish(routes_);
-  options_.sink.catalogPublished(observe::kNoLoop, fact);
+}
+
+void RoutePublisher::renew(const std::vector<std::shared_ptr<const sandbox::RunnableVersion>>& versions) {
+  std::unordered_set<const sandbox::RunnableVersion*> old;
+  for (const auto& version : versions) old.insert(version.get());
+  const std::lock_guard lock(mutex_);
+  auto routes = std::make_shared<edge::Routes>(*routes_);
+  bool changed = false;
+  for (auto& version : routes->versions) {
+    if (!version || !old.contains(version.get())) continue;
+    version = makeVersion(version->account, version->script, version->id, version->stored);
+    changed = true;
+  }
+  if (changed) swap(std::move(routes));
 }
 
 void RoutePublisher::serve(const std::vector<std::shared_ptr<const sandbox::RunnableVersion>>& versions,

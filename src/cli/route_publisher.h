@@ -29,6 +29,8 @@ class RoutePublisher {
     std::string workersDomain;
     std::chrono::hours auditFor;  // as Publisher::Options
     std::function<void(const std::shared_ptr<const edge::Routes>& routes)> publish;
+    // Decides where a version runs, and makes it known by its number.
+    std::function<void(const std::shared_ptr<sandbox::RunnableVersion>& version)> place;
   };
   static base::Result<std::unique_ptr<RoutePublisher>> start(Options options);
   ~RoutePublisher();
@@ -41,6 +43,13 @@ class RoutePublisher {
   void serve(const std::vector<std::shared_ptr<const sandbox::RunnableVersion>>& versions,
              const std::optional<std::string>& everyHost);
 
+  // What the catalog says at the time of the call is published when it returns.
+  void refresh() {
+    (void)publisher_->run([](catalog::Catalog&) {});
+  }
+  // Routes to fresh, unloaded versions in the place of these.
+  void renew(const std::vector<std::shared_ptr<const sandbox::RunnableVersion>>& versions);
+
   std::shared_ptr<const edge::Routes> current() const;
   // From now on every snapshot goes to `publish`; the current one at once.
   void open();
@@ -49,14 +58,18 @@ class RoutePublisher {
  private:
   explicit RoutePublisher(Options options) : options_(std::move(options)) {}
   void onRouting(std::shared_ptr<const catalog::Routing> routing);
+  std::shared_ptr<sandbox::RunnableVersion> makeVersion(const std::string& account, const std::string& script,
+                                                        const std::string& id, uint64_t stored);
+  void swap(std::shared_ptr<const edge::Routes> routes);
 
   const Options options_;
   base::SystemRandom random_;
-  mutable std::mutex mutex_;  // guards the next four
+  mutable std::mutex mutex_;  // guards the next five
   std::shared_ptr<const edge::Routes> routes_;
   // What loops may still use. They let go of a snapshot with a decrement; what it holds is freed by `sweep`.
   std::vector<std::shared_ptr<const edge::Routes>> retired_;
   std::unordered_map<uint64_t, std::shared_ptr<const sandbox::RunnableVersion>> configured_;  // by number
+  uint64_t nextNumber_ = 2;  // of versions of the catalog: even
   bool open_ = false;
   std::unique_ptr<catalog::Publisher> publisher_;  // last: its thread uses the rest
 };

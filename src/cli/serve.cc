@@ -21,6 +21,10 @@ int serve(const CommandLine& line, const Settings& defaults, const base::Clock& 
   std::printf("weir %s on http://%s\n", WEIR_VERSION, edge.c_str());
   if (const std::string control = platform.controlAddress(); !control.empty()) {
     std::printf("  control: http://%s/health and /metrics\n", control.c_str());
+    if (settings.catalog) {
+      const std::string data = settings.data == defaults.data ? "" : " --data " + settings.data;
+      std::printf("  deploy with: eval \"$(weir env%s)\" && npx wrangler deploy\n", data.c_str());
+    }
   }
   std::printf("  confinement: %s\n", platform.engines()[0].confinements.summary().c_str());
   for (const auto& script : config->scripts) {

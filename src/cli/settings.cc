@@ -91,7 +91,7 @@ const Setting kTable[] = {
     {"fetch", "stall_ms", "--fetch-stall-ms",
      "How long an origin may take or send nothing of a body that is waited for",
      limited<&http::HttpLimits::upstreamStallTimeout>(1, 3'600'000)},
-    {"control", "address", "--control", "Address of /health and /metrics; empty: none",
+    {"control", "address", "--control", "Address of the management API, /health and /metrics; empty: none",
      Setting::Text{&Settings::control}},
     {"control", "any_address", "--control-any-address",
      "Let --control name an address that others can reach; whoever can, reads it",

@@ -21,8 +21,8 @@ struct Settings {
   std::string outboundDeny;
   http::HttpLimits http;
   uint32_t drainMs = 10'000;
-  std::string caFile;   // empty: none beside the system's
-  std::string control;  // empty: none
+  std::string caFile;                      // empty: none beside the system's
+  std::string control = "127.0.0.1:8788";  // empty: none
   bool controlAnyAddress = false;
   std::string data = "./data";
   std::string secretKeyCommand;  // empty: the file secret.key in `data`

@@ -54,7 +54,8 @@ ApiError apiError(const catalog::Error& error) {
     case catalog::Situation::kBadScriptName: return badWorkerName();
     case catalog::Situation::kConcurrentChange: return concurrentChange();
     case catalog::Situation::kTooManyScripts:
-      return {403, 10037,
+      return {403,
+              10037,
               "Worker limit reached: your account allows " + firstNumber(error.message) +
                   " Workers. Delete unused Workers or upgrade your plan for a higher limit. See limits documentation: "
                   "https://developers.cloudflare.com/workers/platform/limits/#number-of-workers",
@@ -81,7 +82,8 @@ ApiError notAllowed(std::string_view what) {
 }
 
 ApiError wrongContentType(std::string_view accepted) {
-  return {415, 10001,
+  return {415,
+          10001,
           "Content-Type must be one of: " + std::string(accepted) + ". Update the Content-Type header and try again.",
           {}};
 }
@@ -93,19 +95,23 @@ ApiError malformedParameter(std::string_view name) {
 }
 
 ApiError badUpload(std::string_view why) {
-  ApiError error{400, 10006,
-                 "Failed to parse Worker upload. The upload format is invalid or corrupted. Verify your script is valid "
-                 "JavaScript/TypeScript and the multipart form is correctly structured, then try again.",
-                 {}};
+  ApiError error{
+      400,
+      10006,
+      "Failed to parse Worker upload. The upload format is invalid or corrupted. Verify your script is valid "
+      "JavaScript/TypeScript and the multipart form is correctly structured, then try again.",
+      {}};
   if (!why.empty()) error.chain.push_back({400, 10006, sentence(why), {}});
   return error;
 }
 
 ApiError workerNotFound() {
-  return {404, 10007,
-          "This Worker does not exist on your account. Verify the Worker name is correct and try again. To create a new "
-          "Worker, use wrangler deploy or the dashboard.",
-          {}};
+  return {
+      404,
+      10007,
+      "This Worker does not exist on your account. Verify the Worker name is correct and try again. To create a new "
+      "Worker, use wrangler deploy or the dashboard.",
+      {}};
 }
 
 ApiError notEntitled(std::string_view what) {
@@ -113,7 +119,8 @@ ApiError notEntitled(std::string_view what) {
 }
 
 ApiError badWorkerName() {
-  return {400, 10016,
+  return {400,
+          10016,
           "Invalid Worker name. Names must start with a letter, be lowercase, and contain only alphanumeric characters "
           "and dashes.",
           {}};
@@ -122,15 +129,17 @@ ApiError badWorkerName() {
 ApiError invalidScript(std::string text) { return {400, 10021, std::move(text), {}}; }
 
 ApiError badBody(std::string_view why) {
-  ApiError error{
-      400, 10026, "Could not parse request body. Verify the request format matches the API specification and try again.",
-      {}};
+  ApiError error{400,
+                 10026,
+                 "Could not parse request body. Verify the request format matches the API specification and try again.",
+                 {}};
   if (!why.empty()) error.chain.push_back({400, 10026, sentence(why), {}});
   return error;
 }
 
 ApiError scriptTooLarge(uint64_t bytesMax) {
-  return {400, 10027,
+  return {400,
+          10027,
           "Worker exceeds the size limit of " + std::to_string(bytesMax >> 20) +
               " MiB. Reduce your script size or upgrade your plan, then try again.",
           {}};

@@ -4,8 +4,9 @@ namespace weir::control {
 
 std::vector<Endpoint> apiEndpoints() {
   std::vector<Endpoint> all;
-  for (const auto& list : {userEndpoints(), scriptEndpoints(), versionEndpoints(), deploymentEndpoints(),
-                           settingsEndpoints(), secretEndpoints(), serviceEndpoints(), workerEndpoints(), triggerEndpoints()}) {
+  for (const auto& list :
+       {userEndpoints(), scriptEndpoints(), versionEndpoints(), deploymentEndpoints(), settingsEndpoints(),
+        secretEndpoints(), serviceEndpoints(), workerEndpoints(), triggerEndpoints()}) {
     all.insert(all.end(), list.begin(), list.end());
   }
   return all;

@@ -67,8 +67,8 @@ const json::object* findBinding(const json::array& bindings, std::string_view na
 }
 
 ApiError mustHave(std::string_view name, std::string_view type, std::string_view member) {
-  return invalidScript("binding " + catalog::shown(name) + " of type " + catalog::shown(type) +
-                       " must have a valid `" + std::string(member) + "` specified");
+  return invalidScript("binding " + catalog::shown(name) + " of type " + catalog::shown(type) + " must have a valid `" +
+                       std::string(member) + "` specified");
 }
 
 // One list of bindings while it is read.
@@ -89,10 +89,11 @@ class Reader {
     const auto type = textOf(binding, "type");
     if (type.empty()) return invalidScript("binding " + catalog::shown(name) + " must have a `type` specified");
     if (!names_.insert(std::string(name)).second) {
-      return ApiError{400, 10053,
-                      "Binding name " + catalog::shown(name) +
-                          " is already in use. Rename one of the bindings and try again.",
-                      {}};
+      return ApiError{
+          400,
+          10053,
+          "Binding name " + catalog::shown(name) + " is already in use. Rename one of the bindings and try again.",
+          {}};
     }
     if (type == "inherit") return inherit(name);
     // An entry of a PATCH without anything but its name stands for what is there.
@@ -118,7 +119,8 @@ class Reader {
 
   ApiTry<Bindings> finish() {
     if (texts_ > rules_.limits.texts) {
-      return ApiError{400, 10055,
+      return ApiError{400,
+                      10055,
                       "Too many text bindings (" + std::to_string(texts_) + "). The limit is " +
                           std::to_string(rules_.limits.texts) + ". Remove some bindings and try again.",
                       {}};
@@ -130,7 +132,8 @@ class Reader {
   std::optional<ApiError> inherit(std::string_view name) {
     const auto* there = base_ == nullptr ? nullptr : findBinding(base_->bindings, name);
     if (there == nullptr) {
-      return ApiError{400, 10057,
+      return ApiError{400,
+                      10057,
                       "inherit binding '" + catalog::shown(name) +
                           "' is invalid: the previous version has no binding of this name.",
                       {}};
@@ -180,7 +183,8 @@ class Reader {
         return notEntitled("binding " + catalog::shown(name) + " has props, which are not served here");
       }
       if (service != rules_.script && !rules_.hasScript(service)) {
-        return ApiError{400, 10143,
+        return ApiError{400,
+                        10143,
                         "Could not resolve service binding '" + catalog::shown(name) + "'. Target script '" +
                             catalog::shown(service) + "' not found.",
                         {}};
@@ -199,7 +203,8 @@ class Reader {
   std::optional<ApiError> countText(std::string_view name, size_t bytes) {
     ++texts_;
     if (bytes <= rules_.limits.textBytes) return std::nullopt;
-    return ApiError{400, 10054,
+    return ApiError{400,
+                    10054,
                     "Text binding " + catalog::shown(name) + " is too large (" + std::to_string(bytes) +
                         " bytes). The limit is " + std::to_string(rules_.limits.textBytes) +
                         " bytes. Reduce the binding size and try again.",

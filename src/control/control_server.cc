@@ -86,10 +86,9 @@ class Waiting final : public http::ExchangeEvents {
 }  // namespace
 
 void ControlServer::onRequest(http::Exchange& exchange) {
-  const bool local = options_.anyAddress || isLocalName(exchange.head().authority);
-  if (api_ && local && ApiServer::owns(exchange.head())) return api_->take(exchange);
   const auto& head = exchange.head();
   const bool local = options_.anyAddress || isLocalName(head.authority);
+  if (api_ && local && ApiServer::owns(head)) return api_->take(exchange);
   if (options_.fireCron && local && head.target == kCronPath) return fireCron(exchange);
   respond(exchange, answer(head));
 }

@@ -62,8 +62,8 @@ std::optional<ApiError> changedSecrets(ApiContext& context, const ApiRequest& re
   auto deployments = context.catalog.deployments(request.account(), request.script());
   if (!deployments.ok() || deployments->empty()) return std::nullopt;
   auto to = context.catalog.findVersion(request.account(), request.script(), wanted.versions.front().version);
-  auto from = context.catalog.findVersion(request.account(), request.script(),
-                                          deployments->front().versions.front().version);
+  auto from =
+      context.catalog.findVersion(request.account(), request.script(), deployments->front().versions.front().version);
   if (!to.ok() || !from.ok() || to->sequence >= from->sequence) return std::nullopt;
   auto before = context.catalog.secrets(from->number);
   auto after = context.catalog.secrets(to->number);

@@ -94,8 +94,11 @@ ApiResult show(ApiContext& context, const ApiRequest& request) {
   for (const auto& secret : (*newest)->base.secrets) {
     if (secret.name == request.parameter("secret")) return answer(shown(secret.name));
   }
-  return ApiError{
-      404, 10056, "Binding " + catalog::shown(request.parameter("secret")) + " not found. Verify the binding name is correct and try again.", {}};
+  return ApiError{404,
+                  10056,
+                  "Binding " + catalog::shown(request.parameter("secret")) +
+                      " not found. Verify the binding name is correct and try again.",
+                  {}};
 }
 
 ApiResult remove(ApiContext& context, const ApiRequest& request) {
@@ -106,10 +109,11 @@ ApiResult remove(ApiContext& context, const ApiRequest& request) {
         const auto at = std::find_if(base.secrets.begin(), base.secrets.end(),
                                      [&](const auto& secret) { return secret.name == name; });
         if (at == base.secrets.end()) {
-          return ApiError{404, 10056,
-                          "Binding " + catalog::shown(name) +
-                              " not found. Verify the binding name is correct and try again.",
-                          {}};
+          return ApiError{
+              404,
+              10056,
+              "Binding " + catalog::shown(name) + " not found. Verify the binding name is correct and try again.",
+              {}};
         }
         return readBindings(othersOf(base, name), {}, &base, nullptr, rules);
       },

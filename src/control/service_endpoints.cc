@@ -58,9 +58,8 @@ ApiResult references(ApiContext& context, const ApiRequest& request) {
     if (caller != request.script()) incoming.push_back({{"service", caller}, {"environment", "production"}});
   }
   json::object services{{"incoming", std::move(incoming)}, {"outgoing", json::array()}, {"pages_function", false}};
-  return answer(json::object{{"services", std::move(services)},
-                             {"durable_objects", json::array()},
-                             {"dispatch_outbounds", json::array()}});
+  return answer(json::object{
+      {"services", std::move(services)}, {"durable_objects", json::array()}, {"dispatch_outbounds", json::array()}});
 }
 
 // Scripts of the account that send their traces to this one.

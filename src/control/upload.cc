@@ -95,8 +95,8 @@ ApiTry<std::string> readFlags(const json::object& metadata) {
   for (const auto& flag : value->as_array()) {
     if (!flag.is_string()) return wrongMember("compatibility_flags", "a list of names");
     const std::string_view name = flag.as_string();
-    if (name.empty() || name.size() > 100 || name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_:-.") !=
-                                                 std::string_view::npos) {
+    if (name.empty() || name.size() > 100 ||
+        name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_:-.") != std::string_view::npos) {
       return invalidScript("No such compatibility flag: " + catalog::shown(name));
     }
     if (!out.empty()) out += ',';
@@ -110,17 +110,19 @@ ApiTry<std::string> readLimits(const json::object& metadata, const catalog::Plan
   if (value == nullptr || value->is_null()) return std::string("{}");
   if (!value->is_object()) return wrongMember("limits", "an object");
   json::object out;
-  for (const auto& [name, most] : {std::pair<std::string_view, uint64_t>{"cpu_ms", std::max<uint64_t>(plan.cpuMs, 300'000)},
-                                   {"subrequests", std::max<uint64_t>(plan.subrequests, 10'000'000)}}) {
+  for (const auto& [name, most] :
+       {std::pair<std::string_view, uint64_t>{"cpu_ms", std::max<uint64_t>(plan.cpuMs, 300'000)},
+        {"subrequests", std::max<uint64_t>(plan.subrequests, 10'000'000)}}) {
     const auto* limit = value->as_object().if_contains(name);
     if (limit == nullptr || limit->is_null()) continue;
     json::error_code error;
     const auto number = limit->to_number<int64_t>(error);
     if (error || number < 1 || static_cast<uint64_t>(number) > most) {
-      return ApiError{400, 10205,
-                      "Invalid limits: " + std::string(name) + " must be a whole number from 1 to " +
-                          std::to_string(most) + ".",
-                      {}};
+      return ApiError{
+          400,
+          10205,
+          "Invalid limits: " + std::string(name) + " must be a whole number from 1 to " + std::to_string(most) + ".",
+          {}};
     }
     out[name] = number;
   }
@@ -183,10 +185,11 @@ ApiTry<UploadForm> readUploadForm(std::string_view contentType, std::string_view
 
 ApiTry<json::object> readScriptSettings(const json::object& given) {
   json::object out;
-  for (const std::string_view name : {"logpush", "tail_consumers", "streaming_tail_consumers", "observability", "tags"}) {
+  for (const std::string_view name :
+       {"logpush", "tail_consumers", "streaming_tail_consumers", "observability", "tags"}) {
     const auto* value = given.if_contains(name);
     if (value == nullptr) continue;
-    const bool fits = value->is_null() || (name == "logpush" ? value->is_bool()
+    const bool fits = value->is_null() || (name == "logpush"         ? value->is_bool()
                                            : name == "observability" ? value->is_object()
                                                                      : value->is_array());
     if (!fits) {
@@ -211,7 +214,8 @@ std::string etagOf(const std::vector<catalog::Module>& modules) {
   CHECK(context != nullptr);
   CHECK(EVP_DigestInit_ex(context, EVP_sha256(), nullptr) == 1);
   for (const auto& module : modules) {
-    const std::string head = module.name + '\0' + module.contentType + '\0' + std::to_string(module.content.size()) + '\0';
+    const std::string head =
+        module.name + '\0' + module.contentType + '\0' + std::to_string(module.content.size()) + '\0';
     CHECK(EVP_DigestUpdate(context, head.data(), head.size()) == 1);
     CHECK(EVP_DigestUpdate(context, module.content.data(), module.content.size()) == 1);
   }
@@ -254,8 +258,8 @@ ApiTry<Upload> readUpload(const UploadForm& form, const BaseVersion* base, const
   for (const auto& part : form.parts) blobs.push_back(part.name);
   const auto* given = metadata.if_contains("bindings");
   const json::value none = json::array();
-  auto bindings = readBindings(given == nullptr || given->is_null() ? none : *given, keep, base,
-                               modules ? nullptr : &blobs, rules);
+  auto bindings =
+      readBindings(given == nullptr || given->is_null() ? none : *given, keep, base, modules ? nullptr : &blobs, rules);
   if (!bindings.ok()) return bindings.error();
   upload.bindings = std::move(bindings).value();
 
@@ -282,7 +286,8 @@ ApiTry<Upload> readUpload(const UploadForm& form, const BaseVersion* base, const
     // A script in service-worker format may come without a type, and is one whatever it says.
     if (isMain && !modules) kind = catalog::ModuleKind::kEsModule;
     if (!kind) {
-      return ApiError{400, 10162,
+      return ApiError{400,
+                      10162,
                       "Module has an unsupported Content-Type: " + catalog::shown(part.name) + " is of type \"" +
                           catalog::shown(part.contentType) + "\".",
                       {}};

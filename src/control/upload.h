@@ -44,9 +44,9 @@ struct UploadRules {
 };
 
 struct Bindings {
-  boost::json::array entries;                   // without the values of secrets
-  std::map<std::string, std::string> secrets;   // by name: text that is new
-  std::vector<catalog::SealedSecret> kept;      // taken over
+  boost::json::array entries;                  // without the values of secrets
+  std::map<std::string, std::string> secrets;  // by name: text that is new
+  std::vector<catalog::SealedSecret> kept;     // taken over
   // Names of the base's modules that entries taken over from it refer to; they borrow from the base.
   std::vector<std::string_view> inheritedParts;
 };
@@ -55,7 +55,8 @@ struct Bindings {
 ApiTry<Bindings> readBindings(const boost::json::value& given, const std::vector<std::string>& keep,
                               const BaseVersion* base, const std::vector<std::string_view>* blobs,
                               const UploadRules& rules);
-// The same for an array in which an entry without a value stands for the binding of that name as it is (PATCH settings).
+// The same for an array in which an entry without a value stands for the binding of that name as it is (PATCH
+// settings).
 ApiTry<Bindings> patchBindings(const boost::json::value& given, const BaseVersion& base, const UploadRules& rules);
 
 struct Upload {

@@ -37,7 +37,6 @@ class UploadChecks {
   void stop();
 
  private:
-
   // The error: it is stopping, or too much waits.
   base::Status submit(sandbox::CheckQueue::Job job);
   sandbox::CheckQueue::Job jobFor(const CheckBundle& bundle) const;

@@ -26,8 +26,8 @@ struct BundleSource {
   catalog::VersionSyntax syntax = catalog::VersionSyntax::kEsModules;
   std::string_view compatibilityDate;
   std::string_view compatibilityFlags;
-  const boost::json::array& bindings;             // as catalog::Version keeps them
-  std::span<const catalog::Module> modules;       // the main module first
+  const boost::json::array& bindings;                 // as catalog::Version keeps them
+  std::span<const catalog::Module> modules;           // the main module first
   const std::map<std::string, std::string>& secrets;  // name to text
   wire::VersionLimits limits;
   // For a binding of type version_metadata; empty before the version has an id.

@@ -27,10 +27,12 @@ std::vector<std::string> split(std::string_view list) {
 
 ApiError refusalOf(const sandbox::StartRefusal& refusal) {
   if (refusal.failure == wire::StartFailure::kNoHandlers) {
-    return {400, 10068,
-            "Worker has no event handlers. Export a fetch handler, scheduled handler, or other supported handler and try "
-            "again.",
-            {}};
+    return {
+        400,
+        10068,
+        "Worker has no event handlers. Export a fetch handler, scheduled handler, or other supported handler and try "
+        "again.",
+        {}};
   }
   return invalidScript(refusal.message);
 }
@@ -110,8 +112,7 @@ ApiTry<catalog::Version> storeUpload(ApiContext& context, const ApiRequest& requ
   if (std::none_of(handlers.begin(), handlers.end(), [](const auto& handler) {
         return std::find(std::begin(kServedHandlers), std::end(kServedHandlers), handler) != std::end(kServedHandlers);
       })) {
-    return ApiError{
-        400, 10069, "The uploaded Worker contains event handlers unsupported by the Workers runtime.", {}};
+    return ApiError{400, 10069, "The uploaded Worker contains event handlers unsupported by the Workers runtime.", {}};
   }
 
   catalog::NewVersion version;
@@ -126,9 +127,9 @@ ApiTry<catalog::Version> storeUpload(ApiContext& context, const ApiRequest& requ
   version.bindings = json::serialize(upload.bindings.entries);
   version.limits = upload.limits;
   version.etag = etagOf(upload.modules);
-  version.check.kind = !record.image                                              ? catalog::StartKind::kCompiled
+  version.check.kind = !record.image                                          ? catalog::StartKind::kCompiled
                        : record.image->source == wire::StartSource::kSnapshot ? catalog::StartKind::kHeapSnapshot
-                                                                                  : catalog::StartKind::kCodeCache;
+                                                                              : catalog::StartKind::kCodeCache;
   version.check.reason = record.reason;
   version.check.startupMs = static_cast<uint32_t>((record.startupUs + 500) / 1000);
   json::array names;
@@ -176,7 +177,8 @@ ApiTry<catalog::Version> changeBindings(ApiContext& context, const ApiRequest& r
     if (!deployments.ok()) return apiError(deployments.error());
     if (deployments->empty() || deployments->front().versions.size() != 1 ||
         deployments->front().versions.front().version != version.id) {
-      return ApiError{400, 10215,
+      return ApiError{400,
+                      10215,
                       "The latest version of this Worker is not deployed: deploy it, or use the commands of versions "
                       "secret to make a new version.",
                       {}};

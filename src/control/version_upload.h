@@ -30,10 +30,10 @@ ApiTry<RulesSource> rulesSource(ApiContext& context, const ApiRequest& request);
 UploadRules rulesOf(ApiContext& context, const ApiRequest& request, const RulesSource& source);
 
 struct StoreOptions {
-  bool deploy = true;              // it serves all requests from then on
-  std::string expectedNewest;      // id; empty: the script has no version
-  std::string triggeredBy;         // for the deployment's annotations; empty: nothing
-  bool withSettings = true;        // `Upload::settings` become the script's
+  bool deploy = true;          // it serves all requests from then on
+  std::string expectedNewest;  // id; empty: the script has no version
+  std::string triggeredBy;     // for the deployment's annotations; empty: nothing
+  bool withSettings = true;    // `Upload::settings` become the script's
 };
 ApiTry<catalog::Version> storeUpload(ApiContext& context, const ApiRequest& request, const RulesSource& source,
                                      Upload upload, const StoreOptions& options);

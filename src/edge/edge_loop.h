@@ -146,7 +146,8 @@ class EdgeLoop final : private http::RequestHandler,
   };
   Seating seatFor(const sandbox::RunnableVersion& version) const;
   static Seating noSeat() { return {nullptr, kNoRank}; }
-  // Keeps a request whose version is not loaded, or has no engine, until it can run, for a while. False: too many are kept already.
+  // Keeps a request whose version is not loaded, or has no engine, until it can run, for a while. False: too many are
+  // kept already.
   bool hold(Invocation& invocation, size_t bytes);
   void seatHeld();
   void expireHeld();

@@ -1,6 +1,6 @@
 // One version as loops route to it and engines are given it. Shared by the routes that name it and the invocations that
-// run it. Immutable, but that each loop keeps its own placement here, that it may be loaded when it is first wanted, and
-// that its check may end while it serves.
+// run it. Immutable, but that each loop keeps its own placement here, that it may be loaded when it is first wanted,
+// and that its check may end while it serves.
 #pragma once
 
 #include <atomic>
@@ -50,7 +50,7 @@ struct VersionContent {
   wire::VersionLimits limits;            // as in the bundle; the platform keeps waitUntilMs itself
   wire::CompatibilitySet compatibility;  // likewise: of use here where the platform itself behaves by it
   wire::Descriptor bundleBlob;           // sealed
-  std::vector<ServiceTarget> services;  // by the number of the binding, from 1
+  std::vector<ServiceTarget> services;   // by the number of the binding, from 1
 };
 
 struct RunnableVersion {

@@ -40,7 +40,7 @@ export async function startWeir(scripts, { flags = [], config, dev, outbound = [
   writeFileSync(join(folder, "weir.toml"), toml);
   const what = dev ? ["dev", join(folder, dev, "index.js")] : ["serve", "--config", config ?? join(folder, "weir.toml"), ...outbound];
   const child = spawn(binary, [...what, ...(flags.includes("--engine-dir") ? [] : engineDir), "--edge", "127.0.0.1:0",
-    "--data", join(folder, "data"), ...flags], { stdio: ["ignore", "pipe", "pipe"] });
+    "--data", join(folder, "data"), ...(dev || flags.includes("--control") ? [] : ["--control", "127.0.0.1:0"]), ...flags], { stdio: ["ignore", "pipe", "pipe"] });
   // A test that fails before stop() leaves neither a server nor a runner that waits for one.
   const end = () => child.kill("SIGKILL");
   process.once("exit", end);

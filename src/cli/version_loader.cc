@@ -1,0 +1,150 @@
+#include "cli/version_loader.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "control/script_json.h"
+#include "control/version_bundle.h"
+
+namespace weir::cli {
+
+VersionLoader::VersionLoader(Options options) : options_(std::move(options)), thread_([this] { work(); }) {}
+
+VersionLoader::~VersionLoader() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  thread_.join();
+}
+
+void VersionLoader::load(const std::shared_ptr<const sandbox::RunnableVersion>& version) {
+  {
+    const std::lock_guard lock(mutex_);
+    // Above the bound nothing is kept: who waits for it is told so by its loop in the end.
+    if (waiting_.size() >= options_.waitingMax || !waiting_.insert(version.get()).second) return;
+    queue_.push_back(version);
+  }
+  wake_.notify_one();
+}
+
+void VersionLoader::work() {
+  std::unique_ptr<catalog::Catalog> catalog;
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    wake_.wait(lock, [&] { return stopping_ || !queue_.empty(); });
+    if (stopping_) return;
+    const auto version = std::move(queue_.front());
+    queue_.pop_front();
+    lock.unlock();
+    if (!catalog) {
+      auto opened = options_.openCatalog();
+      if (opened.ok()) catalog = std::move(opened).value();
+    }
+    if (catalog && !version->content && !version->refusal) loadOne(*catalog, version);
+    lock.lock();
+    waiting_.erase(version.get());
+    lock.unlock();
+    options_.loaded();
+    lock.lock();
+  }
+}
+
+void VersionLoader::loadOne(catalog::Catalog& catalog, const std::shared_ptr<const sandbox::RunnableVersion>& version) {
+  const auto refuse = [&](const std::string& why) {
+    std::fprintf(stderr, "weir: script %s: version %s cannot be loaded: %s\n", version->script.c_str(),
+                 version->id.c_str(), why.c_str());
+    sandbox::StartRefusal refusal;
+    refusal.failure = wire::StartFailure::kMalformed;
+    refusal.message = "internal error; reference = " + version->id;
+    version->refusal.set(std::move(refusal));
+  };
+  auto account = catalog.findAccount(version->account);
+  if (!account.ok()) return refuse(account.error().message);
+  auto row = catalog.findVersion(version->account, version->script, version->id);
+  if (!row.ok()) return refuse(row.error().message);
+  auto modules = catalog.modules(row->number);
+  if (!modules.ok()) return refuse(modules.error().message);
+  auto sealed = catalog.secrets(row->number);
+  if (!sealed.ok()) return refuse(sealed.error().message);
+  std::map<std::string, std::string> secrets;
+  for (const auto& secret : *sealed) {
+    auto text = options_.keys.open({version->account, version->script, secret.name}, secret);
+    if (!text.ok()) return refuse("secret " + secret.name + ": " + text.error().message);
+    secrets[secret.name] = text->view();
+  }
+  const auto bindings = control::parseArray(row->bindings);
+  const auto annotations = control::parseObject(row->annotations);
+  const auto* tag = annotations.if_contains("workers/tag");
+  control::BundleSource source{version->account,
+                               version->script,
+                               row->syntax,
+                               row->compatibilityDate,
+                               row->compatibilityFlags,
+                               bindings,
+                               *modules,
+                               secrets,
+                               control::versionLimits(account->limits(), row->limits),
+                               row->id,
+                               tag != nullptr && tag->is_string() ? std::string_view(tag->as_string()) : "",
+                               row->createdMs};
+  auto bundle = control::makeBundle(source);
+  if (!bundle.ok()) return refuse(bundle.error().message);
+  if (options_.useImages) {
+    // What is checked has no id yet, and no tag.
+    source.versionId = {};
+    source.versionTag = {};
+    source.createdMs = 0;
+    if (auto toCheck = control::makeCheckBundle(source); toCheck.ok()) {
+      if (auto record = options_.checks.find(toCheck->key)) {
+        if (record->image) version->image.set(std::move(*record->image));
+      } else {
+        options_.checks.renew(std::move(toCheck).value(), version);
+      }
+    }
+  }
+  struct stat found {};
+  const uint64_t bytes = ::fstat(bundle->sealed.get(), &found) == 0 ? static_cast<uint64_t>(found.st_size) : 0;
+  version->content.set({source.limits, wire::CompatibilitySet::of(row->compatibilityDate, row->compatibilityFlags),
+                        std::move(bundle->sealed), std::move(bundle->services)});
+  for (auto& [name, text] : secrets) catalog::wipe(text);
+  const std::lock_guard lock(mutex_);
+  residents_.push_back({version, bytes});
+}
+
+std::vector<std::shared_ptr<const sandbox::RunnableVersion>> VersionLoader::takeIdle() {
+  std::vector<std::shared_ptr<const sandbox::RunnableVersion>> idle;
+  const std::lock_guard lock(mutex_);
+  std::erase_if(residents_, [](const Resident& each) { return each.version.expired(); });
+  uint64_t bytes = 0;
+  for (const auto& each : residents_) bytes += each.bytes;
+  size_t count = residents_.size();
+  if (bytes <= options_.residentBytesMax && count <= options_.residentMax) return idle;
+  const auto usedAt = [&](const Resident& each) {
+    int64_t last = 0;
+    if (const auto version = each.version.lock()) {
+      for (uint32_t loop = 0; loop < options_.loops; ++loop)
+        last = std::max(last, version->placements[loop].usedNs.load(std::memory_order_relaxed));
+    }
+    return last;
+  };
+  std::vector<std::pair<int64_t, size_t>> order;
+  for (size_t i = 0; i < residents_.size(); ++i) order.emplace_back(usedAt(residents_[i]), i);
+  std::sort(order.begin(), order.end());
+  // Down to nine tenths, so that it is not to be done at every look.
+  std::vector<bool> gone(residents_.size());
+  for (const auto& [last, i] : order) {
+    if (bytes <= options_.residentBytesMax / 10 * 9 && count <= options_.residentMax / 10 * 9) break;
+    if (auto version = residents_[i].version.lock()) idle.push_back(std::move(version));
+    bytes -= residents_[i].bytes;
+    --count;
+    gone[i] = true;
+  }
+  size_t at = 0;
+  std::erase_if(residents_, [&](const Resident&) { return gone[at++]; });
+  return idle;
+}
+
+}  // namespace weir::cli
