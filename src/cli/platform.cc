@@ -194,6 +194,7 @@ base::Status Platform::openLoops() {
         tls,
         {},
         {}};
+    loop.assets = assets_;
     loop.load = [this](const auto& version) {
       if (loader_) loader_->load(version);
     };
@@ -265,6 +266,7 @@ Platform::~Platform() {
     if (thread.joinable()) thread.join();
   }
   routes_.reset();
+  if (assets_) assets_->stop();  // what it reads is for the loops
   loops_.clear();
   supervisor_.reset();
 }
@@ -410,6 +412,9 @@ base::Status Platform::openVersions() {
     for (auto& loop : loops_) loop->versionsLoaded();
   };
   loader_ = std::make_unique<VersionLoader>(std::move(loader));
+  edge::AssetCache::Options assets;
+  assets.openCatalog = [this] { return openCatalog(); };
+  assets_ = std::make_shared<edge::AssetCache>(std::move(assets));
   return base::Nothing{};
 }
 

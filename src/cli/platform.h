@@ -113,6 +113,7 @@ class Platform final : private sandbox::EngineUsers {
   std::unique_ptr<control::Authenticator> authenticator_;
   std::unique_ptr<control::UploadChecks> checks_;
   std::unique_ptr<VersionLoader> loader_;
+  std::shared_ptr<edge::AssetCache> assets_;
   bool expectDeploys_ = false;
 };
 

@@ -51,8 +51,8 @@ void RoutePublisher::onRouting(std::shared_ptr<const catalog::Routing> routing) 
       for (const auto& version : script->versions) {
         const auto at = fresh.find(version.number);
         if (at == fresh.end()) continue;
-        routes->versions[at->second] =
-            makeVersion(routes->routing->account(script->account).id, script->name, version.id, version.number);
+        routes->versions[at->second] = makeVersion(routes->routing->account(script->account).id, script->name,
+                                                   version.id, version.number, version.hasAssets);
       }
     }
   }
@@ -62,13 +62,14 @@ void RoutePublisher::onRouting(std::shared_ptr<const catalog::Routing> routing) 
 
 std::shared_ptr<sandbox::RunnableVersion> RoutePublisher::makeVersion(const std::string& account,
                                                                       const std::string& script, const std::string& id,
-                                                                      uint64_t stored) {
+                                                                      uint64_t stored, bool hasAssets) {
   auto version = std::make_shared<sandbox::RunnableVersion>();
   version->number = {std::exchange(nextNumber_, nextNumber_ + 2)};
   version->account = account;
   version->script = script;
   version->id = id;
   version->stored = stored;
+  version->hasAssets = hasAssets;
   options_.place(version);
   return version;
 }
@@ -87,7 +88,7 @@ void RoutePublisher::renew(const std::vector<std::shared_ptr<const sandbox::Runn
   bool changed = false;
   for (auto& version : routes->versions) {
     if (!version || !old.contains(version.get())) continue;
-    version = makeVersion(version->account, version->script, version->id, version->stored);
+    version = makeVersion(version->account, version->script, version->id, version->stored, version->hasAssets);
     changed = true;
   }
   if (changed) swap(std::move(routes));

@@ -59,7 +59,7 @@ class RoutePublisher {
   explicit RoutePublisher(Options options) : options_(std::move(options)) {}
   void onRouting(std::shared_ptr<const catalog::Routing> routing);
   std::shared_ptr<sandbox::RunnableVersion> makeVersion(const std::string& account, const std::string& script,
-                                                        const std::string& id, uint64_t stored);
+                                                        const std::string& id, uint64_t stored, bool hasAssets);
   void swap(std::shared_ptr<const edge::Routes> routes);
 
   const Options options_;

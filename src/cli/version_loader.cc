@@ -4,10 +4,45 @@
 
 #include <algorithm>
 
+#include "assets/site.h"
 #include "control/script_json.h"
 #include "control/version_bundle.h"
 
 namespace weir::cli {
+
+namespace {
+
+// From this date on, or by its flag, a browser that navigates gets the not-found handling instead of the Worker.
+constexpr std::string_view kNavigationDate = "2025-04-01";
+
+bool hasFlag(std::string_view flags, std::string_view name) {
+  while (!flags.empty()) {
+    const std::string_view one = flags.substr(0, flags.find(','));
+    if (one == name) return true;
+    flags.remove_prefix(std::min(flags.size(), one.size() + 1));
+  }
+  return false;
+}
+
+base::Result<std::shared_ptr<const assets::Site>> loadSite(catalog::Catalog& catalog, const catalog::Version& version) {
+  auto of = catalog.assets().assetsOf(version.number);
+  if (!of.ok()) return base::Error{of.error().message};
+  if (!*of) return base::Error{"its static assets are gone"};
+  auto files = catalog.assets().set((*of)->set);
+  if (!files.ok()) return base::Error{files.error().message};
+  auto table = assets::FileTable::decode(std::move(files).value());
+  if (!table) return base::Error{"the table of its static assets cannot be read"};
+  std::vector<std::string> problems;  // told when it was uploaded
+  auto config = assets::SiteConfig::parse((*of)->config, problems);
+  if (!config.ok()) return config.error();
+  const bool navigation = !hasFlag(version.compatibilityFlags, "assets_navigation_has_no_effect") &&
+                          (version.compatibilityDate >= kNavigationDate ||
+                           hasFlag(version.compatibilityFlags, "assets_navigation_prefers_asset_serving"));
+  return std::shared_ptr<const assets::Site>(
+      std::make_shared<assets::Site>(std::move(*table), std::move(*config), navigation));
+}
+
+}  // namespace
 
 VersionLoader::VersionLoader(Options options) : options_(std::move(options)), thread_([this] { work(); }) {}
 
@@ -65,8 +100,26 @@ void VersionLoader::loadOne(catalog::Catalog& catalog, const std::shared_ptr<con
   if (!account.ok()) return refuse(account.error().message);
   auto row = catalog.findVersion(version->account, version->script, version->id);
   if (!row.ok()) return refuse(row.error().message);
+  std::shared_ptr<const assets::Site> site;
+  if (row->hasAssets) {
+    auto loaded = loadSite(catalog, *row);
+    if (!loaded.ok()) return refuse(loaded.error().message);
+    site = std::move(loaded).value();
+  }
   auto modules = catalog.modules(row->number);
   if (!modules.ok()) return refuse(modules.error().message);
+  if (modules->empty()) {
+    const uint64_t bytes = site ? site->files().memoryBytes() : 0;
+    // In this order: who sees the refusal finds the content.
+    version->content.set({{}, {}, {}, {}, std::move(site), false});
+    sandbox::StartRefusal refusal;
+    refusal.failure = wire::StartFailure::kNoHandlers;
+    refusal.message = "This Worker has static assets and no code.";
+    version->refusal.set(std::move(refusal));
+    const std::lock_guard lock(mutex_);
+    residents_.push_back({version, bytes});
+    return;
+  }
   auto sealed = catalog.secrets(row->number);
   if (!sealed.ok()) return refuse(sealed.error().message);
   std::map<std::string, std::string> secrets;
@@ -107,11 +160,12 @@ void VersionLoader::loadOne(catalog::Catalog& catalog, const std::shared_ptr<con
   }
   struct stat found {};
   const uint64_t bytes = ::fstat(bundle->sealed.get(), &found) == 0 ? static_cast<uint64_t>(found.st_size) : 0;
+  const uint64_t siteBytes = site ? site->files().memoryBytes() : 0;
   version->content.set({source.limits, wire::CompatibilitySet::of(row->compatibilityDate, row->compatibilityFlags),
-                        std::move(bundle->sealed), std::move(bundle->services)});
+                        std::move(bundle->sealed), std::move(bundle->services), std::move(site), true});
   for (auto& [name, text] : secrets) catalog::wipe(text);
   const std::lock_guard lock(mutex_);
-  residents_.push_back({version, bytes});
+  residents_.push_back({version, bytes + siteBytes});
 }
 
 std::vector<std::shared_ptr<const sandbox::RunnableVersion>> VersionLoader::takeIdle() {

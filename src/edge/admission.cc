@@ -61,4 +61,14 @@ Admission admit(const catalog::Match& match, const http::HeaderList& headers, st
   return {Admission::Way::kScript, 0, 0, left, choose(*match.script, headers, request)};
 }
 
+const catalog::RoutedVersion* versionWithAssets(const catalog::Match& match, const http::HeaderList& headers,
+                                                std::string_view request) {
+  if (match.kind != catalog::Match::Kind::kScript || match.account->suspended || match.script->disabled ||
+      match.script->versions.empty()) {
+    return nullptr;
+  }
+  const auto* const version = choose(*match.script, headers, request);
+  return version != nullptr && version->hasAssets ? version : nullptr;
+}
+
 }  // namespace weir::edge

@@ -29,4 +29,9 @@ struct Admission {
 Admission admit(const catalog::Match& match, const http::HeaderList& headers, std::string_view request,
                 base::Instant now, const base::Clock& clock);
 
+// The version that `admit` would choose, if its static assets may answer in its Worker's place: nothing is stopped, and
+// the version has some. Counts nothing: assets are free of quotas. Null: there is none.
+const catalog::RoutedVersion* versionWithAssets(const catalog::Match& match, const http::HeaderList& headers,
+                                                std::string_view request);
+
 }  // namespace weir::edge

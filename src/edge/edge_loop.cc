@@ -59,6 +59,15 @@ base::Result<std::unique_ptr<EdgeLoop>> EdgeLoop::open(Options options) {
   for (uint32_t slot = 0; slot < self->options_.engines.size(); ++slot) {
     if (self->options_.engines[slot]) self->addSeat(slot, self->options_.engines[slot]);
   }
+  if (self->options_.assets) {
+    EdgeLoop* const loop = self.get();
+    self->assets_ = std::make_unique<AssetServer>(
+        AssetServer::Parts{loop->options_.index, loop->loop_, *loop->options_.assets,
+                           [loop](http::Exchange& exchange, uint16_t code, const Ray& ray) {
+                             loop->respondWithPage(exchange, code, ray, 0);
+                           },
+                           [loop](const AssetServer::Version& version) { loop->options_.load(version); }});
+  }
   self->options_.engines.clear();
   self->options_.routes = ofThisLoop(std::move(self->options_.routes));
   self->loop_.addBatchHook(*self);
@@ -72,6 +81,7 @@ EdgeLoop::~EdgeLoop() {
     if (slots_[i]) slots_[i]->letGo();
   }
   slots_.clear();
+  assets_.reset();
   proxies_.clear();
   seats_.clear();
   loop_.removeBatchHook(*this);
@@ -103,7 +113,10 @@ void EdgeLoop::setRoutes(std::shared_ptr<const Routes> routes) {
 }
 
 void EdgeLoop::versionsLoaded() {
-  loop_.post([this] { seatHeld(); });
+  loop_.post([this] {
+    seatHeld();
+    if (assets_) assets_->versionsLoaded();
+  });
 }
 
 void EdgeLoop::afterChanges(std::function<void()> then) { loop_.post(std::move(then)); }
@@ -237,6 +250,20 @@ void EdgeLoop::serveInside(InnerExchange& exchange, bool pastRoutes) {
 // `inner`: the same exchange when the client is a script, else null.
 void EdgeLoop::dispatch(http::Exchange& exchange, InnerExchange* inner, const catalog::Match& match, const Ray& ray) {
   const Routes& routes = *options_.routes;
+  const auto* const chosen = assets_ ? versionWithAssets(match, exchange.head().headers, ray.id()) : nullptr;
+  if (chosen != nullptr) {
+    const auto& version = routes.runnable(*chosen);
+    // What `match` points to lives as long as its snapshot.
+    auto toWorker = [this, &exchange, inner, match, ray, routes = options_.routes] {
+      dispatchToWorker(*routes, exchange, inner, match, ray, BodyMoment::kLater);
+    };
+    if (version && assets_->take(exchange, ray, version, std::move(toWorker))) return;
+  }
+  dispatchToWorker(routes, exchange, inner, match, ray, BodyMoment::kWithHead);
+}
+
+void EdgeLoop::dispatchToWorker(const Routes& routes, http::Exchange& exchange, InnerExchange* inner,
+                                const catalog::Match& match, const Ray& ray, BodyMoment body) {
   const auto& head = exchange.head();
   const Admission admission = admit(match, head.headers, ray.id(), loop_.now(), options_.clock);
   if (admission.way == Admission::Way::kPage)
@@ -251,15 +278,30 @@ void EdgeLoop::dispatch(http::Exchange& exchange, InnerExchange* inner, const ca
   if (!version) return respondWithPage(exchange, 1022, ray);
   Invocation* const invocation = begin(version);
   if (invocation == nullptr) return respondWithPage(exchange, 1105, ray);
-  if (inner != nullptr) return invocation->startInside(*inner, ray, admission.invocationsLeft);
-  invocation->start(exchange, ray, admission.invocationsLeft);
+  if (inner != nullptr) return invocation->startInside(*inner, ray, admission.invocationsLeft, body);
+  invocation->start(exchange, ray, admission.invocationsLeft, body);
 }
 
 void EdgeLoop::serveInner(InnerExchange& exchange, std::shared_ptr<const sandbox::RunnableVersion> version,
                           const InheritedCall& inherited) {
-  Invocation* const invocation = begin(std::move(version));
-  if (invocation == nullptr) return exchange.fail("Error", "Too many requests are in progress.");
-  invocation->startService(exchange, rays_.next(), inherited);
+  const Ray ray = rays_.next();
+  const auto toWorker = [this, &exchange, version, inherited, ray](BodyMoment body) {
+    Invocation* const invocation = begin(version);
+    if (invocation == nullptr) return exchange.fail("Error", "Too many requests are in progress.");
+    invocation->startService(exchange, ray, inherited, body);
+  };
+  // A named entrypoint is the Worker's own.
+  if (assets_ && inherited.entrypoint.empty() && version->hasAssets &&
+      assets_->take(exchange, ray, version, [toWorker] { toWorker(BodyMoment::kLater); })) {
+    return;
+  }
+  toWorker(BodyMoment::kWithHead);
+}
+
+void EdgeLoop::serveOwnAssets(InnerExchange& exchange, const sandbox::RunnableVersion& version) {
+  const auto& content = version.content;
+  if (!assets_ || !content || !content->site) return exchange.fail("Error", "This Worker has no static assets.");
+  assets_->answer(exchange, rays_.next(), content->site);
 }
 
 void EdgeLoop::setSchedules(std::shared_ptr<const std::vector<Schedule>> schedules) {

@@ -14,6 +14,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "edge/asset_server.h"
 #include "edge/call_chain.h"
 #include "edge/cron_clock.h"
 #include "edge/engine_seat.h"
@@ -32,6 +33,9 @@ namespace weir::edge {
 
 class InnerExchange;
 class Invocation;
+
+// When an exchange is handed to an invocation: its body may have come with the head only while it is being told of.
+enum class BodyMoment : uint8_t { kWithHead, kLater };
 
 class EdgeLoop final : private http::RequestHandler,
                        private OriginProxyOwner,
@@ -55,6 +59,7 @@ class EdgeLoop final : private http::RequestHandler,
     sandbox::PlacementLimits placement;
     // Loads a version whose content is not in memory; `versionsLoaded` is called afterwards.
     std::function<void(const std::shared_ptr<const sandbox::RunnableVersion>&)> load;
+    std::shared_ptr<AssetCache> assets = nullptr;  // null: no version has any
   };
 
   // Listens at once; `run` serves.
@@ -118,9 +123,14 @@ class EdgeLoop final : private http::RequestHandler,
   Invocation* begin(std::shared_ptr<const sandbox::RunnableVersion> version);
   void serveInner(InnerExchange& exchange, std::shared_ptr<const sandbox::RunnableVersion> version,
                   const InheritedCall& inherited);
+  // A script's request to the assets of its own version.
+  void serveOwnAssets(InnerExchange& exchange, const sandbox::RunnableVersion& version);
   // A script's request that comes in by the front door, or past the routes of its host.
   void serveInside(InnerExchange& exchange, bool pastRoutes);
   void dispatch(http::Exchange& exchange, InnerExchange* inner, const catalog::Match& match, const Ray& ray);
+  // The same behind static assets. `routes` is what `match` is of; `body` as for Invocation::start.
+  void dispatchToWorker(const Routes& routes, http::Exchange& exchange, InnerExchange* inner,
+                        const catalog::Match& match, const Ray& ray, BodyMoment body);
   void release(Invocation& invocation);
   void sweep();
   void cutDrain();
@@ -159,6 +169,7 @@ class EdgeLoop final : private http::RequestHandler,
   net::Resolver resolver_;
   std::unique_ptr<http::Client> client_;
   std::unique_ptr<http::Server> server_;
+  std::unique_ptr<AssetServer> assets_;             // null: no version has any
   std::vector<std::unique_ptr<EngineSeat>> seats_;  // every engine that may still speak
   std::vector<EngineSeat*> slotSeats_;              // by slot: where new invocations go; null: none
   std::unordered_map<OriginProxy*, std::unique_ptr<OriginProxy>> proxies_;

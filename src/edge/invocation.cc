@@ -39,21 +39,21 @@ Invocation::Invocation(EdgeLoop& loop, wire::InvocationId id, std::shared_ptr<co
 
 Invocation::~Invocation() = default;
 
-void Invocation::startInside(InnerExchange& exchange, const Ray& ray, uint8_t invocationsLeft) {
+void Invocation::startInside(InnerExchange& exchange, const Ray& ray, uint8_t invocationsLeft, BodyMoment body) {
   inner_ = &exchange;
-  start(exchange, ray, invocationsLeft);
+  start(exchange, ray, invocationsLeft, body);
 }
 
-void Invocation::startService(InnerExchange& exchange, const Ray& ray, InheritedCall inherited) {
+void Invocation::startService(InnerExchange& exchange, const Ray& ray, InheritedCall inherited, BodyMoment body) {
   inner_ = &exchange;
   isService_ = true;
   asker_.zone = std::move(inherited.zone);
   entrypoint_ = std::move(inherited.entrypoint);
   chain_ = std::move(inherited.chain);
-  start(exchange, ray, inherited.invocationsLeft);
+  start(exchange, ray, inherited.invocationsLeft, body);
 }
 
-void Invocation::start(http::Exchange& exchange, const Ray& ray, uint8_t invocationsLeft) {
+void Invocation::start(http::Exchange& exchange, const Ray& ray, uint8_t invocationsLeft, BodyMoment moment) {
   exchange_ = &exchange;
   invocationsLeft_ = invocationsLeft;
   ray_ = ray;
@@ -73,7 +73,9 @@ void Invocation::start(http::Exchange& exchange, const Ray& ray, uint8_t invocat
   describe(event);
   const bool small =
       request.framing != http::Framing::kLength || request.contentLength <= wire::Bounds::kInlineBodyBytesMax;
-  const auto body = small ? exchange.takeCompleteBody() : std::nullopt;
+  std::optional<std::span<const std::byte>> body;
+  if (moment == BodyMoment::kWithHead && small) body = exchange.takeCompleteBody();
+  else if (request.framing == http::Framing::kNone) body.emplace();
   if (body) {
     if (!body->empty()) {
       event.bodyKind = wire::BodyKind::kInline;
@@ -468,6 +470,14 @@ bool Invocation::on(const wire::Subrequest& effect) {
 ServiceCall Invocation::callService(uint32_t service, http::ClientRequest request, InnerCallEvents& events) {
   if (service > version_->content->services.size()) return {};
   const auto& target = version_->content->services[service - 1];
+  const InnerCall::Budgets budgets{version_->heldBytes(loop_.options_.index), loop_.callBytes_};
+  if (target.ownAssets) {
+    return {InnerCall::start(loop_.loop_, std::move(request), client_, budgets, events,
+                             [&loop = loop_, version = version_](InnerExchange& exchange) {
+                               loop.serveOwnAssets(exchange, *version);
+                             }),
+            0};
+  }
   auto version = loop_.options_.routes->findScript(version_->account, target.script, ray_.id());
   if (!version) return {};
   if (invocationsLeft_ == 1) return {nullptr, 1019};

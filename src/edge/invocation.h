@@ -32,12 +32,12 @@ class Invocation final : private http::ExchangeEvents,
 
   // Hands the request to the engine; on failure the client has its page and the invocation is over. `invocationsLeft`
   // in its chain, this one included (loop_counter.h).
-  void start(http::Exchange& exchange, const Ray& ray, uint8_t invocationsLeft);
+  void start(http::Exchange& exchange, const Ray& ray, uint8_t invocationsLeft, BodyMoment body);
 
   // The same, for a script as client that came by the front door.
-  void startInside(InnerExchange& exchange, const Ray& ray, uint8_t invocationsLeft);
+  void startInside(InnerExchange& exchange, const Ray& ray, uint8_t invocationsLeft, BodyMoment body);
   // The same, by a service binding: what goes wrong is told to the caller instead of shown as a page.
-  void startService(InnerExchange& exchange, const Ray& ray, InheritedCall inherited);
+  void startService(InnerExchange& exchange, const Ray& ray, InheritedCall inherited, BodyMoment body);
 
   // A cron trigger. `onEnd`, which may be empty, is told how it ended.
   void startScheduled(const Ray& ray, std::string_view cron, double scheduledMs,

@@ -18,12 +18,17 @@
 #include "wire/descriptor.h"
 #include "wire/message.h"
 
+namespace weir::assets {
+class Site;
+}
+
 namespace weir::sandbox {
 
 // Who answers a service binding: a script of the same account, by its default export or a named one.
 struct ServiceTarget {
   std::string script;
   std::string entrypoint;  // empty: the default export
+  bool ownAssets = false;  // instead: the static assets of the version itself
 };
 
 // Null until it is set, by any thread, once; others may look meanwhile.
@@ -47,10 +52,12 @@ class SetOnce {
 
 // What of a version is in memory only while it is used.
 struct VersionContent {
-  wire::VersionLimits limits;            // as in the bundle; the platform keeps waitUntilMs itself
-  wire::CompatibilitySet compatibility;  // likewise: of use here where the platform itself behaves by it
-  wire::Descriptor bundleBlob;           // sealed
-  std::vector<ServiceTarget> services;   // by the number of the binding, from 1
+  wire::VersionLimits limits;                          // as in the bundle; the platform keeps waitUntilMs itself
+  wire::CompatibilitySet compatibility;                // likewise: of use here where the platform itself behaves by it
+  wire::Descriptor bundleBlob;                         // sealed
+  std::vector<ServiceTarget> services;                 // by the number of the binding, from 1
+  std::shared_ptr<const assets::Site> site = nullptr;  // its static assets; null: it has none
+  bool runs = true;                                    // false: it has assets and no code
 };
 
 struct RunnableVersion {
@@ -59,6 +66,7 @@ struct RunnableVersion {
   std::string script;
   std::string id;       // UUID text, for traces
   uint64_t stored = 0;  // its number in the catalog; 0: it is configured
+  bool hasAssets = false;
 
   // Null: somebody has to load it before it can run.
   SetOnce<VersionContent> content;
