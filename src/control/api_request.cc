@@ -79,6 +79,17 @@ ApiAnswer answer(const json::value& result) {
   return made;
 }
 
+ApiAnswer answer(const json::value& result, const std::vector<std::string>& messages) {
+  json::object out = envelope(true);
+  json::array all;
+  for (const auto& message : messages) all.emplace_back(message);
+  out["result"] = result;
+  out["messages"] = std::move(all);
+  ApiAnswer made;
+  made.body = json::serialize(out);
+  return made;
+}
+
 ApiAnswer answerPage(const json::value& elements, Page page, size_t all) {
   json::object out = envelope(true);
   json::object info;

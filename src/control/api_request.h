@@ -49,6 +49,8 @@ using ApiTry = base::Result<T, ApiError>;
 
 // In the envelope (reference/management-api.md §3.1).
 ApiAnswer answer(const boost::json::value& result);
+// With something to say beside it.
+ApiAnswer answer(const boost::json::value& result, const std::vector<std::string>& messages);
 // One page of a list; `all` is the number of elements in all pages.
 struct Page {
   size_t number = 1;

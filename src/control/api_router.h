@@ -37,6 +37,8 @@ struct Endpoint {
   ApiResult (*handle)(ApiContext& context, const ApiRequest& request);
   uint64_t bodyBytesMax = kJsonBodyBytesMax;
   Access access = Access::kByMethod;
+  // Of kOpen: looks at the head of a call before any more of its body is read. Null: everybody may send one.
+  std::optional<ApiError> (*admit)(ApiContext& context, const ApiRequest& request) = nullptr;
 };
 
 class ApiRouter {

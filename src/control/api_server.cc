@@ -54,7 +54,11 @@ class ApiCall final : public http::ExchangeEvents, public std::enable_shared_fro
   ApiAnswer refusal(const ApiError& error) const { return answer(error, server_.options_.docsUrl); }
 
   std::optional<ApiAnswer> admit(catalog::Catalog& catalog) {
-    if (endpoint_.access == Access::kOpen) return std::nullopt;
+    if (endpoint_.access == Access::kOpen) {
+      ApiContext context{server_.options_.parts, catalog};
+      const auto error = endpoint_.admit != nullptr ? endpoint_.admit(context, request_) : std::nullopt;
+      return error ? std::optional<ApiAnswer>(refusal(*error)) : std::nullopt;
+    }
     auto principal = server_.options_.authenticator.authenticate(catalog, request_.head, request_.remoteIp);
     if (!principal.ok()) return refusal(principal.error());
     request_.principal = std::move(*principal);

@@ -6,7 +6,7 @@ std::vector<Endpoint> apiEndpoints() {
   std::vector<Endpoint> all;
   for (const auto& list :
        {userEndpoints(), scriptEndpoints(), versionEndpoints(), deploymentEndpoints(), settingsEndpoints(),
-        secretEndpoints(), serviceEndpoints(), workerEndpoints(), triggerEndpoints()}) {
+        secretEndpoints(), assetEndpoints(), serviceEndpoints(), workerEndpoints(), triggerEndpoints()}) {
     all.insert(all.end(), list.begin(), list.end());
   }
   return all;

@@ -31,7 +31,7 @@ constexpr BindingType kTypes[] = {
     {"d1", "id", false},
     {"queue", "queue_name", false},
     {"workflow", "workflow_name class_name", false},
-    {"assets", "", false},
+    {"assets", "", true},
     {"analytics_engine", "", false},
     {"send_email", "", false},
     {"dispatch_namespace", "namespace", false},

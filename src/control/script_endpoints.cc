@@ -33,6 +33,8 @@ ApiResult upload(ApiContext& context, const ApiRequest& request) {
   const BaseVersion* const base = *newest ? &(*newest)->base : nullptr;
   auto read = readUpload(*form, base, rulesOf(context, request, *source));
   if (!read.ok()) return read.error();
+  const auto problems = takeAssets(context, request, form->metadata, *newest, *read);
+  if (!problems.ok()) return problems.error();
   StoreOptions options;
   options.expectedNewest = base != nullptr ? base->id : std::string();
   auto version = storeUpload(context, request, *source, std::move(read).value(), options);
@@ -43,7 +45,7 @@ ApiResult upload(ApiContext& context, const ApiRequest& request) {
   out["startup_time_ms"] = version->check.startupMs;
   out["deployment_id"] = version->id;
   out["pipeline_hash"] = version->etag;
-  return answer(out);
+  return answer(out, *problems);
 }
 
 // The modules of a version as they were uploaded; of a script in service-worker format, the script.
@@ -58,6 +60,8 @@ ApiResult content(ApiContext& context, const ApiRequest& request) {
   if (version == nullptr) return workerNotFound();
   auto modules = context.catalog.modules(version->number);
   if (!modules.ok()) return apiError(modules.error());
+  if (modules->empty())
+    return ApiError{400, 10021, "This version has static assets and no code, so there is no content to get.", {}};
   const auto textOf = [](const catalog::Module& module) {
     return std::string_view(reinterpret_cast<const char*>(module.content.data()), module.content.size());
   };

@@ -62,7 +62,7 @@ json::object scriptJson(const catalog::Script& script, const catalog::Version* n
   out["tail_consumers"] = setting("tail_consumers", json::array());
   if (const auto* observability = settings.if_contains("observability")) out["observability"] = *observability;
   out["usage_model"] = "standard";
-  out["has_assets"] = false;
+  out["has_assets"] = newest != nullptr && newest->hasAssets;
   if (newest != nullptr) {
     out["etag"] = newest->etag;
     out["handlers"] = parseArray(newest->check.handlers);

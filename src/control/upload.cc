@@ -145,7 +145,6 @@ std::optional<ApiError> refuseUnserved(const json::object& metadata) {
   };
   if (isThere("migrations")) return notEntitled("Durable Object migrations are not served here");
   if (isThere("containers")) return notEntitled("containers are not served here");
-  if (isThere("assets")) return notEntitled("static assets are not served here");
   return std::nullopt;
 }
 
@@ -238,9 +237,15 @@ ApiTry<Upload> readUpload(const UploadForm& form, const BaseVersion* base, const
   auto script = name("body_part");
   if (!script.ok()) return script.error();
   if (auto error = refuseUnserved(metadata)) return *error;
-  if (main->empty() == script->empty())
+  // Static assets and nothing else.
+  const auto asks = [&](std::string_view member) {
+    const auto* value = metadata.if_contains(member);
+    return value != nullptr && (value->is_object() || (value->is_bool() && value->get_bool()));
+  };
+  const bool assetsOnly = main->empty() && script->empty() && (asks("assets") || asks("keep_assets"));
+  if (!assetsOnly && main->empty() == script->empty())
     return badUpload("metadata names either main_module or body_part, the part that is run first");
-  const bool modules = !main->empty();
+  const bool modules = !main->empty() || assetsOnly;
   upload.syntax = modules ? catalog::VersionSyntax::kEsModules : catalog::VersionSyntax::kServiceWorker;
   const std::string& first = modules ? *main : *script;
 
@@ -276,7 +281,8 @@ ApiTry<Upload> readUpload(const UploadForm& form, const BaseVersion* base, const
     if (withoutDot(part.name) == withoutDot(first)) mainPart = &part;
   }
   if (bytes > rules.limits.bundleBytes) return scriptTooLarge(rules.limits.bundleBytes);
-  if (mainPart == nullptr)
+  if (assetsOnly && names.size() > 0) return badUpload("metadata does not say which part is run first");
+  if (mainPart == nullptr && !assetsOnly)
     return badUpload((modules ? "main_module names " : "body_part names ") + catalog::shown(first) +
                      ", and there is no part of that name");
   for (const auto& part : form.parts) {

@@ -59,9 +59,11 @@ ApiTry<Bindings> readBindings(const boost::json::value& given, const std::vector
 // settings).
 ApiTry<Bindings> patchBindings(const boost::json::value& given, const BaseVersion& base, const UploadRules& rules);
 
+// Without modules: it has static assets and nothing else.
 struct Upload {
   catalog::VersionSyntax syntax = catalog::VersionSyntax::kEsModules;
-  std::vector<catalog::Module> modules;  // the main module first
+  std::vector<catalog::Module> modules;          // the main module first
+  std::optional<catalog::VersionAssets> assets;  // set by whoever asks the catalog (asset_upload.h)
   Bindings bindings;
   std::string compatibilityDate;
   std::string compatibilityFlags;  // separated by commas

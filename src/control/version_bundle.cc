@@ -90,6 +90,11 @@ base::Result<std::vector<uint8_t>> encode(const BundleSource& source, const std:
   bundle.env = env;
   for (const auto& entry : source.bindings) {
     const auto& binding = entry.as_object();
+    if (textOf(binding, "type") == "assets") {
+      bundle.services.push_back(textOf(binding, "name"));
+      if (services != nullptr) services->push_back({{}, {}, true});
+      continue;
+    }
     if (textOf(binding, "type") != "service") continue;
     bundle.services.push_back(textOf(binding, "name"));
     if (services != nullptr)

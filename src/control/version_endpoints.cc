@@ -29,13 +29,15 @@ ApiResult upload(ApiContext& context, const ApiRequest& request) {
   const BaseVersion* const base = *newest ? &(*newest)->base : nullptr;
   auto read = readUpload(*form, base, rulesOf(context, request, *source));
   if (!read.ok()) return read.error();
+  const auto problems = takeAssets(context, request, form->metadata, *newest, *read);
+  if (!problems.ok()) return problems.error();
   StoreOptions options;
   options.deploy = false;
   options.withSettings = false;
   options.expectedNewest = base != nullptr ? base->id : std::string();
   auto version = storeUpload(context, request, *source, std::move(read).value(), options);
   if (!version.ok()) return version.error();
-  return answer(versionJson(*version, hasPreview(context, request, *script)));
+  return answer(versionJson(*version, hasPreview(context, request, *script)), *problems);
 }
 
 ApiResult list(ApiContext& context, const ApiRequest& request) {

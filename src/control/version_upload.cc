@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 #include <set>
 
+#include "control/asset_upload.h"
 #include "control/script_json.h"
 
 namespace weir::control {
@@ -79,40 +80,71 @@ UploadRules rulesOf(ApiContext& context, const ApiRequest& request, const RulesS
           }};
 }
 
+ApiTry<std::vector<std::string>> takeAssets(ApiContext& context, const ApiRequest& request,
+                                            const json::object& metadata, const std::optional<Newest>& newest,
+                                            Upload& upload) {
+  std::optional<catalog::VersionAssets> before;
+  if (newest && newest->version.hasAssets && metadata.contains("keep_assets")) {
+    auto found = context.catalog.assets().assetsOf(newest->version.number);
+    if (!found.ok()) return apiError(found.error());
+    before = std::move(found).value();
+  }
+  auto given = readAssets(context, request.account(), request.script(), metadata, before);
+  if (!given.ok()) return given.error();
+  upload.assets = std::move(given->assets);
+  if (upload.assets) return std::move(given->problems);
+  if (upload.modules.empty()) return badUpload("the upload has neither code nor static assets");
+  for (const auto& entry : upload.bindings.entries) {
+    const auto& binding = entry.as_object();
+    if (const auto* type = binding.if_contains("type"); type == nullptr || *type != json::value("assets")) continue;
+    const auto* name = binding.if_contains("name");
+    return invalidScript("binding " + std::string(name != nullptr && name->is_string() ? name->get_string() : "") +
+                         " of type assets needs static assets, and the upload has none");
+  }
+  return std::move(given->problems);
+}
+
 ApiTry<catalog::Version> storeUpload(ApiContext& context, const ApiRequest& request, const RulesSource& source,
                                      Upload upload, const StoreOptions& options) {
   const std::string& account = request.account();
   const std::string& script = request.script();
 
-  // Only a script in service-worker format sees the values of its bindings while it is checked.
-  std::map<std::string, std::string> secrets = upload.bindings.secrets;
-  if (upload.syntax == catalog::VersionSyntax::kServiceWorker) {
-    for (const auto& kept : upload.bindings.kept) {
-      auto text = context.parts.keys.open({account, script, kept.name}, kept);
-      if (!text.ok()) return internalError("secret " + kept.name + ": " + text.error().message);
-      secrets[kept.name] = text->view();
+  sandbox::VersionRecord record;
+  std::vector<std::string> handlers;
+  // Static assets alone have nothing to run.
+  if (!upload.modules.empty()) {
+    // Only a script in service-worker format sees the values of its bindings while it is checked.
+    std::map<std::string, std::string> secrets = upload.bindings.secrets;
+    if (upload.syntax == catalog::VersionSyntax::kServiceWorker) {
+      for (const auto& kept : upload.bindings.kept) {
+        auto text = context.parts.keys.open({account, script, kept.name}, kept);
+        if (!text.ok()) return internalError("secret " + kept.name + ": " + text.error().message);
+        secrets[kept.name] = text->view();
+      }
     }
-  }
-  const BundleSource bundle{account,
-                            script,
-                            upload.syntax,
-                            upload.compatibilityDate,
-                            upload.compatibilityFlags,
-                            upload.bindings.entries,
-                            upload.modules,
-                            secrets,
-                            versionLimits(source.limits, upload.limits)};
-  auto toCheck = makeCheckBundle(bundle);
-  if (!toCheck.ok()) return scriptTooLarge(source.limits.bundleBytes);
-  auto verdict = context.parts.checks.check(*toCheck, script);
-  if (!verdict.ok()) return internalError("the Worker could not be checked: " + verdict.error().message);
-  if (const auto* refusal = std::get_if<sandbox::StartRefusal>(&*verdict)) return refusalOf(*refusal);
-  const auto& record = std::get<sandbox::VersionRecord>(*verdict);
-  const auto handlers = split(record.handlers);
-  if (std::none_of(handlers.begin(), handlers.end(), [](const auto& handler) {
-        return std::find(std::begin(kServedHandlers), std::end(kServedHandlers), handler) != std::end(kServedHandlers);
-      })) {
-    return ApiError{400, 10069, "The uploaded Worker contains event handlers unsupported by the Workers runtime.", {}};
+    const BundleSource bundle{account,
+                              script,
+                              upload.syntax,
+                              upload.compatibilityDate,
+                              upload.compatibilityFlags,
+                              upload.bindings.entries,
+                              upload.modules,
+                              secrets,
+                              versionLimits(source.limits, upload.limits)};
+    auto toCheck = makeCheckBundle(bundle);
+    if (!toCheck.ok()) return scriptTooLarge(source.limits.bundleBytes);
+    auto verdict = context.parts.checks.check(*toCheck, script);
+    if (!verdict.ok()) return internalError("the Worker could not be checked: " + verdict.error().message);
+    if (const auto* refusal = std::get_if<sandbox::StartRefusal>(&*verdict)) return refusalOf(*refusal);
+    record = std::get<sandbox::VersionRecord>(std::move(*verdict));
+    handlers = split(record.handlers);
+    if (std::none_of(handlers.begin(), handlers.end(), [](const auto& handler) {
+          return std::find(std::begin(kServedHandlers), std::end(kServedHandlers), handler) !=
+                 std::end(kServedHandlers);
+        })) {
+      return ApiError{
+          400, 10069, "The uploaded Worker contains event handlers unsupported by the Workers runtime.", {}};
+    }
   }
 
   catalog::NewVersion version;
@@ -127,6 +159,11 @@ ApiTry<catalog::Version> storeUpload(ApiContext& context, const ApiRequest& requ
   version.bindings = json::serialize(upload.bindings.entries);
   version.limits = upload.limits;
   version.etag = etagOf(upload.modules);
+  if (upload.assets) {
+    const std::string text = version.etag + " " + std::to_string(upload.assets->set) + " " + upload.assets->config;
+    const auto bytes = std::as_bytes(std::span(text));
+    version.etag = etagOf({{"assets", catalog::ModuleKind::kData, "", {bytes.begin(), bytes.end()}}});
+  }
   version.check.kind = !record.image                                          ? catalog::StartKind::kCompiled
                        : record.image->source == wire::StartSource::kSnapshot ? catalog::StartKind::kHeapSnapshot
                                                                               : catalog::StartKind::kCodeCache;
@@ -136,6 +173,7 @@ ApiTry<catalog::Version> storeUpload(ApiContext& context, const ApiRequest& requ
   for (const auto& handler : handlers) names.emplace_back(handler);
   version.check.handlers = json::serialize(names);
   version.modules = std::move(upload.modules);
+  version.assets = std::move(upload.assets);
   version.secrets = std::move(upload.bindings.kept);
   for (const auto& [name, text] : upload.bindings.secrets) {
     version.secrets.push_back(context.parts.keys.seal({account, script, name}, text));
@@ -195,6 +233,11 @@ ApiTry<catalog::Version> changeBindings(ApiContext& context, const ApiRequest& r
   upload.compatibilityDate = version.compatibilityDate;
   upload.compatibilityFlags = version.compatibilityFlags;
   upload.limits = version.limits;
+  if (version.hasAssets) {
+    auto assets = context.catalog.assets().assetsOf(version.number);
+    if (!assets.ok()) return apiError(assets.error());
+    upload.assets = std::move(assets).value();
+  }
   json::object annotations{{"workers/triggered_by", "secret"}};
   upload.annotations = json::serialize(annotations);
   StoreOptions options;

@@ -29,6 +29,12 @@ struct RulesSource {
 ApiTry<RulesSource> rulesSource(ApiContext& context, const ApiRequest& request);
 UploadRules rulesOf(ApiContext& context, const ApiRequest& request, const RulesSource& source);
 
+// What the metadata of an upload says of static assets, into `upload`. Yields what has no effect in _headers and
+// _redirects, for the client to know.
+ApiTry<std::vector<std::string>> takeAssets(ApiContext& context, const ApiRequest& request,
+                                            const boost::json::object& metadata, const std::optional<Newest>& newest,
+                                            Upload& upload);
+
 struct StoreOptions {
   bool deploy = true;          // it serves all requests from then on
   std::string expectedNewest;  // id; empty: the script has no version

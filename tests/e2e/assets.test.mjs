@@ -1,0 +1,290 @@
+// Static assets, deployed by the real wrangler: directories with and without a Worker, unchanged files, rules, versions.
+import assert from "node:assert/strict";
+import { createHash, randomBytes } from "node:crypto";
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+
+import { callApi, releases, startProject } from "./wrangler.mjs";
+import { startWeir } from "./weir.mjs";
+
+async function start(t, options) {
+  const weir = await startWeir({}, options);
+  t.after(() => weir.stop());
+  return weir;
+}
+
+const site = { "public/index.html": "<h1>home</h1>", "public/about.html": "about", "public/blog/index.html": "blog",
+  "public/style.css": "body{}", "public/a b/ü%#.txt": "odd name", "public/data": "no ending" };
+
+for (const release of releases.filter((name) => name !== "wrangler-3")) {
+  test(`${release}: a directory is served without a Worker, and only what changed is uploaded again`, async (t) => {
+    const weir = await start(t);
+    const project = await startProject(t, weir, { release, files: site, config: { main: undefined, assets: { directory: "public" } } });
+    const first = await project.run("deploy");
+    assert.match(first.text, /Uploaded 6 of 6 assets/);
+
+    const home = await weir.request("hello", "/");
+    assert.equal(home.status, 200);
+    assert.equal(home.text, "<h1>home</h1>");
+    assert.equal(home.headers["content-type"], "text/html; charset=utf-8");
+    assert.match(home.headers.etag, /^"[0-9a-f]{32}"$/);
+    assert.equal(home.headers["cache-control"], "public, max-age=0, must-revalidate");
+    assert.ok(home.headers["cf-ray"]);
+    assert.equal((await weir.request("hello", "/about")).text, "about");
+    assert.equal((await weir.request("hello", "/blog/")).text, "blog");
+    assert.equal((await weir.request("hello", "/style.css")).headers["content-type"], "text/css; charset=utf-8");
+    assert.equal((await weir.request("hello", "/a%20b/%C3%BC%25%23.txt")).text, "odd name");
+    assert.equal((await weir.request("hello", "/data")).text, "no ending");
+    for (const [path, to] of [["/about.html", "/about"], ["/blog", "/blog/"], ["/index.html?q=1", "/?q=1"]]) {
+      const answer = await weir.request("hello", path);
+      assert.equal(answer.status, 307, path);
+      assert.equal(answer.headers.location, to, path);
+    }
+    const missing = await weir.request("hello", "/missing");
+    assert.equal(missing.status, 404);
+    assert.equal((await weir.request("hello", "/", { method: "POST", body: "x" })).status, 405);
+
+    const same = await weir.request("hello", "/", { headers: { "if-none-match": home.headers.etag } });
+    assert.equal(same.status, 304);
+    assert.equal(same.text, "");
+    const head = await weir.request("hello", "/", { method: "HEAD" });
+    assert.equal(head.headers["content-length"], "13");
+    assert.equal(head.text, "");
+    const part = await weir.request("hello", "/", { headers: { range: "bytes=4-7" } });
+    assert.equal(part.status, 206);
+    assert.equal(part.text, "home");
+    assert.equal(part.headers["content-range"], "bytes 4-7/13");
+
+    project.write("public/about.html", "about, changed");
+    rmSync(join(project.folder, "public/data"));
+    const second = await project.run("deploy");
+    assert.match(second.text, /Uploaded 1 of 1 asset/);
+    assert.equal((await weir.request("hello", "/about")).text, "about, changed");
+    assert.equal((await weir.request("hello", "/data")).status, 404);
+    assert.equal((await weir.request("hello", "/")).text, "<h1>home</h1>");
+    const third = await project.run("deploy");
+    assert.match(third.text, /No updated asset files to upload|No files to upload/);
+    assert.equal((await weir.request("hello", "/about")).text, "about, changed");
+  });
+}
+
+test("rules of _headers and _redirects hold", async (t) => {
+  const weir = await start(t);
+  const project = await startProject(t, weir, {
+    files: { ...site,
+      "public/_headers": "/*\n  X-Frame-Options: DENY\n/blog/*\n  Cache-Control: max-age=60\n  x-splat: :splat\n/style.css\n  ! ETag\n",
+      "public/_redirects": "/old /about 301\n/posts/:slug /blog/:slug\n/go/* https://example.com/:splat 302\n/rewritten /about 200\n",
+      "public/404.html": "nothing here", "public/blog/404.html": "no such post" },
+    config: { main: undefined, assets: { directory: "public", not_found_handling: "404-page" } } });
+  await project.run("deploy");
+  const blog = await weir.request("hello", "/blog/");
+  assert.equal(blog.headers["x-frame-options"], "DENY");
+  assert.equal(blog.headers["cache-control"], "max-age=60");
+  assert.equal((await weir.request("hello", "/style.css")).headers.etag, undefined);
+  const old = await weir.request("hello", "/old?q=1");
+  assert.equal(old.status, 301);
+  assert.equal(old.headers.location, "/about?q=1");
+  assert.equal((await weir.request("hello", "/posts/x")).headers.location, "/blog/x");
+  assert.equal((await weir.request("hello", "/go/a/b")).headers.location, "https://example.com/a/b");
+  assert.equal((await weir.request("hello", "/go//evil.example")).headers.location, "https://example.com//evil.example");
+  assert.equal((await weir.request("hello", "/rewritten")).text, "about");
+  const missing = await weir.request("hello", "/missing");
+  assert.equal(missing.status, 404);
+  assert.equal(missing.text, "nothing here");
+  const post = await weir.request("hello", "/blog/x/y");
+  assert.equal(post.status, 404);
+  assert.equal(post.text, "no such post");
+  assert.equal(post.headers["x-splat"], "x/y");
+  for (const path of ["/_headers", "/_redirects"]) assert.equal((await weir.request("hello", path)).status, 404);
+});
+
+const worker = `export default {
+  async fetch(request, env) {
+    const url = new URL(request.url);
+    if (url.pathname === "/through") return env.ASSETS.fetch(new URL("/style.css", url));
+    if (url.pathname === "/status") {
+      const answer = await env.ASSETS.fetch("https://any.example/missing");
+      return Response.json({ status: answer.status, body: await answer.text() });
+    }
+    if (url.pathname === "/same") return env.ASSETS.fetch(request);
+    if (url.pathname === "/large") {
+      const answer = await env.ASSETS.fetch("https://any.example/large.bin");
+      const bytes = await answer.arrayBuffer();
+      return Response.json({ size: bytes.byteLength, etag: answer.headers.get("etag") });
+    }
+    return new Response("worker " + request.method + " " + url.pathname);
+  }
+};`;
+
+test("a Worker gets what is no asset, and asks for assets by its binding", async (t) => {
+  const weir = await start(t);
+  const large = randomBytes(3_000_000);
+  const project = await startProject(t, weir, { files: { ...site, "src/index.js": worker, "public/large.bin": large },
+    config: { assets: { directory: "public", binding: "ASSETS" } } });
+  await project.run("deploy");
+  assert.equal((await weir.request("hello", "/")).text, "<h1>home</h1>");
+  assert.equal((await weir.request("hello", "/api")).text, "worker GET /api");
+  assert.equal((await weir.request("hello", "/api", { method: "POST", body: "x" })).text, "worker POST /api");
+  const through = await weir.request("hello", "/through");
+  assert.equal(through.text, "body{}");
+  assert.equal(through.headers["content-type"], "text/css; charset=utf-8");
+  assert.deepEqual(JSON.parse((await weir.request("hello", "/status")).text), { status: 404, body: "" });
+  assert.equal((await weir.request("hello", "/same")).status, 404);
+  const whole = await weir.request("hello", "/large.bin");
+  assert.equal(whole.headers["content-length"], "3000000");
+  assert.equal(JSON.parse((await weir.request("hello", "/large")).text).size, 3_000_000);
+
+  // The Worker changes and the files do not.
+  project.write("src/index.js", worker.replace('"worker "', '"changed "'));
+  assert.match((await project.run("deploy")).text, /No updated asset files to upload|No files to upload/);
+  assert.equal((await weir.request("hello", "/api")).text, "changed GET /api");
+  assert.equal((await weir.request("hello", "/")).text, "<h1>home</h1>");
+
+  // A secret makes another version, with the same files.
+  await project.runWith({ input: "hush" }, "secret", "put", "KEY");
+  assert.equal((await weir.request("hello", "/")).text, "<h1>home</h1>");
+  assert.equal((await weir.request("hello", "/api")).text, "changed GET /api");
+});
+
+test("run_worker_first decides who sees a request first", async (t) => {
+  const weir = await start(t);
+  const project = await startProject(t, weir, { files: { ...site, "src/index.js": worker },
+    config: { assets: { directory: "public", binding: "ASSETS", run_worker_first: ["/blog/*", "!/blog/static/*"], not_found_handling: "single-page-application" } } });
+  await project.run("deploy");
+  assert.equal((await weir.request("hello", "/blog/")).text, "worker GET /blog/");
+  assert.equal((await weir.request("hello", "/blog/static/x")).text, "<h1>home</h1>");
+  assert.equal((await weir.request("hello", "/about")).text, "about");
+  assert.equal((await weir.request("hello", "/app")).text, "worker GET /app");
+  assert.equal((await weir.request("hello", "/app", { headers: { "sec-fetch-mode": "navigate" } })).text, "<h1>home</h1>");
+  project.configure({ assets: { directory: "public", binding: "ASSETS", run_worker_first: true } });
+  await project.run("deploy");
+  assert.equal((await weir.request("hello", "/about")).text, "worker GET /about");
+  assert.equal((await weir.request("hello", "/through")).text, "body{}");
+});
+
+test("versions, gradual deployments and rollbacks serve their own files", async (t) => {
+  const weir = await start(t);
+  const project = await startProject(t, weir, { files: { "public/index.html": "one", "public/only-one.txt": "1" },
+    config: { main: undefined, assets: { directory: "public" } } });
+  await project.run("deploy");
+  project.write("public/index.html", "two");
+  rmSync(join(project.folder, "public/only-one.txt"));
+  await project.run("deploy");
+  assert.equal((await weir.request("hello", "/")).text, "two");
+  assert.equal((await weir.request("hello", "/only-one.txt")).status, 404);
+  await project.run("rollback", "-y");
+  assert.equal((await weir.request("hello", "/")).text, "one");
+  assert.equal((await weir.request("hello", "/only-one.txt")).text, "1");
+});
+
+test("files are there after a kill, and deploys go on from what was uploaded", async (t) => {
+  const before = await startWeir({});
+  const project = await startProject(t, before, { files: site, config: { main: undefined, assets: { directory: "public" } } });
+  await project.run("deploy");
+  await before.kill();
+  const weir = await startWeir({}, { folder: before.folder });
+  t.after(() => weir.stop());
+  assert.equal((await weir.request("hello", "/")).text, "<h1>home</h1>");
+  assert.equal((await weir.request("hello", "/about")).text, "about");
+});
+
+// --- The API beside wrangler
+
+const hashOf = (text) => createHash("sha256").update(text).digest("hex").slice(0, 32);
+
+async function openSession(environment, files, script = "raw") {
+  const manifest = Object.fromEntries(Object.entries(files).map(([path, text]) => [path, { hash: hashOf(path + text), size: Buffer.byteLength(text) }]));
+  return callApi(environment, "POST", `{A}/workers/scripts/${script}/assets-upload-session`, { body: { manifest } });
+}
+
+function uploadOf(files, type = "text/plain") {
+  const form = new FormData();
+  for (const [path, text] of Object.entries(files)) {
+    const hash = hashOf(path + text);
+    form.append(hash, new File([Buffer.from(text).toString("base64")], hash, { type }), hash);
+  }
+  return form;
+}
+
+const upload = (environment, token, files, type) =>
+  callApi(environment, "POST", "{A}/workers/assets/upload?base64=true", { token, body: uploadOf(files, type) });
+
+async function putVersion(environment, assets, script = "raw") {
+  const form = new FormData();
+  form.append("metadata", JSON.stringify({ assets, compatibility_date: "2026-01-01" }));
+  return callApi(environment, "PUT", `{A}/workers/scripts/${script}`, { body: form });
+}
+
+test("sessions are refused what is not theirs", async (t) => {
+  const weir = await start(t);
+  const project = await startProject(t, weir, { files: site });
+  const environment = project.environment;
+  const files = { "/a.txt": "one", "/b.txt": "two" };
+
+  const opened = await openSession(environment, files);
+  assert.equal(opened.status, 200);
+  const { jwt, buckets } = opened.body.result;
+  assert.deepEqual(buckets.flat().sort(), Object.entries(files).map(([path, text]) => hashOf(path + text)).sort());
+  const claims = JSON.parse(Buffer.from(jwt.split(".")[1], "base64url"));
+  assert.ok(claims.exp > Date.now() / 1000 && claims.exp <= Date.now() / 1000 + 3601);
+
+  // Not the account's token, not a changed one, not for anything else than uploads.
+  for (const token of [environment.CLOUDFLARE_API_TOKEN, jwt.slice(0, -4) + "AAAA", "x.y.z", undefined]) {
+    const refused = await upload(environment, token, { "/a.txt": "one" });
+    assert.equal(refused.body.success, false, String(token));
+    assert.equal(refused.body.errors[0].code, 10000);
+  }
+  assert.equal((await callApi(environment, "GET", "{A}/workers/scripts", { token: jwt })).body.success, false);
+  assert.equal((await putVersion(environment, { jwt, config: {} })).body.errors[0].code, 10302);
+
+  // What the manifest does not name, or says otherwise of.
+  assert.equal((await upload(environment, jwt, { "/c.txt": "three" })).body.errors[0].code, 10301);
+  const wrongSize = new FormData();
+  wrongSize.append(hashOf("/a.txtone"), new File([Buffer.from("longer").toString("base64")], "x", { type: "text/plain" }));
+  assert.equal((await callApi(environment, "POST", "{A}/workers/assets/upload?base64=true", { token: jwt, body: wrongSize })).body.errors[0].code, 10301);
+  const noBase64 = new FormData();
+  noBase64.append(hashOf("/a.txtone"), new File(["***"], "x", { type: "text/plain" }));
+  assert.equal((await callApi(environment, "POST", "{A}/workers/assets/upload?base64=true", { token: jwt, body: noBase64 })).body.errors[0].code, 10308);
+
+  const first = await upload(environment, jwt, { "/a.txt": "one" }, "application/null");
+  assert.equal(first.status, 202);
+  assert.deepEqual(first.body.result, {});
+  const last = await upload(environment, jwt, { "/b.txt": "two" });
+  assert.equal(last.status, 201);
+  const completion = last.body.result.jwt;
+  assert.equal(completion.split(".").length, 3);
+  assert.equal((await putVersion(environment, { jwt: completion }, "another")).body.errors[0].code, 10302);
+  assert.equal((await putVersion(environment, { jwt: completion, config: { html_handling: "sideways" } })).body.errors[0].code, 10021);
+
+  const put = await putVersion(environment, { jwt: completion });
+  assert.equal(put.body.success, true, JSON.stringify(put.body));
+  assert.equal(put.body.result.has_assets, true);
+  const plain = await weir.request("raw", "/a.txt");
+  assert.equal(plain.text, "one");
+  assert.equal(plain.headers["content-type"], undefined);
+  assert.equal((await weir.request("raw", "/b.txt")).headers["content-type"], "text/plain");
+
+  // Nothing is missing now: the session's token is the completion token.
+  const again = await openSession(environment, files);
+  assert.deepEqual(again.body.result.buckets, []);
+  assert.equal((await putVersion(environment, { jwt: again.body.result.jwt })).body.success, true);
+});
+
+test("manifests are checked", async (t) => {
+  const weir = await start(t);
+  const { environment } = await startProject(t, weir, { files: site });
+  const hash = hashOf("x");
+  const open = (manifest) => callApi(environment, "POST", "{A}/workers/scripts/raw/assets-upload-session", { body: { manifest } });
+  for (const [manifest, code] of [
+    [{ "/../etc/passwd": { hash, size: 1 } }, 10305], [{ "no-slash": { hash, size: 1 } }, 10305], [{ "/a\u0000b": { hash, size: 1 } }, 10305],
+    [{ "/a": { hash: "short", size: 1 } }, 10306], [{ "/a": { hash, size: 26214401 } }, 10304], [[], 10026]]) {
+    const refused = await open(manifest);
+    assert.equal(refused.status, 400);
+    assert.equal(refused.body.errors[0].code, code, JSON.stringify(manifest));
+  }
+  const empty = await open({});
+  assert.deepEqual(empty.body.result.buckets, []);
+  assert.equal((await putVersion(environment, { jwt: empty.body.result.jwt })).body.success, true);
+  assert.equal((await weir.request("raw", "/")).status, 404);
+});
