@@ -48,7 +48,7 @@ class AdmissionTest : public testing::Test {
     alone.script = "gone";
     rows.domains = {domain, alone};
     rows.scripts = {{"acme", "hello", disabled_, true, {{1, "v1", catalog::kWholeShare}}},
-                    {"acme", "two", false, true, {{2, "v2", 5'000}, {3, "v3", 5'000}}}};
+                    {"acme", "two", false, true, {{2, "v2", 5'000, withAssets_}, {3, "v3", 5'000, withAssets_}}}};
     model_.apply(rows);
     routing_ = model_.build();
   }
@@ -57,6 +57,7 @@ class AdmissionTest : public testing::Test {
   }
 
   FakeClock clock_;
+  bool withAssets_ = false;
   base::Instant now_{1'000s};
   catalog::Account account_;
   bool disabled_ = false;
@@ -143,6 +144,26 @@ TEST_F(AdmissionTest, versionsAreChosenByKeyElseByChance) {
   }
   EXPECT_GT(first, 120);
   EXPECT_LT(first, 280);
+}
+
+TEST_F(AdmissionTest, assetsMayAnswerForAVersionThatHasSome) {
+  const auto chosen = [&](const char* host, std::initializer_list<http::Header> headers = {}) {
+    return versionWithAssets(routing_->find(host, catalog::Scheme::kHttp, "/"), http::HeaderList(headers), "r");
+  };
+  EXPECT_EQ(chosen("two.example.com"), nullptr);
+  withAssets_ = true;
+  rebuild();
+  ASSERT_NE(chosen("two.example.com"), nullptr);
+  // The version that the Worker would be of.
+  for (const char* key : {"a", "b", "c", "d", "e", "f"}) {
+    EXPECT_EQ(chosen("two.example.com", {{"Cloudflare-Workers-Version-Key", key}}),
+              ask("two.example.com", {{"Cloudflare-Workers-Version-Key", key}}).version);
+  }
+  EXPECT_EQ(chosen("example.com"), nullptr);       // has none
+  EXPECT_EQ(chosen("gone.example.com"), nullptr);  // is not there
+  account_.suspended = true;
+  rebuild();
+  EXPECT_EQ(chosen("two.example.com"), nullptr);
 }
 
 }  // namespace

@@ -5,8 +5,9 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 
+import { until } from "./processes.mjs";
 import { callApi, releases, startProject } from "./wrangler.mjs";
-import { startWeir } from "./weir.mjs";
+import { command, startWeir } from "./weir.mjs";
 
 async function start(t, options) {
   const weir = await startWeir({}, options);
@@ -99,6 +100,8 @@ test("rules of _headers and _redirects hold", async (t) => {
   for (const path of ["/_headers", "/_redirects"]) assert.equal((await weir.request("hello", path)).status, 404);
 });
 
+const answering = (text) => `export default { fetch() { return new Response("worker ${text}"); } };`;
+
 const worker = `export default {
   async fetch(request, env) {
     const url = new URL(request.url);
@@ -187,6 +190,78 @@ test("files are there after a kill, and deploys go on from what was uploaded", a
   t.after(() => weir.stop());
   assert.equal((await weir.request("hello", "/")).text, "<h1>home</h1>");
   assert.equal((await weir.request("hello", "/about")).text, "about");
+});
+
+test("a version that is not in memory yet gets its first request whole", async (t) => {
+  const echo = `export default {
+    async fetch(request, env) {
+      const text = await request.text();
+      return Response.json({ method: request.method, size: text.length, ends: text.slice(-3) });
+    }
+  };`;
+  const before = await startWeir({});
+  const project = await startProject(t, before, { files: { ...site, "src/index.js": echo }, config: { assets: { directory: "public", binding: "ASSETS" } } });
+  await project.run("deploy");
+  await before.kill();
+  const requests = [["POST", "abc"], ["GET", undefined], ["PUT", "x".repeat(3_000_000) + "end"]];
+  for (const [number, [method, body]] of requests.entries()) {
+    const weir = await startWeir({}, { folder: before.folder });
+    const end = number + 1 < requests.length ? () => weir.kill() : () => weir.stop();
+    try {
+      const answer = await weir.request("hello", "/api", { method, body });
+      assert.deepEqual(JSON.parse(answer.text), { method, size: body?.length ?? 0, ends: (body ?? "").slice(-3) });
+      assert.equal((await weir.request("hello", "/about")).text, "about");
+    } finally {
+      await end();
+    }
+  }
+});
+
+test("a gradual deployment answers page and Worker of one version to one visitor", async (t) => {
+  const weir = await start(t);
+  const project = await startProject(t, weir, { files: { "public/page.txt": "one", "src/index.js": answering("one") },
+    config: { assets: { directory: "public" } } });
+  const versionOf = (text) => /(?:Current Version ID|Worker Version ID): (\S+)/.exec(text)[1];
+  const first = versionOf((await project.run("deploy")).text);
+  project.write("public/page.txt", "two");
+  project.write("src/index.js", answering("two"));
+  const second = versionOf((await project.run("versions", "upload")).text);
+  assert.equal((await weir.request("hello", "/page.txt")).text, "one");
+  await project.run("versions", "deploy", `${first}@50`, `${second}@50`, "-y");
+  const seen = new Set();
+  for (let visitor = 0; visitor < 40; ++visitor) {
+    const headers = { "cloudflare-workers-version-key": `visitor ${visitor}` };
+    const page = (await weir.request("hello", "/page.txt", { headers })).text;
+    assert.equal((await weir.request("hello", "/api", { headers })).text, `worker ${page}`);
+    seen.add(page);
+  }
+  assert.deepEqual([...seen].sort(), ["one", "two"]);
+});
+
+test("assets use up no quota, and are stopped with their account", async (t) => {
+  const weir = await start(t);
+  const project = await startProject(t, weir, { files: { ...site, "src/index.js": worker }, config: { assets: { directory: "public", binding: "ASSETS" } } });
+  await project.run("deploy");
+  await command(weir, "account", "set", "local", "--limit", "requests_per_day=2");
+  await until("the quota to be used up", async () => (await weir.request("hello", "/api")).status === 429);
+  for (let i = 0; i < 5; ++i) assert.equal((await weir.request("hello", "/about")).text, "about");
+  assert.equal((await weir.request("hello", "/api")).status, 429);
+  const usage = JSON.parse((await command(weir, "account", "show", "local", "--json")).stdout);
+  assert.ok(usage.requests_today <= 2, JSON.stringify(usage));
+  await command(weir, "account", "suspend", "local");
+  await until("the account to be stopped", async () => (await weir.request("hello", "/about")).status === 403);
+});
+
+test("a service binding to a Worker with assets is answered like a request from outside", async (t) => {
+  const weir = await start(t);
+  const project = await startProject(t, weir, { files: { ...site, "src/index.js": worker }, config: { assets: { directory: "public", binding: "ASSETS" } } });
+  await project.run("deploy");
+  const caller = await startProject(t, weir, { files: { "src/index.js": "export default { fetch(request, env) { return env.SITE.fetch(request); } };" },
+    config: { name: "caller", services: [{ binding: "SITE", service: "hello" }] } });
+  await caller.run("deploy");
+  assert.equal((await weir.request("caller", "/about")).text, "about");
+  assert.equal((await weir.request("caller", "/api")).text, "worker GET /api");
+  assert.equal((await weir.request("caller", "/api", { method: "POST", body: "x" })).text, "worker POST /api");
 });
 
 // --- The API beside wrangler
