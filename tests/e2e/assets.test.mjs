@@ -123,7 +123,7 @@ const worker = `export default {
 test("a Worker gets what is no asset, and asks for assets by its binding", async (t) => {
   const weir = await start(t);
   const large = randomBytes(3_000_000);
-  const project = await startProject(t, weir, { files: { ...site, "src/index.js": worker, "public/large.bin": large },
+  const project = await startProject(t, weir, { release: "wrangler-4-86", files: { ...site, "src/index.js": worker, "public/large.bin": large },
     config: { assets: { directory: "public", binding: "ASSETS" } } });
   await project.run("deploy");
   assert.equal((await weir.request("hello", "/")).text, "<h1>home</h1>");
@@ -144,10 +144,15 @@ test("a Worker gets what is no asset, and asks for assets by its binding", async
   assert.equal((await weir.request("hello", "/api")).text, "changed GET /api");
   assert.equal((await weir.request("hello", "/")).text, "<h1>home</h1>");
 
-  // A secret makes another version, with the same files.
+  // A secret makes another version, with the same files; so does one for a version that is not deployed.
   await project.runWith({ input: "hush" }, "secret", "put", "KEY");
   assert.equal((await weir.request("hello", "/")).text, "<h1>home</h1>");
   assert.equal((await weir.request("hello", "/api")).text, "changed GET /api");
+  const put = await project.runWith({ input: "hush" }, "versions", "secret", "put", "OTHER");
+  const id = /version (?:ID )?([0-9a-f]{8}-[0-9a-f-]{27})/i.exec(put.text)[1];
+  await project.run("versions", "deploy", `${id}@100`, "-y");
+  assert.equal((await weir.request("hello", "/")).text, "<h1>home</h1>");
+  assert.equal((await weir.request("hello", "/through")).text, "body{}");
 });
 
 test("run_worker_first decides who sees a request first", async (t) => {
@@ -339,6 +344,27 @@ test("sessions are refused what is not theirs", async (t) => {
   assert.equal(plain.text, "one");
   assert.equal(plain.headers["content-type"], undefined);
   assert.equal((await weir.request("raw", "/b.txt")).headers["content-type"], "text/plain");
+
+  // What has no effect in a file of rules is told.
+  const told = await putVersion(environment, { jwt: completion, config: { _redirects: "/x /a.txt\n/y /a.txt 418\n", _headers: "/*\n x-a: 1\nx\n" } });
+  assert.equal(told.body.success, true);
+  assert.deepEqual(told.body.messages, [
+    "_redirects:2: Valid status codes are 200, 301, 302 (default), 303, 307, or 308. Got 418.",
+    "_headers:3: Expected a colon-separated header pair (e.g. name: value)",
+  ]);
+  assert.equal((await weir.request("raw", "/x")).headers.location, "/a.txt");
+  assert.equal((await weir.request("raw", "/y")).status, 404);
+
+  // The next version may keep the files, and say something else of them.
+  const keeping = new FormData();
+  keeping.append("metadata", JSON.stringify({ keep_assets: true, compatibility_date: "2026-01-01" }));
+  assert.equal((await callApi(environment, "PUT", "{A}/workers/scripts/raw", { body: keeping })).body.success, true);
+  assert.equal((await weir.request("raw", "/x")).headers.location, "/a.txt");
+  const changing = new FormData();
+  changing.append("metadata", JSON.stringify({ keep_assets: true, assets: { config: { _headers: "/*\n x-b: 2\n" } } }));
+  assert.equal((await callApi(environment, "PUT", "{A}/workers/scripts/raw", { body: changing })).body.success, true);
+  assert.equal((await weir.request("raw", "/a.txt")).headers["x-b"], "2");
+  assert.equal((await weir.request("raw", "/x")).status, 404);
 
   // Nothing is missing now: the session's token is the completion token.
   const again = await openSession(environment, files);
