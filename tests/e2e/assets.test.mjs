@@ -18,7 +18,7 @@ async function start(t, options) {
 const site = { "public/index.html": "<h1>home</h1>", "public/about.html": "about", "public/blog/index.html": "blog",
   "public/style.css": "body{}", "public/a b/ü%#.txt": "odd name", "public/data": "no ending" };
 
-for (const release of releases.filter((name) => name !== "wrangler-3")) {
+for (const release of releases) {
   test(`${release}: a directory is served without a Worker, and only what changed is uploaded again`, async (t) => {
     const weir = await start(t);
     const project = await startProject(t, weir, { release, files: site, config: { main: undefined, assets: { directory: "public" } } });
@@ -28,13 +28,13 @@ for (const release of releases.filter((name) => name !== "wrangler-3")) {
     const home = await weir.request("hello", "/");
     assert.equal(home.status, 200);
     assert.equal(home.text, "<h1>home</h1>");
-    assert.equal(home.headers["content-type"], "text/html; charset=utf-8");
+    assert.match(home.headers["content-type"], /^text\/html; ?charset=utf-8$/); // as the release spells it
     assert.match(home.headers.etag, /^"[0-9a-f]{32}"$/);
     assert.equal(home.headers["cache-control"], "public, max-age=0, must-revalidate");
     assert.ok(home.headers["cf-ray"]);
     assert.equal((await weir.request("hello", "/about")).text, "about");
     assert.equal((await weir.request("hello", "/blog/")).text, "blog");
-    assert.equal((await weir.request("hello", "/style.css")).headers["content-type"], "text/css; charset=utf-8");
+    assert.match((await weir.request("hello", "/style.css")).headers["content-type"], /^text\/css; ?charset=utf-8$/);
     assert.equal((await weir.request("hello", "/a%20b/%C3%BC%25%23.txt")).text, "odd name");
     assert.equal((await weir.request("hello", "/data")).text, "no ending");
     for (const [path, to] of [["/about.html", "/about"], ["/blog", "/blog/"], ["/index.html?q=1", "/?q=1"]]) {
