@@ -11,6 +11,9 @@ namespace weir::js {
 namespace {
 constexpr int kTasksPerTurnMax = 64;
 constexpr size_t kSemiSpaceBytesMax = 8u << 20;
+// Pages come as they are needed. With V8's least, a large application's first response is interrupted by a collection
+// that copies half of what it made.
+constexpr size_t kSemiSpaceBytesAtFirst = 4u << 20;
 }  // namespace
 
 // V8's foreground tasks. Delayed and idle tasks are housekeeping that V8 also does on allocation; they are dropped, so
@@ -90,7 +93,7 @@ Heap::Heap(node::MultiIsolatePlatform& platform, const HeapOptions& options, Pur
   params.array_buffer_allocator_shared = std::make_shared<BufferAllocator>(budget_);
   params.constraints.set_max_old_generation_size_in_bytes(options.limitBytes);
   params.constraints.set_max_young_generation_size_in_bytes(3 * kSemiSpaceBytesMax);
-  params.constraints.set_initial_young_generation_size_in_bytes(0);
+  params.constraints.set_initial_young_generation_size_in_bytes(3 * kSemiSpaceBytesAtFirst);
   if (purpose == Purpose::kSnapshot) {
     creator_ = std::make_unique<v8::SnapshotCreator>(isolate_, params);
   } else {
