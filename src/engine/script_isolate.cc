@@ -365,6 +365,7 @@ void ScriptIsolate::fail(Invocation& invocation, v8::Local<v8::Value> error) {
 void ScriptIsolate::failHandler(Invocation& invocation, v8::Local<v8::Value> error) {
   const uint32_t seq = invocation.seq;
   recordException(invocation, error);
+  if (killPending() != Kill::kNone) return;  // telling what failed ran too long: the kill answers
   Invocation* still = find(seq);
   if (still == nullptr || still->responded) return;
   if (still->failOpen && forward(*still, true)) return;
