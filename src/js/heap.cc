@@ -1,5 +1,6 @@
 #include "js/heap.h"
 
+#include <algorithm>
 #include <atomic>
 #include <deque>
 #include <mutex>
@@ -12,7 +13,8 @@ namespace {
 constexpr int kTasksPerTurnMax = 64;
 constexpr size_t kSemiSpaceBytesMax = 8u << 20;
 // Pages come as they are needed. With V8's least, a large application's first response is interrupted by a collection
-// that copies half of what it made.
+// that copies half of what it made. A heap with a small limit begins with that least: it gets to its limit without
+// copying much.
 constexpr size_t kSemiSpaceBytesAtFirst = 4u << 20;
 }  // namespace
 
@@ -93,7 +95,8 @@ Heap::Heap(node::MultiIsolatePlatform& platform, const HeapOptions& options, Pur
   params.array_buffer_allocator_shared = std::make_shared<BufferAllocator>(budget_);
   params.constraints.set_max_old_generation_size_in_bytes(options.limitBytes);
   params.constraints.set_max_young_generation_size_in_bytes(3 * kSemiSpaceBytesMax);
-  params.constraints.set_initial_young_generation_size_in_bytes(3 * kSemiSpaceBytesAtFirst);
+  params.constraints.set_initial_young_generation_size_in_bytes(
+      3 * std::min(kSemiSpaceBytesAtFirst, options.limitBytes / 32));
   if (purpose == Purpose::kSnapshot) {
     creator_ = std::make_unique<v8::SnapshotCreator>(isolate_, params);
   } else {
