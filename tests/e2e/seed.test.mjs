@@ -192,17 +192,22 @@ test("errors and exceptions", async (t) => {
   await t.test("Memory limit would be exceeded before EOF", async () => {
     assert.deepEqual(JSON.parse((await get("reads", { "x-url": `${url}/known` })).text), { name: "TypeError", message: "Memory limit would be exceeded before EOF." });
   });
-  await t.test("daemonDown: a temporary problem invoking the Worker", async () => {
+  await t.test("daemonDown: a temporary problem invoking the Worker, and loadShed", async () => {
     const engine = mkdtempSync(join(tmpdir(), "weir-engine-"));
     cpSync(join(root, "build/engine"), engine, { recursive: true });
-    const other = await startWeir({ hello: scripts.hello }, { flags: ["--engines", "1", "--engine-dir", engine] });
+    const other = await startWeir({ hello: scripts.hello }, { flags: ["--engines", "1", "--loops", "1", "--engine-dir", engine] });
     assert.equal((await other.request("hello")).text, "hello");
     rmSync(engine, { recursive: true });  // no other engine can start
     for (const { pid } of childrenOf(other.pid)) process.kill(pid, "SIGKILL");
     await other.said(/killed by SIGKILL/);
     await shows(other.request("hello"), 500, 1104);
+    await other.traced((traces) => traces.some((one) => one.outcome === "daemonDown"));
+    // So many wait for an engine and no more: the others are turned away at once.
+    const answers = await Promise.all(Array.from({ length: 1100 }, () => other.request("hello")));
+    assert.deepEqual(Object.entries(Object.groupBy(answers, (one) => one.text)).map(([text, all]) => [text, all.length]).sort(),
+      [["error code: 1104\n", 1024], ["error code: 1105\n", 76]]);
     const { traces } = await other.stop();
-    assert.equal(traces.at(-1).outcome, "daemonDown");
+    assert.equal(traces.filter((one) => one.outcome === "loadShed").length, 76);
   });
 
   await t.test("Errors by invocation status: Uncaught Exception, Exceeded CPU Time Limits, Exceeded Memory, Internal", async () => {
