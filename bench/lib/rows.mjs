@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { buildBundle } from "../bundle/build.mjs";
 import { cpuUsPerRequest, load } from "./load.mjs";
 import { peakMb, privateMb, resetPeak, sleep } from "./processes.mjs";
-import { root, startOrigin, startWeir, startWorkerd } from "./servers.mjs";
+import { nginxFile, root, startNginx, startOrigin, startProxyingWeir, startWeir, startWorkerd } from "./servers.mjs";
 import { median } from "./statistics.mjs";
 
 const settleMs = 700;  // after which a server has done what it does behind an answer
@@ -50,6 +50,11 @@ export class Servers {
     if (name === "floor") return this.origin();
     return this.#once(name, async () => (name === "weir" ? startWeir : startWorkerd)(await this.#scripts()));
   }
+  /** What passes requests on to the upstream without a script: weir, or nginx. */
+  async proxying(name) {
+    const { port } = await this.origin();
+    return this.#once(`${name} as a proxy`, () => (name === "weir" ? startProxyingWeir(port) : startNginx(port)));
+  }
   async stop(politeMs) {
     for (const starting of this.#started.values()) {
       const server = await starting.catch(() => undefined);
@@ -75,6 +80,17 @@ function cpuRow(key, title, goal, then, requests, request, floor) {
     },
   };
 }
+
+// The peer does what a zone does, which workerd does not.
+const reverse = {
+  key: "reverse", title: "reverse proxy without a script, 1 KB body, CPU per request (peer: nginx)", unit: "us",
+  async measure(name, { servers, scale, round }) {
+    if (name === "workerd" && !existsSync(nginxFile)) return { note: "bench/setup.sh" };
+    const server = await servers.proxying(name);
+    const count = Math.max(64, Math.round(30_000 * scale));
+    return cpuUsPerRequest(await load(server, "hello", { requests: count, warmup: round === 0 ? count : count >> 3, path: "/bytes/1024", expectBytes: 1024 }));
+  },
+};
 
 const latency = {
   key: "latency", title: "hello world on one connection, p50", unit: "us", goal: 90, then: 65, floor: true,
@@ -267,5 +283,5 @@ export const rows = [
   cpuRow("timer", "await of a 1 ms timer", 16, 12, 30_000, { expectBytes: 6 }),
   cpuRow("proxy", "pass-through proxy, 1 KB body", 30, 22, 20_000, { expectBytes: 1024 }),
   cpuRow("stream", "1 MB streamed by a script in 64 KB chunks", 300, 240, 2000, { expectBytes: 1 << 20 }, { path: `/bytes/${1 << 20}` }),
-  latency, neighbour, cold, coldBundle, bundleMemory, idleMemory, many, streamMemory,
+  reverse, latency, neighbour, cold, coldBundle, bundleMemory, idleMemory, many, streamMemory,
 ];

@@ -4,12 +4,17 @@
 //   stop()      → resolves when it has ended
 // A set of scripts is { name → { file, vars } }, the same for every server.
 import { mkdirSync, mkdtempSync, copyFileSync, readdirSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { commandOf, end, removeAtExit, sleep, start, tree } from "./processes.mjs";
 
 export const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
+/** bench/setup.sh puts it there. */
+export const nginxFile = join(root, "build/bench/nginx/usr/sbin/nginx");
+
 const startMsMax = 60_000;
 const checkMsMax = 10_000;  // of one script
 
@@ -80,6 +85,7 @@ export async function startWeir(scripts, { flags = [], limits, checked = true } 
     name: "weir",
     startedAt,
     pid: child.pid,
+    data: join(folder, "data"),
     pids: processes,
     engines: () => processes().slice(1),
     at: (script) => ({ port: Number(port), host: `${script}.local.workers.localhost` }),
@@ -117,6 +123,69 @@ const config :Workerd.Config = (services = [${services.join(",\n")}],\nsockets =
     at: (script) => ({ port: ports.get(script), host: "localhost" }),
     stop: (politeMs) => end(child, politeMs),
   };
+}
+
+/** Debian's nginx before an upstream, as a careful operator sets it up: keep-alive both ways, its log on. */
+export async function startNginx(upstreamPort) {
+  const folder = newFolder();
+  const port = await unusedPort();
+  writeFileSync(join(folder, "nginx.conf"), `daemon off; worker_processes 2; pid ${folder}/pid; error_log stderr error;
+events { worker_connections 1024; }
+http {
+  access_log ${folder}/access.log;
+  client_body_temp_path ${folder}/body; proxy_temp_path ${folder}/proxy; fastcgi_temp_path ${folder}/f; uwsgi_temp_path ${folder}/u;
+  scgi_temp_path ${folder}/s;
+  keepalive_requests 1000000000;
+  upstream origin { server 127.0.0.1:${upstreamPort}; keepalive 64; keepalive_requests 1000000000; }
+  server {
+    listen 127.0.0.1:${port};
+    location / {
+      proxy_pass http://origin; proxy_http_version 1.1; proxy_set_header Connection "";
+      proxy_set_header Host $host; proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+      proxy_set_header X-Forwarded-Proto $scheme; proxy_buffering off;
+    }
+  }
+}
+`);
+  const child = start(nginxFile, ["-e", "stderr", "-p", folder, "-c", join(folder, "nginx.conf")]);
+  await answers(child, port);
+  return {
+    name: "nginx",
+    pid: child.pid,
+    pids: () => tree(child.pid),
+    at: () => ({ port, host: "bench.test" }),
+    stop: (politeMs) => end(child, politeMs),
+  };
+}
+
+// It listens where it is told and not where it likes.
+async function unusedPort() {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address();
+  await new Promise((closed) => server.close(closed));
+  return port;
+}
+
+async function answers(child, port) {
+  for (const deadline = performance.now() + startMsMax; performance.now() < deadline; await sleep(20)) {
+    const socket = connect(port, "127.0.0.1");
+    const open = await Promise.race([once(socket, "connect").then(() => true, () => false), child.exited.then(() => undefined)]);
+    socket.destroy();
+    if (open === undefined) throw new Error("nginx ended");
+    if (open) return;
+  }
+  throw new Error("nginx does not answer");
+}
+
+/** weir with a zone whose origin is an upstream, and no script for it. */
+export async function startProxyingWeir(upstreamPort) {
+  const weir = await startWeir({ hello: { file: join(root, "bench/scripts/hello.js") } });
+  const added = start(join(root, "build/weir"), ["zone", "add", "bench.test", "--origin", `http://127.0.0.1:${upstreamPort}`, "--data", weir.data]);
+  const { code } = await added.exited;
+  if (code !== 0) throw new Error("the zone cannot be added");
+  await sleep(200);  // four times what a change takes to be routed by
+  return { ...weir, at: () => ({ port: weir.at("hello").port, host: "bench.test" }) };
 }
 
 /** The upstream of the proxy rows, and the floor: bench/load/origin.cc. */
