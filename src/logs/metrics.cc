@@ -37,6 +37,7 @@ void Metrics::invocationFinished(uint32_t loop, const observe::InvocationFinishe
   Lane& lane = lanes_[loop];
   const auto outcome = static_cast<size_t>(fact.outcome);
   bump(lane.invocations[outcome < wire::kOutcomeCount ? outcome : 0]);
+  if (fact.failedOpen) bump(lane.failedOpen);
   record(lane.cpu, fact.cpuUs);
   record(lane.wall, fact.wallUs);
   if (!fact.logs.empty()) bump(lane.logLines, fact.logs.size());
@@ -112,6 +113,8 @@ void Metrics::renderPrometheus(std::string& out) const {
     sample(out, "weir_requests_total", "outcome", facts.name,
            sum([&](const Lane& lane) -> const Counter& { return lane.invocations[index]; }));
   }
+  scalar("weir_failed_open_total", "counter", "Invocations that failed and were answered by what stands behind the script.",
+         sum([](const Lane& lane) -> const Counter& { return lane.failedOpen; }));
   renderHistogram(out, "weir_cpu_seconds", "CPU time of invocations.",
                   [](const Lane& lane) -> const Histogram& { return lane.cpu; });
   renderHistogram(out, "weir_wall_seconds", "Wall time of invocations.",

@@ -63,6 +63,7 @@ class Metrics final : public observe::Sink {
     Histogram requestWall;
     Counter requestBytes{0};
     Counter responseBytes{0};
+    Counter failedOpen{0};
     Counter logLines{0};
     Counter exceptions{0};
     Counter connectionsOpened{0};

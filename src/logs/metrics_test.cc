@@ -59,10 +59,12 @@ TEST(Metrics, invocationsAreCountedByOutcomeOverAllLoops) {
   metrics.invocationFinished(1, fact);
   metrics.invocationFinished(2, fact);  // no such loop
   fact.outcome = static_cast<wire::Outcome>(99);
+  fact.failedOpen = true;
   metrics.invocationFinished(1, fact);
   const auto samples = samplesOf(metrics);
   EXPECT_EQ(samples.at("weir_requests_total{outcome=\"exceededCpu\"}"), 2);
   EXPECT_EQ(samples.at("weir_requests_total{outcome=\"unknown\"}"), 1);
+  EXPECT_EQ(samples.at("weir_failed_open_total"), 1);
   EXPECT_EQ(samples.at("weir_log_lines_total"), 9);
   EXPECT_EQ(samples.at("weir_cpu_seconds_count"), 3);
   EXPECT_DOUBLE_EQ(samples.at("weir_cpu_seconds_sum"), 0.15);

@@ -166,6 +166,7 @@ void appendPretty(std::string& out, const observe::InvocationFinished& fact, con
       stack.remove_prefix(std::min(end + 1, stack.size()));
     }
   }
+  if (fact.failedOpen) out += "  (failed open: the origin has answered)\n";
   if (fact.truncated) out += "  (more was logged than is kept)\n";
 }
 

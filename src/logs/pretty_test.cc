@@ -39,6 +39,7 @@ TEST(Pretty, logsAndExceptionsFollowIndented) {
   fact.logs = logs;
   fact.exceptions = exceptions;
   fact.truncated = true;
+  fact.failedOpen = true;
   EXPECT_EQ(shown(fact),
             "GET http://localhost:8787/ - Exception Thrown @ 2026-02-26 12:34:56\n"
             "  (log) hello {\"answer\":42} null true\n"
@@ -46,6 +47,7 @@ TEST(Pretty, logsAndExceptionsFollowIndented) {
             "  Error: boom\n"
             "    at index.js:3:9\n"
             "    at b.js:1:1\n"
+            "  (failed open: the origin has answered)\n"
             "  (more was logged than is kept)\n");
 }
 

@@ -171,6 +171,13 @@ TEST(TraceLine, anEventTooBigIsLeftOutAndTheRestKept) {
   EXPECT_TRUE(trace.at("truncated").as_bool());
 }
 
+TEST(TraceLine, whatFailedOpenSaysSo) {
+  observe::InvocationFinished fact = sample();
+  EXPECT_FALSE(traceOf(fact).contains("failedOpen"));
+  fact.failedOpen = true;
+  EXPECT_TRUE(traceOf(fact).at("failedOpen").as_bool());
+}
+
 TEST(TraceLine, theLongestLineStaysWithinWhatCallersReserve) {
   observe::InvocationFinished fact = sample();
   const std::string worst(kTraceBytesMax - 4096, '\1');  // six bytes each

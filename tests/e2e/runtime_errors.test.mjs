@@ -69,6 +69,21 @@ const scripts = {
     try { const r = await use(); return new Response("no error: " + r); } catch (e) { return new Response(e.name + ": " + e.message); }
   } }` },
   returns: { code: `let kept; export default { async fetch(request) { if (kept) return kept; kept = new Response("x"); await fetch(request.headers.get("x-url") + "/held"); return new Response("first"); } }` },
+  promises: { code: `let release; export default { async fetch(request) {
+    const path = new URL(request.url).pathname;
+    if (path === "/waits") {
+      const origin = request.headers.get("x-url");
+      const alive = setTimeout(() => {}, 600_000);
+      const said = await new Promise((resolve) => { release = resolve; });
+      clearTimeout(alive);
+      const text = await (await fetch(origin + "/")).text();  // as the request that waited
+      console.log("behind the promise");
+      return new Response(said + " " + text);
+    }
+    if (path === "/waiting") return new Response(String(release !== undefined));
+    release("released");
+    return new Response("done");
+  } }` },
   hour: { code: `export default { fetch() { return new Promise((resolve) => setTimeout(resolve, 3_600_000)); } }` },
   interval: { code: `export default { fetch() { return new Promise(() => { setInterval(() => {}, 1); }); } }` },
   slow: { code: `export default { async fetch(request) { const r = await fetch(request.headers.get("x-url") + "/held"); return new Response(await r.text()); } }` },
@@ -146,6 +161,15 @@ test("errors inside scripts", async (t) => {
     held.pop().end();
     assert.equal((await first).text, "kept until here");
     assert.equal((await weir.request("keeps", "/response")).text, `Error: ${kOther} (I/O type: BodyBufferInputStream)`, "and when its request is over");
+  });
+  await t.test("a promise that another request settles goes on as the request that waits for it", async () => {
+    const waits = ask("promises", "/waits");
+    while ((await ask("promises", "/waiting")).text !== "true");
+    assert.equal((await ask("promises", "/release")).text, "done");
+    assert.equal((await waits).text, "released ok");
+    const traces = await weir.traced((all) => all.some((one) => one.event.request?.url.endsWith("/waits")) && all.some((one) => one.event.request?.url.endsWith("/release")));
+    const of = (path) => traces.find((one) => one.event.request?.url.endsWith(path));
+    assert.deepEqual([of("/waits").outcome, of("/waits").logs.map((log) => log.message[0]), of("/release").logs], ["ok", ["behind the promise"], []]);
   });
   await t.test("uncaught it is Uncaught in the trace, and the client's 1101", async () => {
     const first = ask("returns");
