@@ -75,6 +75,8 @@ class InboundBody final : private RoomWaiter {
   // Nothing was asked of it yet.
   bool untouched() const { return target_ == Target::kNone; }
   bool piped() const { return target_ == Target::kSink; }
+  // More may come of its source.
+  bool flowing() const { return arrival_ == Arrival::kFlowing && target_ != Target::kOver; }
   // Nothing will come of it any more, whoever asks.
   bool over() const { return target_ == Target::kOver; }
 

@@ -10,6 +10,8 @@ namespace weir::edge {
 namespace {
 
 constexpr size_t kLogBytesMax = wire::Bounds::kLogBytesMax;
+constexpr std::string_view kResponseSent = "Can't read from request stream after response has been sent.";
+constexpr std::string_view kResponseFailed = "Can't read from request stream after responding with an exception.";
 constexpr std::chrono::minutes kScheduledWallMax{15};  // reference/limits.md §4
 
 // What a script sees as the request's URL. Bytes that no URL holds are escaped, as browsers do.
@@ -224,6 +226,7 @@ bool Invocation::on(const wire::Respond& effect) {
     refuseResponse();
   }
   exchange_ = nullptr;
+  endRequestBody(kResponseSent);
   return true;
 }
 
@@ -247,6 +250,7 @@ bool Invocation::startResponse(const wire::Respond& effect, const http::HeaderLi
     if (engineStreams_) voice_.say(wire::BodyCancel{id_, 0});
     (void)exchange_->finish();
     exchange_ = nullptr;
+    endRequestBody(kResponseSent);
     response_ = Response::kOver;
     return true;
   }
@@ -286,7 +290,7 @@ bool Invocation::on(const wire::Forward& effect) {
   proxy_ =
       std::make_unique<OriginProxy>(static_cast<OriginProxyOwner&>(*this), *loop_.client_, loop_.sockets_, zone, ray_);
   proxy_->take(exchange, inner_, std::move(body));
-  if (clientBody_) clientBody_->onBroken("Can't read from request stream after response has been sent.");
+  endRequestBody(kResponseSent);
   return true;
 }
 
@@ -296,6 +300,7 @@ bool Invocation::on(const wire::Fail&) {
   if (exchange_ == nullptr) return true;  // it has gone, or there never was one
   refuseResponse();
   exchange_ = nullptr;
+  endRequestBody(kResponseFailed);
   return true;
 }
 
@@ -312,6 +317,10 @@ void Invocation::onProxyOver(OriginProxy& proxy) {
   responseBytes_ += proxy.responseBytes();
   clientGone_ |= proxy.clientGone();
   conclude();
+}
+
+void Invocation::endRequestBody(std::string_view why) {
+  if (clientBody_ && clientBody_->flowing()) clientBody_->onBroken(why);
 }
 
 // The script's response cannot be sent: the platform's page instead.
@@ -359,6 +368,7 @@ void Invocation::finishResponse() {
   responseBody_ = nullptr;
   response_ = Response::kOver;
   if (exchange_ != nullptr) (void)std::exchange(exchange_, nullptr)->finish();
+  endRequestBody(kResponseSent);
   conclude();
 }
 
@@ -367,6 +377,7 @@ void Invocation::cutResponse() {
   responseBody_ = nullptr;
   response_ = Response::kOver;
   if (exchange_ != nullptr) std::exchange(exchange_, nullptr)->abort();
+  endRequestBody(kResponseSent);
   if (engineStreams_) voice_.say(wire::BodyCancel{id_, 0});
   conclude();
 }

@@ -147,6 +147,8 @@ class Invocation final : private http::ExchangeEvents,
   SocketPump* socketOf(wire::StreamId socket, bool& known);
   std::string_view authority() const;  // of the request's URL
   bool forwarding() const { return proxy_ && !proxy_->over(); }
+  // The exchange is over: whoever still reads the request's body is told so.
+  void endRequestBody(std::string_view why);
   void refuseResponse();
   void giveResponseCredit(bool all);
   void finishResponse();

@@ -84,6 +84,11 @@ const scripts = {
     release("released");
     return new Response("done");
   } }` },
+  sentbody: { code: `export default { fetch(request, env, ctx) {
+    ctx.waitUntil(request.text().catch((e) => console.log(e.name + ": " + e.message)));
+    if (new URL(request.url).pathname === "/throws") throw new Error("failed");
+    return new Response("sent");
+  } }` },
   hour: { code: `export default { fetch() { return new Promise((resolve) => setTimeout(resolve, 3_600_000)); } }` },
   interval: { code: `export default { fetch() { return new Promise(() => { setInterval(() => {}, 1); }); } }` },
   slow: { code: `export default { async fetch(request) { const r = await fetch(request.headers.get("x-url") + "/held"); return new Response(await r.text()); } }` },
@@ -170,6 +175,23 @@ test("errors inside scripts", async (t) => {
     const traces = await weir.traced((all) => all.some((one) => one.event.request?.url.endsWith("/waits")) && all.some((one) => one.event.request?.url.endsWith("/release")));
     const of = (path) => traces.find((one) => one.event.request?.url.endsWith(path));
     assert.deepEqual([of("/waits").outcome, of("/waits").logs.map((log) => log.message[0]), of("/release").logs], ["ok", ["behind the promise"], []]);
+  });
+  await t.test("a request body cannot be read when its request has been answered", async () => {
+    for (const [path, answered, message] of [
+      ["/", [200, "sent"], "TypeError: Can't read from request stream after response has been sent."],
+      ["/throws", [500, "error code: 1101\n"], "TypeError: Can't read from request stream after responding with an exception."],
+    ]) {
+      const request = http.request({ port: weir.port, host: "127.0.0.1", method: "POST", path, headers: { host: "sentbody.local.workers.localhost", "content-length": "1000000" } });
+      request.on("error", () => {});
+      request.write("only the beginning");
+      const [response] = await once(request, "response");
+      let text = "";
+      for await (const chunk of response) text += chunk;
+      assert.deepEqual([response.statusCode, text], answered);
+      const traces = await weir.traced((all) => all.some((one) => one.scriptName === "sentbody" && one.event.request.url.endsWith(path)));
+      assert.deepEqual(traces.find((one) => one.scriptName === "sentbody" && one.event.request.url.endsWith(path)).logs.map((log) => log.message), [[message]]);
+      request.destroy();
+    }
   });
   await t.test("uncaught it is Uncaught in the trace, and the client's 1101", async () => {
     const first = ask("returns");
