@@ -59,7 +59,8 @@ catalog::RoutingRows rowsOf(size_t routes, catalog::Plan plan) {
   account.id = account.name = "acme";
   account.subdomain = "acme";
   account.plan = plan;
-  if (plan == catalog::Plan::kFree) account.overrides = {{"requests_per_day", 1u << 30}, {"burst_per_minute", 1u << 30}};
+  if (plan == catalog::Plan::kFree)
+    account.overrides = {{"requests_per_day", 1u << 30}, {"burst_per_minute", 1u << 30}};
   rows.accounts = {account};
   rows.scripts = {{"acme", "hello", false, true, {{1, "v1", catalog::kWholeShare, false}}}};
   for (size_t i = 0; i < routes; ++i) {
@@ -121,8 +122,7 @@ void loadRoutes(benchmark::State& state) {
     for (size_t i = 0; i < routes; ++i) {
       const std::string zone = "z" + std::to_string(i / kRoutesPerZone);
       if (i % kRoutesPerZone == 0) {
-        (void)db.execute("INSERT INTO zones VALUES (?, ?, ?, NULL, 0, 0)", zone, account,
-                         zoneName(i / kRoutesPerZone));
+        (void)db.execute("INSERT INTO zones VALUES (?, ?, ?, NULL, 0, 0)", zone, account, zoneName(i / kRoutesPerZone));
       }
       const auto inserted = db.execute("INSERT INTO routes VALUES (?, ?, ?, 'hello', 0)", "r" + std::to_string(i), zone,
                                        pattern(i / kRoutesPerZone, i));

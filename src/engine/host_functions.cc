@@ -123,6 +123,11 @@ void fail(Arguments info) {
   if (Invocation* invocation = script.find(unsignedOf(info[0]))) script.failHandler(*invocation, info[1]);
 }
 
+void abort(Arguments info) {
+  auto& script = *ScriptIsolate::of(info.GetIsolate());
+  if (Invocation* invocation = script.find(unsignedOf(info[0]))) script.abort(*invocation, info[1]);
+}
+
 void done(Arguments info) {
   auto& script = *ScriptIsolate::of(info.GetIsolate());
   if (Invocation* invocation = script.find(unsignedOf(info[0]))) script.done(*invocation);
@@ -300,6 +305,7 @@ std::span<const js::Native> hostFunctions() {
       js::Native{"respond", respond},
       js::Native{"fail", fail},
       js::Native{"done", done},
+      js::Native{"abort", abort},
       js::Native{"exception", exception},
       js::Native{"passThroughOnException", passThroughOnException},
       js::Native{"forward", forward},

@@ -362,6 +362,12 @@ void ScriptIsolate::fail(Invocation& invocation, v8::Local<v8::Value> error) {
   touch(*still);
 }
 
+void ScriptIsolate::abort(Invocation& invocation, v8::Local<v8::Value> error) {
+  const uint32_t seq = invocation.seq;
+  fail(invocation, error);
+  if (Invocation* const still = find(seq)) still->outcome = wire::Outcome::kAborted;
+}
+
 void ScriptIsolate::failHandler(Invocation& invocation, v8::Local<v8::Value> error) {
   const uint32_t seq = invocation.seq;
   recordException(invocation, error);

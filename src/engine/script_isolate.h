@@ -160,6 +160,8 @@ class ScriptIsolate {
   void failHandler(Invocation& invocation, v8::Local<v8::Value> error);
   // The whole invocation fails.
   void fail(Invocation& invocation, v8::Local<v8::Value> error);
+  // It fails because the script says so.
+  void abort(Invocation& invocation, v8::Local<v8::Value> error);
   // The client's request goes on to what stands behind the script. False: the script has used its body.
   bool forward(Invocation& invocation, bool failedOpen);
   void done(Invocation& invocation);

@@ -113,7 +113,8 @@ void Metrics::renderPrometheus(std::string& out) const {
     sample(out, "weir_requests_total", "outcome", facts.name,
            sum([&](const Lane& lane) -> const Counter& { return lane.invocations[index]; }));
   }
-  scalar("weir_failed_open_total", "counter", "Invocations that failed and were answered by what stands behind the script.",
+  scalar("weir_failed_open_total", "counter",
+         "Invocations that failed and were answered by what stands behind the script.",
          sum([](const Lane& lane) -> const Counter& { return lane.failedOpen; }));
   renderHistogram(out, "weir_cpu_seconds", "CPU time of invocations.",
                   [](const Lane& lane) -> const Histogram& { return lane.cpu; });

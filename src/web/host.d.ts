@@ -34,6 +34,8 @@ interface Host {
   /** The handler failed before it responded: records the exception; the client gets the error page, or what stands behind the
    *  script answers (passThroughOnException). What is waited for goes on until done(). */
   fail(seq: number, error: unknown): void;
+  /** The script ends its invocation: records the exception, outcome aborted. */
+  abort(seq: number, error: unknown): void;
   /** Response (body included) and every waitUntil promise have settled. Outstanding work is cancelled. */
   done(seq: number): void;
   /** Records an exception without ending anything (a rejected waitUntil promise: outcome exception if it was ok). */

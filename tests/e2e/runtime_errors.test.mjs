@@ -89,6 +89,14 @@ const scripts = {
     if (new URL(request.url).pathname === "/throws") throw new Error("failed");
     return new Response("sent");
   } }` },
+  aborts: { code: `export default { async fetch(request, env, ctx) {
+    const path = new URL(request.url).pathname;
+    ctx.waitUntil(scheduler.wait(600_000));
+    if (path === "/reason") { await scheduler.wait(1); ctx.abort(new RangeError("enough")); }
+    if (path === "/body") return new Response(new ReadableStream({ async pull(c) { c.enqueue(new Uint8Array(10)); await scheduler.wait(1); if (this.n = (this.n ?? 0) + 1, this.n > 2) ctx.abort(); } }));
+    ctx.abort();
+    return new Response("too late");
+  } }` },
   hour: { code: `export default { fetch() { return new Promise((resolve) => setTimeout(resolve, 3_600_000)); } }` },
   interval: { code: `export default { fetch() { return new Promise(() => { setInterval(() => {}, 1); }); } }` },
   slow: { code: `export default { async fetch(request) { const r = await fetch(request.headers.get("x-url") + "/held"); return new Response(await r.text()); } }` },
@@ -192,6 +200,15 @@ test("errors inside scripts", async (t) => {
       assert.deepEqual(traces.find((one) => one.scriptName === "sentbody" && one.event.request.url.endsWith(path)).logs.map((log) => log.message), [[message]]);
       request.destroy();
     }
+  });
+  await t.test("ctx.abort() ends everything at once", async () => {
+    assert.equal((await ask("aborts", "/")).text, "error code: 1101\n");
+    assert.equal((await ask("aborts", "/reason")).text, "error code: 1101\n");
+    await assert.rejects(ask("aborts", "/body"), /aborted|hang up|ECONNRESET/);
+    const traces = (await weir.traced((all) => all.filter((one) => one.scriptName === "aborts").length >= 3)).filter((one) => one.scriptName === "aborts");
+    const kAborted = "Worker execution was aborted due to call to ctx.abort().";
+    assert.deepEqual(traces.map((one) => [one.outcome, one.exceptions.map((e) => `${e.name}: ${e.message}`)]).sort(),
+      [["aborted", [`Error: ${kAborted}`]], ["aborted", [`Error: ${kAborted}`]], ["aborted", ["RangeError: enough"]]]);
   });
   await t.test("uncaught it is Uncaught in the trace, and the client's 1101", async () => {
     const first = ask("returns");

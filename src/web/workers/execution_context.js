@@ -3,8 +3,8 @@
 import { host } from "../core/host.js";
 import { brand, illegalConstructor, receiver, requireArguments } from "../core/errors.js";
 import { defineInterface } from "../core/idl.js";
-import { resolved, then } from "../core/primordials.js";
-import { settle } from "./invocation.js";
+import { NativeError, resolved, then } from "../core/primordials.js";
+import { forgetInvocation, settle } from "./invocation.js";
 
 const kInternal = {};
 
@@ -43,6 +43,16 @@ export class ExecutionContext {
   passThroughOnException() {
     brand(#record in receiver(this));
     if (!this.#record.ended) host.passThroughOnException(this.#record.seq);
+  }
+
+  abort(reason = undefined) {
+    brand(#record in receiver(this));
+    const record = this.#record;
+    if (record.ended) return;
+    record.responded = record.ended = true;
+    forgetInvocation(record);
+    host.abort(record.seq, reason === undefined
+      ? new NativeError("Worker execution was aborted due to call to ctx.abort().") : reason);
   }
 
   get props() { brand(#record in receiver(this)); return (this.#props ??= {}); }
