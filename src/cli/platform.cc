@@ -427,7 +427,7 @@ catalog::Result<std::unique_ptr<catalog::Catalog>> Platform::openCatalog() {
 control::ApiServer::Options Platform::apiOptions() {
   return {*authenticator_,
           [this] { return openCatalog(); },
-          {clock_, random_, *checks_, *keyring_, [this] { publishCatalog(); },
+          {clock_, random_, *checks_, profiles_, *keyring_, [this] { publishCatalog(); },
            options_.workersDomain + ":" + std::to_string(loops_[0]->address().port()),
            [this](std::string_view account, std::string_view script) {
              return routes_->current()->routing->findScript(account, script) != nullptr;

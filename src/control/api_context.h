@@ -9,6 +9,7 @@
 #include "catalog/catalog.h"
 #include "catalog/keyring.h"
 #include "control/upload_checks.h"
+#include "sandbox/profile_store.h"
 
 namespace weir::control {
 
@@ -17,6 +18,7 @@ struct ApiParts {
   const base::Clock& clock;
   base::Random& random;
   UploadChecks& checks;
+  const sandbox::ProfileStore& profiles;
   catalog::Keyring& keys;
   // Waits until what the catalog says now is what every loop serves by.
   std::function<void()> publish;

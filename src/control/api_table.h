@@ -16,6 +16,7 @@ std::vector<Endpoint> scriptEndpoints();      // script_endpoints.cc: upload, li
 std::vector<Endpoint> versionEndpoints();     // version_endpoints.cc
 std::vector<Endpoint> deploymentEndpoints();  // deployment_endpoints.cc
 std::vector<Endpoint> settingsEndpoints();    // settings_endpoints.cc
+std::vector<Endpoint> profileEndpoints();     // profile_endpoints.cc
 std::vector<Endpoint> secretEndpoints();      // secret_endpoints.cc
 std::vector<Endpoint> assetEndpoints();       // asset_endpoints.cc: uploads of static assets
 std::vector<Endpoint> serviceEndpoints();     // service_endpoints.cc

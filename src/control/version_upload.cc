@@ -5,6 +5,7 @@
 #include <set>
 
 #include "control/asset_upload.h"
+#include "control/api_router.h"
 #include "control/script_json.h"
 
 namespace weir::control {
@@ -26,7 +27,17 @@ std::vector<std::string> split(std::string_view list) {
   return out;
 }
 
-ApiError refusalOf(const sandbox::StartRefusal& refusal) {
+// Keeps the profile, and says where it is.
+std::string profileNote(ApiContext& context, const ApiRequest& request, const std::string& profile) {
+  const auto host = request.head.headers.find("host");
+  if (profile.empty() || !host || !context.parts.profiles.put(request.account(), request.script(), profile).ok())
+    return {};
+  return "\n  Its CPU profile: weir profile " + request.script() + " --startup, or http://" + std::string(*host) +
+         std::string(ApiRouter::kBase) + "/accounts/" + request.account() + "/workers/scripts/" + request.script() +
+         "/startup-profile";
+}
+
+ApiError refusalOf(ApiContext& context, const ApiRequest& request, const sandbox::StartRefusal& refusal) {
   if (refusal.failure == wire::StartFailure::kNoHandlers) {
     return {
         400,
@@ -35,7 +46,7 @@ ApiError refusalOf(const sandbox::StartRefusal& refusal) {
         "again.",
         {}};
   }
-  return invalidScript(refusal.message);
+  return invalidScript(refusal.message + profileNote(context, request, refusal.profile));
 }
 
 }  // namespace
@@ -135,7 +146,8 @@ ApiTry<catalog::Version> storeUpload(ApiContext& context, const ApiRequest& requ
     if (!toCheck.ok()) return scriptTooLarge(source.limits.bundleBytes);
     auto verdict = context.parts.checks.check(*toCheck, script);
     if (!verdict.ok()) return internalError("the Worker could not be checked: " + verdict.error().message);
-    if (const auto* refusal = std::get_if<sandbox::StartRefusal>(&*verdict)) return refusalOf(*refusal);
+    if (const auto* refusal = std::get_if<sandbox::StartRefusal>(&*verdict))
+      return refusalOf(context, request, *refusal);
     record = std::get<sandbox::VersionRecord>(std::move(*verdict));
     handlers = split(record.handlers);
     if (std::none_of(handlers.begin(), handlers.end(), [](const auto& handler) {

@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { root, startWeir } from "./weir.mjs";
+import { startProject } from "./wrangler.mjs";
 
 const kHandler = "export default { fetch() { return new Response(); } };";
 
@@ -51,4 +52,19 @@ test("the start-up profile of a script", async (t) => {
     assert.equal(status, 2);
     assert.match(stderr, /^weir: cannot write [^\n]*--output\n$/);
   });
+});
+
+test("a deploy that takes too long to start says where its profile is", async (t) => {
+  const weir = await startWeir({});
+  t.after(() => weir.stop());
+  const project = await startProject(t, weir, { files: { "src/index.js": `function slowly() { for (;;); }\nslowly();\n${kHandler}` } });
+  const { code, text } = await project.tryRun("deploy");
+  assert.equal(code, 1);
+  assert.match(text, /Script startup exceeded CPU time limit\./);
+  const url = /Its CPU profile: weir profile hello --startup, or (http:\S+)/.exec(text)[1];
+  const authorization = `Bearer ${project.environment.CLOUDFLARE_API_TOKEN}`;
+  const profile = await (await fetch(url, { headers: { authorization } })).json();
+  assert.ok(profile.nodes.some((node) => node.callFrame.functionName === "slowly"));
+  assert.equal((await fetch(url)).status, 403);
+  assert.equal((await fetch(url.replace("/hello/", "/other/"), { headers: { authorization } })).status, 404);
 });
