@@ -190,6 +190,7 @@ SiteAnswer Site::answer(const SiteRequest& request) const {
     case Found::Kind::kMethodNotAllowed: answer.headers.add("allow", "GET, HEAD"); break;
     case Found::Kind::kRedirect: answer.headers.add("location", found.location); break;
     case Found::Kind::kFile: {
+      answer.ofFile = true;
       const std::string tag = '"' + textOf(found.file->hash) + '"';
       answer.headers.add("etag", tag);
       if (!found.file->type.empty()) answer.headers.add("content-type", found.file->type);

@@ -49,6 +49,7 @@ struct SiteRequest {
 struct SiteAnswer {
   uint16_t status = 200;
   http::HeaderList headers;  // without the length
+  bool ofFile = false;       // a file answers, whether or not any of it is sent
   // What the body is of; views borrow from the site. Nothing: the body is empty.
   std::optional<File> file;
   // The part of the file that is sent.

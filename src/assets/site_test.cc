@@ -49,6 +49,8 @@ TEST(Site, answersWithFiles) {
   EXPECT_EQ(answer.file->content, 1u);
   EXPECT_EQ(answer.to, 100u);
   EXPECT_FALSE(answer.headOnly);
+  EXPECT_TRUE(answer.ofFile);
+  EXPECT_FALSE(site.answer(Asked{"/missing"}.request()).ofFile);
   EXPECT_EQ(answer.headers.find("etag"), kFirstTag);
   EXPECT_EQ(answer.headers.find("content-type"), "text/html");
   EXPECT_EQ(answer.headers.find("cache-control"), "public, max-age=0, must-revalidate");

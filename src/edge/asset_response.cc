@@ -19,6 +19,11 @@ std::span<const std::byte> partOf(const catalog::Bytes& piece, uint64_t from, ui
 
 }  // namespace
 
+bool AssetResponse::isAtHand(AssetCache& cache, const assets::SiteAnswer& answer) {
+  if (!answer.file || answer.headOnly || answer.from == answer.to) return true;
+  return cache.find(answer.file->content, static_cast<uint32_t>(answer.from / kPiece)) != nullptr;
+}
+
 bool AssetResponse::respondAtOnce(http::Exchange& exchange, AssetCache& cache, const assets::SiteAnswer& answer) {
   const bool empty = !answer.file || answer.from == answer.to;
   if (answer.headOnly && !empty) {

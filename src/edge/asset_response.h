@@ -36,6 +36,8 @@ class AssetResponse final : public std::enable_shared_from_this<AssetResponse>, 
                 assets::SiteAnswer answer)
       : owner_(owner), loop_(loop), cache_(cache), site_(std::move(site)), answer_(std::move(answer)) {}
 
+  // Whether the first that is sent of the file, if anything is, is in memory.
+  static bool isAtHand(AssetCache& cache, const assets::SiteAnswer& answer);
   // Answers without any of this where all that is sent is at hand; false: nothing happened, `start` is needed.
   static bool respondAtOnce(http::Exchange& exchange, AssetCache& cache, const assets::SiteAnswer& answer);
 

@@ -47,6 +47,7 @@ void AssetServer::answer(http::Exchange& exchange, const Ray& ray, std::shared_p
   const auto& head = exchange.head();
   auto made = site->answer({head.method, exchange.isTls(), head.authority, head.target, head.headers});
   made.headers.set("cf-ray", ray.header());
+  if (made.ofFile) made.headers.set("cf-cache-status", AssetResponse::isAtHand(parts_.cache, made) ? "HIT" : "MISS");
   if (AssetResponse::respondAtOnce(exchange, parts_.cache, made)) return;
   const auto response = std::make_shared<AssetResponse>(static_cast<AssetResponseOwner&>(*this), parts_.loop,
                                                         parts_.cache, std::move(site), std::move(made));

@@ -32,6 +32,8 @@ for (const release of releases) {
     assert.match(home.headers.etag, /^"[0-9a-f]{32}"$/);
     assert.equal(home.headers["cache-control"], "public, max-age=0, must-revalidate");
     assert.ok(home.headers["cf-ray"]);
+    assert.equal(home.headers["cf-cache-status"], "MISS");
+    assert.equal((await weir.request("hello", "/")).headers["cf-cache-status"], "HIT");
     assert.equal((await weir.request("hello", "/about")).text, "about");
     assert.equal((await weir.request("hello", "/blog/")).text, "blog");
     assert.match((await weir.request("hello", "/style.css")).headers["content-type"], /^text\/css; ?charset=utf-8$/);
@@ -267,6 +269,39 @@ test("a service binding to a Worker with assets is answered like a request from 
   assert.equal((await weir.request("caller", "/about")).text, "about");
   assert.equal((await weir.request("caller", "/api")).text, "worker GET /api");
   assert.equal((await weir.request("caller", "/api", { method: "POST", body: "x" })).text, "worker POST /api");
+});
+
+test("a kill at any moment of a deploy leaves one version's files, whole, and what was acknowledged", async (t) => {
+  const folder = (await startWeir({}).then(async (weir) => (await weir.kill(), weir))).folder;
+  const paths = Array.from({ length: 30 }, (_, i) => `/file-${i}.txt`);
+  const filesOf = (round) => Object.fromEntries(paths.map((path) => [`public${path}`, `${path} of round ${round}`]));
+  let acknowledged = 0;
+  const rounds = 6;
+  for (let round = 1; round <= rounds; ++round) {
+    const weir = await startWeir({}, { folder });
+    const project = await startProject(t, weir, { files: filesOf(round), config: { main: undefined, assets: { directory: "public" } } });
+    const deploy = project.tryRun("deploy");
+    // Somewhere in it: the first round before it talks to weir, the last after its end.
+    const first = await Promise.race([deploy, new Promise((done) => setTimeout(done, 400 + round * 180))]);
+    await weir.kill();
+    if ((first ?? (await deploy)).code === 0) acknowledged = round;
+    const again = await startWeir({}, { folder });
+    const seen = new Set();
+    for (const path of paths) {
+      const answer = await again.request("hello", path);
+      if (answer.status === 200) assert.ok(answer.text.startsWith(`${path} of round `), answer.text);
+      seen.add(answer.status === 200 ? Number(answer.text.split(" ").at(-1)) : answer.status);
+    }
+    assert.equal(seen.size, 1, `files of several versions: ${[...seen]}`);
+    const [served] = seen;
+    if (acknowledged > 0) assert.ok(served >= acknowledged && served <= round, `${served} is served, ${acknowledged} was acknowledged`);
+    await again.kill();
+  }
+  const weir = await startWeir({}, { folder });
+  t.after(() => weir.stop());
+  const project = await startProject(t, weir, { files: filesOf(99), config: { main: undefined, assets: { directory: "public" } } });
+  await project.run("deploy");
+  assert.equal((await weir.request("hello", paths[7])).text, `${paths[7]} of round 99`);
 });
 
 // --- The API beside wrangler
