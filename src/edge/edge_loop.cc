@@ -273,7 +273,7 @@ void EdgeLoop::dispatchToWorker(const Routes& routes, http::Exchange& exchange, 
   if (head.framing == http::Framing::kLength && head.contentLength > bodyBytesMax)
     return respondWithPage(exchange, 413, ray);
   exchange.setBodyBytesMax(bodyBytesMax);
-  if (admission.way == Admission::Way::kOrigin) return proxy(exchange, inner, *match.zone, ray);
+  if (admission.way == Admission::Way::kOrigin) return proxy(exchange, inner, *match.zone, ray, body);
   const auto& version = routes.runnable(*admission.version);
   if (!version) return respondWithPage(exchange, 1022, ray);
   Invocation* const invocation = begin(version);
@@ -356,12 +356,14 @@ Invocation* EdgeLoop::begin(std::shared_ptr<const sandbox::RunnableVersion> vers
   return invocation.get();
 }
 
-void EdgeLoop::proxy(http::Exchange& exchange, InnerExchange* inner, const catalog::RoutedZone& zone, const Ray& ray) {
+void EdgeLoop::proxy(http::Exchange& exchange, InnerExchange* inner, const catalog::RoutedZone& zone, const Ray& ray,
+                     BodyMoment body) {
   auto made = std::make_unique<OriginProxy>(static_cast<OriginProxyOwner&>(*this), *client_, sockets_,
                                             zone.shared_from_this(), ray);
   OriginProxy& proxy = *made;
   proxies_[&proxy] = std::move(made);
-  proxy.start(exchange, inner);
+  if (body == BodyMoment::kWithHead) proxy.start(exchange, inner);
+  else proxy.startLater(exchange, inner);
 }
 
 void EdgeLoop::onProxyOver(OriginProxy& proxy) {

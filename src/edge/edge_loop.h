@@ -140,7 +140,8 @@ class EdgeLoop final : private http::RequestHandler,
   void respondWithPage(http::Exchange& exchange, uint16_t code, const Ray& ray) override {
     respondWithPage(exchange, code, ray, 0);
   }
-  void proxy(http::Exchange& exchange, InnerExchange* inner, const catalog::RoutedZone& zone, const Ray& ray);
+  void proxy(http::Exchange& exchange, InnerExchange* inner, const catalog::RoutedZone& zone, const Ray& ray,
+             BodyMoment body);
   // What stands behind every script on a host; null: nothing does.
   std::shared_ptr<const catalog::RoutedZone> behindScripts(std::string_view authority) const;
   void onProxyOver(OriginProxy& proxy) override;

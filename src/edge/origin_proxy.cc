@@ -29,6 +29,12 @@ void OriginProxy::start(http::Exchange& exchange, InnerExchange* inner) {
   take(exchange, inner, std::move(body));
 }
 
+void OriginProxy::startLater(http::Exchange& exchange, InnerExchange* inner) {
+  Body body;
+  if (exchange.head().framing != http::Framing::kNone) body.kind = http::RequestBody::kStreamed;
+  take(exchange, inner, std::move(body));
+}
+
 void OriginProxy::take(http::Exchange& exchange, InnerExchange* inner, Body body) {
   exchange_ = &exchange;
   inner_ = inner;

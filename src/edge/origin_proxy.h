@@ -43,6 +43,8 @@ class OriginProxy final : private SocketPumpOwner {
   // Once, from within onRequest. `inner`: the same exchange when the client is a script, else null. May be over when it
   // returns.
   void start(http::Exchange& exchange, InnerExchange* inner);
+  // The same after onRequest has returned; nothing of the body has been read.
+  void startLater(http::Exchange& exchange, InnerExchange* inner);
   // The same with an exchange that was another's until now: its whole body, or none of a streamed one has been read.
   struct Body {
     http::RequestBody kind = http::RequestBody::kNone;

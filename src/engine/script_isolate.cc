@@ -374,7 +374,6 @@ void ScriptIsolate::failHandler(Invocation& invocation, v8::Local<v8::Value> err
   if (killPending() != Kill::kNone) return;  // telling what failed ran too long: the kill answers
   Invocation* still = find(seq);
   if (still == nullptr || still->responded) return;
-  if (killPending() != Kill::kNone) return;  // its getters were too much: that is what ends it
   if (still->failOpen && forward(*still, true)) return;
   still = find(seq);
   if (still == nullptr || still->responded) return;

@@ -19,6 +19,23 @@ const asks = (name) => `export default { async fetch(request) {
 const scripts = {
   one: { code: asks("one") },
   two: { code: asks("two") },
+  sockets: { flags: ["global_fetch_strictly_public"], code: `export default { async fetch(request) {
+    const { status, webSocket } = await fetch(new URL(request.url).searchParams.get("url"), { headers: { upgrade: "websocket" } });
+    if (!webSocket) return Response.json({ status });
+    webSocket.accept();
+    const heard = new Promise((resolve) => webSocket.addEventListener("message", ({ data }) => resolve(data)));
+    webSocket.send("said");
+    const data = await heard;
+    webSocket.close();
+    return Response.json({ status, heard: data });
+  } }` },
+  echo: { code: `export default { fetch(request) {
+    const [client, server] = Object.values(new WebSocketPair());
+    server.accept();
+    server.addEventListener("message", ({ data }) => server.send(data + " " + new URL(request.url).host + " " + request.headers.get("cf-ew-via")));
+    server.addEventListener("close", () => server.close());
+    return new Response(null, { status: 101, webSocket: client });
+  } }` },
   public: { code: asks("public"), flags: ["global_fetch_strictly_public"] },
 };
 
@@ -47,7 +64,7 @@ test("a script before its zone", async (t) => {
   await command(weir, "zone", "add", "empty.org");
   await command(weir, "route", "add", "example.com/*", "--script", "one");
   await command(weir, "route", "add", "two.example.com/*", "--script", "two");
-  await command(weir, "route", "add", "public.example.com/*", "--script", "public");
+  for (const name of ["public", "sockets", "echo"]) await command(weir, "route", "add", `${name}.example.com/*`, "--script", name);
   await command(weir, "route", "add", "empty.org/*", "--script", "one");
   await command(weir, "domain", "add", "app.example.com", "--script", "two");
   const ask = async (host, path, options = {}) => JSON.parse((await weir.request(null, path, { host, ...options })).text);
@@ -95,6 +112,10 @@ test("a script before its zone", async (t) => {
     assert.equal(JSON.parse((await askFor("public.example.com", "http://public.example.com/?me")).text).name, "public");
     assert.equal(JSON.parse((await askFor("public.example.com", "http://two.local.workers.dev/?me")).text).name, "two");
     assert.equal((await askFor("public.example.com", "http://nobody.local.workers.dev/")).text, "error code: 1042\n");
+  });
+  await t.test("a WebSocket goes through the front door to another script", async () => {
+    const answer = await ask("sockets.example.com", "/?url=" + encodeURIComponent("http://echo.example.com/"));
+    assert.deepEqual(answer, { status: 101, heard: "said echo.example.com 15" });
   });
   await t.test("a page of the front door is text for a script, and in the form it asks for", async () => {
     const html = { accept: "text/html", "user-agent": "Mozilla/5.0", "accept-encoding": "gzip" };
