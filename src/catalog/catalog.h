@@ -85,9 +85,18 @@ class Catalog {
   virtual Result<std::vector<Route>> routesOf(std::string_view account, std::string_view script) = 0;
   virtual Result<Route> changeRoute(std::string_view zone, std::string_view route, const NewRoute& to) = 0;
   virtual Status removeRoute(std::string_view zone, std::string_view route) = 0;
+  // Makes these the routes of the script in its account's zones, in one change: those that are there already stay as
+  // they are, others go. kDuplicateRoute where another script has one.
+  virtual Result<std::vector<Route>> setRoutes(std::string_view account, std::string_view script,
+                                               const std::vector<ScriptRoute>& routes) = 0;
 
   // --- Custom domains
   virtual Result<CustomDomain> addDomain(const NewCustomDomain& domain) = 0;
+  // The same for several of one script, in one change. Of the account's other scripts they are taken with `fromOthers`;
+  // without it such a one is kDuplicateDomain. With `alone`, the script has no others afterwards.
+  virtual Result<std::vector<CustomDomain>> setDomains(std::string_view account, std::string_view script,
+                                                       const std::vector<NewCustomDomain>& domains,
+                                                       const DomainChange& change) = 0;
   virtual Result<std::vector<CustomDomain>> domains(std::string_view account) = 0;  // by hostname
   virtual Status removeDomain(std::string_view account, std::string_view idOrHostname) = 0;
 

@@ -65,8 +65,13 @@ class SqliteCatalog final : public Catalog {
   Result<std::vector<Route>> routesOf(std::string_view account, std::string_view script) override;
   Result<Route> changeRoute(std::string_view zone, std::string_view route, const NewRoute& to) override;
   Status removeRoute(std::string_view zone, std::string_view route) override;
+  Result<std::vector<Route>> setRoutes(std::string_view account, std::string_view script,
+                                       const std::vector<ScriptRoute>& routes) override;
 
   Result<CustomDomain> addDomain(const NewCustomDomain& domain) override;
+  Result<std::vector<CustomDomain>> setDomains(std::string_view account, std::string_view script,
+                                               const std::vector<NewCustomDomain>& domains,
+                                               const DomainChange& change) override;
   Result<std::vector<CustomDomain>> domains(std::string_view account) override;
   Status removeDomain(std::string_view account, std::string_view idOrHostname) override;
 
@@ -132,6 +137,10 @@ class SqliteCatalog final : public Catalog {
   Status prune(int64_t script);
   Status removeUnusedBlobs(const std::vector<int64_t>& candidates);
   Result<RoutePattern> checkRoute(const Zone& zone, const NewRoute& route);
+  // Within a transaction, as the next two.
+  Result<Route> insertRoute(const Zone& zone, const NewRoute& route);
+  Result<CustomDomain> insertDomain(const NewCustomDomain& domain);
+  Status dropDomain(std::string_view account, std::string_view hostname);
   Status readRows(RoutingRows& rows);
 
   const base::Clock& clock_;

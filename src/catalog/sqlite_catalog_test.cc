@@ -439,6 +439,75 @@ TEST_F(CatalogTest, whoWasAwayTooLongReadsEverything) {
   EXPECT_FALSE(catalog_->changesSince(rows.upTo).value().whole);
 }
 
+TEST_F(CatalogTest, theRoutesOfAScriptAreSetInOneChange) {
+  const auto com = catalog_->addZone({account_, "example.com", {}}).value();
+  const auto org = catalog_->addZone({account_, "example.org", {}}).value();
+  const auto foreign = catalog_->addZone({other_, "other.net", {}}).value();
+  ASSERT_TRUE(catalog_->addRoute(com.id, {"example.com/taken", "other-script"}).ok());
+  const auto kept = catalog_->addRoute(com.id, {"example.com/a*", "shop", true}).value();
+  ASSERT_TRUE(catalog_->addRoute(org.id, {"example.org/gone", "shop"}).ok());
+  const auto patterns = [&] {
+    std::vector<std::string> out;
+    const auto all = catalog_->routesOf(account_, "shop").value();
+    for (const auto& route : all) out.push_back(route.pattern);
+    return out;
+  };
+  const std::vector<std::string> before{"example.com/a*", "example.org/gone"};
+  ASSERT_EQ(patterns(), before);
+
+  // All or nothing.
+  EXPECT_EQ(
+      situation(catalog_->setRoutes(account_, "shop", {{org.id, "example.org/new"}, {com.id, "example.com/taken"}})),
+      Situation::kDuplicateRoute);
+  EXPECT_EQ(situation(catalog_->setRoutes(account_, "shop", {{foreign.id, "other.net/*"}})), Situation::kZoneNotFound);
+  EXPECT_EQ(situation(catalog_->setRoutes(account_, "shop", {{com.id, "example.org/x"}})), Situation::kBadRoute);
+  EXPECT_EQ(patterns(), before);
+
+  const auto set = catalog_->setRoutes(
+      account_, "shop", {{com.id, "EXAMPLE.com/a*"}, {org.id, "example.org/b"}, {com.id, "example.com/a*"}});
+  ASSERT_TRUE(set.ok()) << set.error().message;
+  EXPECT_EQ(patterns(), (std::vector<std::string>{"example.com/a*", "example.org/b"}));
+  EXPECT_EQ((*set)[0].id, kept.id);
+  EXPECT_TRUE((*set)[0].failOpen);
+  ASSERT_TRUE(catalog_->setRoutes(account_, "shop", {}).ok());
+  EXPECT_TRUE(patterns().empty());
+  EXPECT_EQ(catalog_->routes(com.id).value().size(), 1u);  // those of others stay
+}
+
+TEST_F(CatalogTest, theDomainsOfAScriptAreSetInOneChange) {
+  ASSERT_TRUE(catalog_->addZone({account_, "example.com", {}}).ok());
+  ASSERT_TRUE(catalog_->addDomain({other_, "foreign.org", "x"}).ok());
+  ASSERT_TRUE(catalog_->addDomain({account_, "gone.example.com", "shop"}).ok());
+  const auto moved = catalog_->addDomain({account_, "moved.example.com", "blog"}).value();
+  const auto domains = [&] {
+    std::vector<std::string> out;
+    const auto all = catalog_->domains(account_).value();
+    for (const auto& domain : all) out.push_back(domain.hostname + " " + domain.script);
+    return out;
+  };
+  const std::vector<std::string> before{"gone.example.com shop", "moved.example.com blog"};
+  ASSERT_EQ(domains(), before);
+  const NewCustomDomain fresh{account_, "new.example.com", "shop"};
+  const NewCustomDomain taken{account_, "Moved.example.com", "shop", true, true};
+  EXPECT_EQ(situation(catalog_->setDomains(account_, "shop", {fresh, taken}, {})), Situation::kDuplicateDomain);
+  EXPECT_EQ(situation(catalog_->setDomains(account_, "shop", {fresh, {account_, "foreign.org", "shop"}}, {true, true})),
+            Situation::kDuplicateDomain);
+  EXPECT_EQ(domains(), before);
+
+  const auto set = catalog_->setDomains(account_, "shop", {fresh, taken, fresh}, {.fromOthers = true, .alone = false});
+  ASSERT_TRUE(set.ok()) << set.error().message;
+  ASSERT_EQ(set->size(), 2u);
+  EXPECT_EQ((*set)[1].id, moved.id);
+  EXPECT_TRUE((*set)[1].previews);
+  EXPECT_EQ(domains(),
+            (std::vector<std::string>{"gone.example.com shop", "moved.example.com shop", "new.example.com shop"}));
+  ASSERT_TRUE(catalog_->setDomains(account_, "shop", {taken}, {.fromOthers = false, .alone = true}).ok());
+  EXPECT_EQ(domains(), std::vector<std::string>{"moved.example.com shop"});
+  // Routing hears of it.
+  const auto rows = catalog_->routingRows().value();
+  ASSERT_EQ(rows.domains.size(), 2u);
+}
+
 // What was acknowledged is there after a death at any write, and whole.
 void dieDuringDeploys(store::CrashVfs::Death death) {
   FakeClock clock;

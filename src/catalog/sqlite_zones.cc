@@ -173,27 +173,30 @@ Result<Route> SqliteCatalog::addRoute(std::string_view zone, const NewRoute& rou
   return change([&]() -> Result<Route> {
     auto owner = findZone(zone);
     if (!owner.ok()) return owner.error();
-    auto pattern = checkRoute(*owner, route);
-    if (!pattern.ok()) return pattern.error();
-    auto account = findAccount(owner->account);
-    if (!account.ok()) return account.error();
-    auto count = db_->query("SELECT count(*) FROM routes WHERE zone = ?", owner->id);
-    if (!count.next()) return *failure(count);
-    const uint64_t most = account->limits().routesPerZone;
-    if (static_cast<uint64_t>(count.integer(0)) >= most) {
-      return Error{Situation::kTooManyRoutes, "zone " + owner->name + " has " + std::to_string(most) +
-                                                  " routes, which is all it may have: remove one that is not needed"};
-    }
-    Route added{newId(), owner->id, formatRoutePattern(*pattern), route.script, route.failOpen};
-    auto stored = db_->execute("INSERT INTO routes VALUES (?, ?, ?, ?, ?)", added.id, added.zone, added.pattern,
-                               added.script, added.failOpen);
-    if (!stored.ok() && stored.error().problem == store::Problem::kExists) return duplicateRoute(added.pattern);
-    if (auto error = failure(stored)) return *error;
-    if (auto error = failure(note(ChangeKind::kZone, owner->id))) return *error;
-    if (auto error = failure(record({"create", "route", added.pattern, owner->account, detailOf(added)})))
-      return *error;
-    return added;
+    return insertRoute(*owner, route);
   });
+}
+
+Result<Route> SqliteCatalog::insertRoute(const Zone& zone, const NewRoute& route) {
+  auto pattern = checkRoute(zone, route);
+  if (!pattern.ok()) return pattern.error();
+  auto account = findAccount(zone.account);
+  if (!account.ok()) return account.error();
+  auto count = db_->query("SELECT count(*) FROM routes WHERE zone = ?", zone.id);
+  if (!count.next()) return *failure(count);
+  const uint64_t most = account->limits().routesPerZone;
+  if (static_cast<uint64_t>(count.integer(0)) >= most) {
+    return Error{Situation::kTooManyRoutes, "zone " + zone.name + " has " + std::to_string(most) +
+                                                " routes, which is all it may have: remove one that is not needed"};
+  }
+  Route added{newId(), zone.id, formatRoutePattern(*pattern), route.script, route.failOpen};
+  auto stored = db_->execute("INSERT INTO routes VALUES (?, ?, ?, ?, ?)", added.id, added.zone, added.pattern,
+                             added.script, added.failOpen);
+  if (!stored.ok() && stored.error().problem == store::Problem::kExists) return duplicateRoute(added.pattern);
+  if (auto error = failure(stored)) return *error;
+  if (auto error = failure(note(ChangeKind::kZone, zone.id))) return *error;
+  if (auto error = failure(record({"create", "route", added.pattern, zone.account, detailOf(added)}))) return *error;
+  return added;
 }
 
 Result<std::vector<Route>> SqliteCatalog::routes(std::string_view zone) {
@@ -267,62 +270,63 @@ Status SqliteCatalog::removeRoute(std::string_view zone, std::string_view route)
 }
 
 Result<CustomDomain> SqliteCatalog::addDomain(const NewCustomDomain& domain) {
-  return change([&]() -> Result<CustomDomain> {
-    const auto hostname = normalizeHostname(domain.hostname);
-    if (!hostname) return Error{Situation::kBadHostname, "custom domain " + domain.hostname + ": it is no host name"};
-    if (isInZone(*hostname, "workers.dev")) {
-      return Error{Situation::kDomainOutsideZone,
-                   "custom domain " + *hostname + ": workers.dev belongs to the platform"};
+  return change([&] { return insertDomain(domain); });
+}
+
+Result<CustomDomain> SqliteCatalog::insertDomain(const NewCustomDomain& domain) {
+  const auto hostname = normalizeHostname(domain.hostname);
+  if (!hostname) return Error{Situation::kBadHostname, "custom domain " + domain.hostname + ": it is no host name"};
+  if (isInZone(*hostname, "workers.dev")) {
+    return Error{Situation::kDomainOutsideZone, "custom domain " + *hostname + ": workers.dev belongs to the platform"};
+  }
+  if (!isScriptName(domain.script))
+    return Error{Situation::kBadScriptName, "script " + domain.script + ": no script can have this name"};
+  auto account = findAccount(domain.account);
+  if (!account.ok()) return account.error();
+  auto zone = zoneOf(*hostname);
+  if (!zone.ok()) return zone.error();
+  if (*zone && (*zone)->account != account->id) {
+    return Error{Situation::kDomainOutsideZone,
+                 "custom domain " + *hostname + ": the zone " + (*zone)->name + " belongs to another account"};
+  }
+  if (*zone) {
+    auto count =
+        db_->query("SELECT count(*) FROM domains WHERE hostname = ?1 OR substr(hostname, -length(?1) - 1) = '.' || ?1",
+                   (*zone)->name);
+    if (!count.next()) return *failure(count);
+    const uint64_t most = account->limits().domainsPerZone;
+    if (static_cast<uint64_t>(count.integer(0)) >= most) {
+      return Error{Situation::kTooManyDomains,
+                   "zone " + (*zone)->name + " has " + std::to_string(most) +
+                       " custom domains, which is all it may have: remove one that is not needed"};
     }
-    if (!isScriptName(domain.script))
-      return Error{Situation::kBadScriptName, "script " + domain.script + ": no script can have this name"};
-    auto account = findAccount(domain.account);
-    if (!account.ok()) return account.error();
-    auto zone = zoneOf(*hostname);
-    if (!zone.ok()) return zone.error();
-    if (*zone && (*zone)->account != account->id) {
-      return Error{Situation::kDomainOutsideZone,
-                   "custom domain " + *hostname + ": the zone " + (*zone)->name + " belongs to another account"};
-    }
-    if (*zone) {
-      auto count = db_->query(
-          "SELECT count(*) FROM domains WHERE hostname = ?1 OR substr(hostname, -length(?1) - 1) = '.' || ?1",
-          (*zone)->name);
-      if (!count.next()) return *failure(count);
-      const uint64_t most = account->limits().domainsPerZone;
-      if (static_cast<uint64_t>(count.integer(0)) >= most) {
-        return Error{Situation::kTooManyDomains,
-                     "zone " + (*zone)->name + " has " + std::to_string(most) +
-                         " custom domains, which is all it may have: remove one that is not needed"};
-      }
-    }
-    CustomDomain added;
-    added.id = newId();
-    added.account = account->id;
-    added.hostname = *hostname;
-    if (*zone) added.zone = (*zone)->id;
-    added.script = domain.script;
-    added.enabled = domain.enabled;
-    added.previews = domain.previews;
-    added.createdMs = nowMs();
-    auto stored = db_->execute("INSERT INTO domains VALUES (?, ?, ?, ?, ?, ?, ?)", added.id, added.account,
-                               added.hostname, added.script, added.enabled, added.previews, added.createdMs);
-    if (!stored.ok() && stored.error().problem == store::Problem::kExists) {
-      return Error{Situation::kDuplicateDomain,
-                   "custom domain " + *hostname + ": a script has it already; remove it there first"};
-    }
-    if (auto error = failure(stored)) return *error;
-    if (auto error = failure(note(ChangeKind::kDomain, *hostname))) return *error;
-    if (auto error = failure(record({"create", "domain", *hostname, account->id,
-                                     Detail()
-                                         .text("script", added.script)
-                                         .boolean("enabled", added.enabled)
-                                         .boolean("previews", added.previews)
-                                         .done()}))) {
-      return *error;
-    }
-    return added;
-  });
+  }
+  CustomDomain added;
+  added.id = newId();
+  added.account = account->id;
+  added.hostname = *hostname;
+  if (*zone) added.zone = (*zone)->id;
+  added.script = domain.script;
+  added.enabled = domain.enabled;
+  added.previews = domain.previews;
+  added.createdMs = nowMs();
+  auto stored = db_->execute("INSERT INTO domains VALUES (?, ?, ?, ?, ?, ?, ?)", added.id, added.account,
+                             added.hostname, added.script, added.enabled, added.previews, added.createdMs);
+  if (!stored.ok() && stored.error().problem == store::Problem::kExists) {
+    return Error{Situation::kDuplicateDomain,
+                 "custom domain " + *hostname + ": a script has it already; remove it there first"};
+  }
+  if (auto error = failure(stored)) return *error;
+  if (auto error = failure(note(ChangeKind::kDomain, *hostname))) return *error;
+  if (auto error = failure(record({"create", "domain", *hostname, account->id,
+                                   Detail()
+                                       .text("script", added.script)
+                                       .boolean("enabled", added.enabled)
+                                       .boolean("previews", added.previews)
+                                       .done()}))) {
+    return *error;
+  }
+  return added;
 }
 
 Result<std::vector<CustomDomain>> SqliteCatalog::domains(std::string_view account) {
@@ -354,10 +358,14 @@ Status SqliteCatalog::removeDomain(std::string_view account, std::string_view id
       return Error{Situation::kDomainNotFound,
                    "custom domain " + std::string(idOrHostname) + ": the account has none of this name or id"};
     }
-    if (auto error = failure(db_->execute("DELETE FROM domains WHERE hostname = ?", found))) return *error;
-    if (auto error = failure(record({"delete", "domain", found, account}))) return *error;
-    return note(ChangeKind::kDomain, found);
+    return dropDomain(account, found);
   });
+}
+
+Status SqliteCatalog::dropDomain(std::string_view account, std::string_view hostname) {
+  if (auto error = failure(db_->execute("DELETE FROM domains WHERE hostname = ?", hostname))) return *error;
+  if (auto error = failure(record({"delete", "domain", hostname, account}))) return *error;
+  return note(ChangeKind::kDomain, hostname);
 }
 
 }  // namespace weir::catalog

@@ -41,6 +41,12 @@ struct NewRoute {
   bool failOpen = false;
 };
 
+// One of all the routes of a script.
+struct ScriptRoute {
+  std::string zone;  // id
+  std::string pattern;
+};
+
 // A whole host whose origin is a script. Routes of the zone still run before it.
 struct CustomDomain {
   std::string id;
@@ -59,6 +65,12 @@ struct NewCustomDomain {
   std::string script;
   bool enabled = true;
   bool previews = false;
+};
+
+// See Catalog::setDomains.
+struct DomainChange {
+  bool fromOthers = false;
+  bool alone = false;
 };
 
 }  // namespace weir::catalog
