@@ -9,6 +9,7 @@ uint16_t statusOf(catalog::Situation situation) {
   using enum catalog::Situation;
   switch (situation) {
     case kStoreFailed: return 500;
+    case kTokenNotFound:
     case kScriptNotFound:
     case kRouteNotFound:
     case kZoneNotFound:
@@ -16,10 +17,12 @@ uint16_t statusOf(catalog::Situation situation) {
     case kVersionNotFound:
     case kDomainNotFound:
     case kAccountNotFound: return 404;
+    case kTooManyTokens:
     case kTooManyScripts:
     case kTooManySchedules:
     case kTooManyRoutes:
     case kTooManyDomains: return 403;
+    case kTokenExists:
     case kConcurrentChange:
     case kDuplicateRoute:
     case kDuplicateDomain:

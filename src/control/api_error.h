@@ -17,7 +17,8 @@ struct ApiError {
   uint16_t status = 400;  // of HTTP
   uint32_t code = 0;
   std::string message;
-  std::vector<ApiError> chain;  // what it follows from
+  std::vector<ApiError> chain;     // what it follows from
+  uint32_t retryAfterSeconds = 0;  // 0: asking again makes no difference
 };
 
 // What the catalog answers, as the API says it.

@@ -110,6 +110,7 @@ ApiAnswer answer(const ApiError& error, std::string_view docsUrl) {
   out["errors"] = json::array{toJson(error, docsUrl)};
   ApiAnswer made;
   made.status = error.status;
+  if (error.retryAfterSeconds > 0) made.headers.emplace_back("retry-after", std::to_string(error.retryAfterSeconds));
   made.body = json::serialize(out);
   return made;
 }

@@ -69,6 +69,10 @@ class ApiCall final : public http::ExchangeEvents, public std::enable_shared_fro
       if (name == "account" && !request_.principal.reaches(value)) return refusal(accountNotAllowed());
       if (name == "script" && !request_.principal.reachesScript(value)) return refusal(notAllowed("this Worker"));
     }
+    const bool ofScript = std::any_of(request_.parameters.begin(), request_.parameters.end(),
+                                      [](const auto& parameter) { return parameter.first == "script"; });
+    if (writes && !ofScript && !request_.principal.scripts.empty())
+      return refusal(notAllowed("changes of anything but its Workers"));
     return std::nullopt;
   }
 

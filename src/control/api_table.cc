@@ -4,11 +4,23 @@ namespace weir::control {
 
 std::vector<Endpoint> apiEndpoints() {
   std::vector<Endpoint> all;
-  for (const auto& list : {userEndpoints(), scriptEndpoints(), versionEndpoints(), deploymentEndpoints(),
-                           settingsEndpoints(), profileEndpoints(), secretEndpoints(), assetEndpoints(),
-                           serviceEndpoints(), workerEndpoints(), triggerEndpoints()}) {
-    all.insert(all.end(), list.begin(), list.end());
-  }
+  const auto add = [&](const std::vector<Endpoint>& list) { all.insert(all.end(), list.begin(), list.end()); };
+  add(userEndpoints());
+  add(tokenEndpoints());
+  add(auditEndpoints());
+  add(zoneEndpoints());
+  add(routeEndpoints());
+  add(domainEndpoints());
+  add(scriptEndpoints());
+  add(versionEndpoints());
+  add(deploymentEndpoints());
+  add(settingsEndpoints());
+  add(profileEndpoints());
+  add(secretEndpoints());
+  add(assetEndpoints());
+  add(serviceEndpoints());
+  add(workerEndpoints());
+  add(triggerEndpoints());
   return all;
 }
 

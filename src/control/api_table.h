@@ -11,6 +11,11 @@ namespace weir::control {
 // All of them.
 std::vector<Endpoint> apiEndpoints();
 
+std::vector<Endpoint> auditEndpoints();       // audit_endpoints.cc
+std::vector<Endpoint> domainEndpoints();      // domain_endpoints.cc: custom domains
+std::vector<Endpoint> routeEndpoints();       // route_endpoints.cc
+std::vector<Endpoint> tokenEndpoints();       // token_endpoints.cc
+std::vector<Endpoint> zoneEndpoints();        // zone_endpoints.cc
 std::vector<Endpoint> userEndpoints();        // user_endpoints.cc: who asks, and which accounts there are
 std::vector<Endpoint> scriptEndpoints();      // script_endpoints.cc: upload, list, content, removal
 std::vector<Endpoint> versionEndpoints();     // version_endpoints.cc

@@ -187,6 +187,8 @@ ApiTry<catalog::Version> storeUpload(ApiContext& context, const ApiRequest& requ
   version.modules = std::move(upload.modules);
   version.assets = std::move(upload.assets);
   version.secrets = std::move(upload.bindings.kept);
+  // Another process may have changed keys; if it does so just now, addVersion refuses what is sealed here.
+  if (const auto key = context.catalog.secretKey(); key.ok() && *key) (void)context.parts.keys.use(**key);
   for (const auto& [name, text] : upload.bindings.secrets) {
     version.secrets.push_back(context.parts.keys.seal({account, script, name}, text));
   }
