@@ -80,7 +80,7 @@ base::Result<std::unique_ptr<Platform>> Platform::start(const Settings& settings
   self->startedMs_ = clock.wallMs();
   for (const auto step : {&Platform::checkAddress, &Platform::openData, &Platform::openVault, &Platform::startEngines,
                           &Platform::openRoutes, &Platform::openScripts, &Platform::openVersions, &Platform::openLoops,
-                          &Platform::openControl}) {
+                          &Platform::openControl, &Platform::runLoops}) {
     if (auto status = (*self.*step)(); !status.ok()) return status.error();
   }
   self->sweepTimer_.arm(clock.now() + kSweepEvery);
@@ -203,16 +203,22 @@ base::Status Platform::openLoops() {
     if (!opened.ok()) return edgeProblem(opened.error());
     loops_.push_back(std::move(opened).value());
   }
+  threads_.emplace_back([tls] { tls->prepare(); });
+  outbound_ = outbound;
+  return base::Nothing{};
+}
+
+// Once every address of the platform is known: scripts must not reach them.
+base::Status Platform::runLoops() {
   // Where one script answers on every host, that it fetches itself is nobody else's concern.
   if (options_.catalog) {
-    for (const auto& own : net::reachableAddresses(loops_[0]->address())) outbound->addOwn(own);
+    for (const auto& own : net::reachableAddresses(loops_[0]->address())) outbound_->addOwn(own);
   }
   if (control_) {
-    for (const auto& own : net::reachableAddresses(control_->address())) outbound->addOwn(own);
+    for (const auto& own : net::reachableAddresses(control_->address())) outbound_->addOwn(own);
   }
   routes_->open();
   for (auto& loop : loops_) threads_.emplace_back([&loop = *loop] { loop.run(); });
-  threads_.emplace_back([tls] { tls->prepare(); });
   return base::Nothing{};
 }
 

@@ -68,6 +68,7 @@ class Platform final : private sandbox::EngineUsers {
   base::Status openVault();
   base::Status startEngines();
   base::Status openLoops();
+  base::Status runLoops();
   base::Status openControl();
   base::Status openScripts();
   base::Status openVersions();
@@ -101,6 +102,7 @@ class Platform final : private sandbox::EngineUsers {
   sandbox::VersionTable versions_;
   std::unique_ptr<sandbox::Supervisor> supervisor_;
   std::vector<std::unique_ptr<edge::EdgeLoop>> loops_;
+  std::shared_ptr<edge::OutboundPolicy> outbound_;  // of every loop; complete before one runs
   std::vector<std::thread> threads_;
   std::unique_ptr<control::ControlServer> control_;
   double startedMs_ = 0;

@@ -121,6 +121,7 @@ test("what stands behind a script", async (t) => {
     const headers = { "x-report": `http://localhost:${reports.address().port}/` };
     await failed("reports", "/", { headers });
     assert.equal((await ask("callsreports", "/", { headers })).text, "reported");
+    while (held.length < 2) await new Promise(setImmediate);
     for (const response of held) response.end("report is in");
     const traces = await weir.traced((all) => all.filter((one) => one.scriptName === "reports").length >= 2);
     for (const one of traces.filter((one) => one.scriptName === "reports")) {
