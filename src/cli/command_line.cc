@@ -92,7 +92,7 @@ Parsed parseCommandLine(int argc, char** argv, const Settings& defaults) {
   cron->add_option("NAME", line.trigger.script, "The script")->required();
   cron->add_option("CRON", line.trigger.cron, "What scheduled() is told; the script's only cron if not given");
   cron->add_flag("--json", line.json, "As JSON");
-  addSettings(*cron, line, defaults, {"--control"});
+  addSettings(*cron, line, defaults, {"--control", "--data"});
   cron->footer(exampleOf("weir trigger cron cleanup '*/5 * * * *'"));
 
   addAccountCommand(app, line.catalog);
@@ -119,6 +119,7 @@ Parsed parseCommandLine(int argc, char** argv, const Settings& defaults) {
     parsed.exitCode = 2;
     return parsed;
   }
+  line.trigger.controlGiven = cron->get_option("--control")->count() > 0;
   if (serve->parsed()) line.command = Command::kServe;
   else if (dev->parsed()) line.command = Command::kDev;
   else if (profile->parsed()) line.command = Command::kProfile;

@@ -22,7 +22,8 @@ struct ProfileWanted {
 
 struct CronWanted {
   std::string script;
-  std::string cron;  // empty: the only one it has
+  std::string cron;           // empty: the only one it has
+  bool controlGiven = false;  // else the address is in the data directory
 };
 
 struct CommandLine {

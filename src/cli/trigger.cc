@@ -1,7 +1,9 @@
 // weir trigger: fires in a running weir what else the clock fires.
 #include <cstdio>
+#include <fstream>
 
 #include "cli/commands.h"
+#include "cli/data_directory.h"
 #include "control/control_server.h"
 #include "http/client.h"
 
@@ -54,8 +56,15 @@ class Call final : private http::CallEvents {
 }  // namespace
 
 int triggerCron(const CommandLine& line, const Settings& defaults, const base::Clock& clock) {
-  const std::string control = line.over(defaults).control;
-  if (control.empty()) return fail("name the control address of the weir that serves, as in --control 127.0.0.1:8788");
+  const Settings settings = line.over(defaults);
+  std::string control = settings.control;
+  if (!line.trigger.controlGiven) {
+    std::ifstream file(controlAddressPath(settings.data));
+    if (!std::getline(file, control)) {
+      return fail("--data " + settings.data +
+                  ": no weir with a control address serves it; start weir serve, or name its address with --control");
+    }
+  }
   const auto address = net::Address::parse(control);
   if (!address.ok()) return fail("--control " + control + ": " + address.error().message);
   http::ClientRequest request;

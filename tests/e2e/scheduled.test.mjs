@@ -87,6 +87,9 @@ test("weir trigger cron fires one in a running weir", async (t) => {
     assert.deepEqual(await trigger("two"), { code: 1, stdout: "", stderr: "weir: script two has several crons: name the one to fire\n" });
     assert.deepEqual(await trigger("none"), { code: 1, stdout: "", stderr: "weir: script none has no crons: name the one to fire\n" });
     assert.deepEqual(await trigger("nobody"), { code: 1, stdout: "", stderr: "weir: there is no script nobody that could run\n" });
+    assert.deepEqual(await tryCommand(weir, "trigger", "cron", "one"), { code: 0, stdout: "one: ok\n", stderr: "" }, "the address is in the data directory");
+    const nobody = await tryCommand({ folder: "/nowhere" }, "trigger", "cron", "one");
+    assert.deepEqual(nobody, { code: 2, stdout: "", stderr: "weir: --data /nowhere/data: no weir with a control address serves it; start weir serve, or name its address with --control\n" });
     const unheard = await tryCommand(null, "trigger", "cron", "one", "--control", "127.0.0.1:1");
     assert.equal(unheard.code, 2);
     assert.match(unheard.stderr, /^weir: no weir answers at --control 127\.0\.0\.1:1: .*; start it, or name its control address\n$/);
