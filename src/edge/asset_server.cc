@@ -63,7 +63,8 @@ void AssetServer::versionsLoaded() {
     at = next;
   }
   for (const auto& wait : ready) {
-    if (!takeLoaded(wait->exchange, wait->ray, *wait->version)) wait->toWorker();
+    // What one does may end another's exchange.
+    if (!wait->gone && !takeLoaded(wait->exchange, wait->ray, *wait->version)) wait->toWorker();
   }
 }
 
@@ -77,6 +78,7 @@ void AssetServer::expire() {
 }
 
 void AssetServer::Wait::onGone() {
+  gone = true;
   for (auto at = server.waits_.begin(); at != server.waits_.end(); ++at) {
     if (at->get() != this) continue;
     server.parts_.loop.dispose(std::move(*at));

@@ -61,6 +61,7 @@ class AssetServer final : private AssetResponseOwner {
     const Version version;
     const std::function<void()> toWorker;
     const base::Instant until;
+    bool gone = false;  // the exchange is dead
   };
   struct Running {
     std::shared_ptr<AssetResponse> response;

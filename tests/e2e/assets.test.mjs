@@ -113,6 +113,13 @@ const worker = `export default {
       return Response.json({ status: answer.status, body: await answer.text() });
     }
     if (url.pathname === "/same") return env.ASSETS.fetch(request);
+    if (url.pathname === "/others") {
+      const head = await env.ASSETS.fetch("https://any.example/style.css", { method: "HEAD" });
+      const part = await env.ASSETS.fetch("https://any.example/style.css", { headers: { range: "bytes=0-3" } });
+      const post = await env.ASSETS.fetch("https://any.example/style.css", { method: "POST", body: "x" });
+      const unchanged = await env.ASSETS.fetch("https://any.example/style.css", { headers: { "if-none-match": head.headers.get("etag") } });
+      return Response.json([head.status, await head.text(), part.status, await part.text(), post.status, unchanged.status]);
+    }
     if (url.pathname === "/large") {
       const answer = await env.ASSETS.fetch("https://any.example/large.bin");
       const bytes = await answer.arrayBuffer();
@@ -136,6 +143,7 @@ test("a Worker gets what is no asset, and asks for assets by its binding", async
   assert.equal(through.headers["content-type"], "text/css; charset=utf-8");
   assert.deepEqual(JSON.parse((await weir.request("hello", "/status")).text), { status: 404, body: "" });
   assert.equal((await weir.request("hello", "/same")).status, 404);
+  assert.deepEqual(JSON.parse((await weir.request("hello", "/others")).text), [200, "", 206, "body", 405, 304]);
   const whole = await weir.request("hello", "/large.bin");
   assert.equal(whole.headers["content-length"], "3000000");
   assert.equal(JSON.parse((await weir.request("hello", "/large")).text).size, 3_000_000);
