@@ -77,6 +77,15 @@ bool hasValuesToHide(const BundleSource& source) {
   });
 }
 
+// Whether its code may import the values before it runs (docs/decisions/0024).
+bool importsBindings(const BundleSource& source) {
+  constexpr std::string_view kModule = "cloudflare:workers";
+  return std::any_of(source.modules.begin(), source.modules.end(), [&](const catalog::Module& module) {
+    const std::string_view text(reinterpret_cast<const char*>(module.content.data()), module.content.size());
+    return text.find(kModule) != std::string_view::npos;
+  });
+}
+
 base::Result<std::vector<uint8_t>> encode(const BundleSource& source, const std::string& env,
                                           const wire::VersionLimits& limits,
                                           std::vector<sandbox::ServiceTarget>* services) {
@@ -153,14 +162,14 @@ base::Result<VersionBundle> makeBundle(const BundleSource& source) {
 
 base::Result<CheckBundle> makeCheckBundle(const BundleSource& source) {
   CheckBundle made;
-  const bool modules = source.syntax == catalog::VersionSyntax::kEsModules;
+  const bool withoutValues = source.syntax == catalog::VersionSyntax::kEsModules && !importsBindings(source);
   // Of the limits, those that hold for a start: a plan that changes otherwise leaves images good.
   wire::VersionLimits limits;
   limits.startupCpuMs = source.limits.startupCpuMs;
   limits.memoryMb = source.limits.memoryMb;
-  const auto bytes = encode(source, modules ? "{}" : json::serialize(valuesOf(source)), limits, nullptr);
+  const auto bytes = encode(source, withoutValues ? "{}" : json::serialize(valuesOf(source)), limits, nullptr);
   if (!bytes.ok()) return bytes.error();
-  made.mayKeepHeap = modules || !hasValuesToHide(source);
+  made.mayKeepHeap = withoutValues || !hasValuesToHide(source);
 
   std::array<uint8_t, 32> hash{};
   EVP_MD_CTX* context = EVP_MD_CTX_new();

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { startWeir } from "./weir.mjs";
+import { callApi, startProject } from "./wrangler.mjs";
 
 const scripts = {
   handler: {
@@ -90,6 +91,27 @@ for (const from of ["snapshot", "source"]) {
       traces.filter((one) => one.scriptName === "handler" && one.logs.some((log) => log.message[0] === "waited")).length >= 2));
   });
 }
+
+test("bindings that wrangler deploys are imported, at the top level too", async (t) => {
+  const weir = await startWeir({});
+  t.after(() => weir.stop());
+  const project = await startProject(t, weir, {
+    files: { "src/index.js": `import { env, WorkerEntrypoint } from "cloudflare:workers";
+      const greeting = env.GREETING.toUpperCase();
+      export default class extends WorkerEntrypoint { fetch() { return new Response(greeting + " " + env.NAME + " " + (this.env === env)); } }` },
+    config: { vars: { GREETING: "hello", NAME: "weir" } },
+  });
+  await project.run("deploy");
+  for (let i = 0; i < 2; i++) assert.equal((await weir.request("hello")).text, "HELLO weir true");
+  const versions = await callApi(project.environment, "GET", "{A}/workers/scripts/hello/versions");
+  assert.notEqual(versions.body.result.items[0].start.from, "snapshot", "its heap has read a value");
+  // Without a look at a value its heap is kept.
+  project.write("src/index.js", `import { env } from "cloudflare:workers"; export default { fetch() { return new Response(env.GREETING + " " + env.NAME); } }`);
+  await project.run("deploy");
+  for (let i = 0; i < 2; i++) assert.equal((await weir.request("hello")).text, "hello weir");
+  const after = await callApi(project.environment, "GET", "{A}/workers/scripts/hello/versions");
+  assert.equal(after.body.result.items[0].start.from, "snapshot");
+});
 
 test("a module that the platform does not have is missing", async (t) => {
   const weir = await startWeir({ a: { code: `import "cloudflare:nothing"; export default { fetch() {} }` }, b: { code: `import { Nothing } from "cloudflare:workers"; export default { fetch() {} }` } });
