@@ -36,7 +36,7 @@ const bodies = {
   stuck: `Array.prototype.indexOf.call({ length: 2 ** 53 - 1 }, 1)`,
   recurses: `(function f() { f(); })()`,
   logs: `for (let i = 0; i < 2000; i++) console.log("x".repeat(500)); return new Response("logged")`,
-  self: `return fetch(new URL("/inner", request.url))`,  // refused: 1042
+  self: `return fetch(new URL("/inner", request.url))`,  // through the front door, until 1019
 };
 const rare = new Set(["stuck"]);  // costs an engine each time
 
@@ -126,7 +126,10 @@ test(`soak, ${seconds} s, seed ${seed}`, async () => {
   const { exit, traces } = await weir.stop();
   assert.deepEqual(exit, { code: 0, signal: null });
   for (const [name, count] of Object.entries(sent)) {
-    assert.equal(traces.filter((trace) => trace.scriptName === name).length, count, `${name}: requests and traces`);
+    const invocations = traces.filter((trace) => trace.scriptName === name).length;
+    // A chain is 16 invocations, fewer where an engine that is replaced cuts it.
+    if (name === "self") assert.ok(invocations >= count && invocations <= 16 * count, `${name}: ${invocations} of ${count}`);
+    else assert.equal(invocations, count, `${name}: requests and traces`);
   }
   assert.ok(traces.filter((trace) => trace.scriptName === "good").every((trace) => trace.outcome === "ok"));
   console.log(`soak: ${traces.length} invocations, ${sent.good} of them good, ${Object.keys(sent).length} scripts`);
