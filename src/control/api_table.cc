@@ -6,6 +6,7 @@ std::vector<Endpoint> apiEndpoints() {
   std::vector<Endpoint> all;
   const auto add = [&](const std::vector<Endpoint>& list) { all.insert(all.end(), list.begin(), list.end()); };
   add(userEndpoints());
+  add(accountEndpoints());
   add(tokenEndpoints());
   add(auditEndpoints());
   add(zoneEndpoints());

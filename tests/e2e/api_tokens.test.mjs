@@ -126,6 +126,27 @@ test("tokens are made, rolled and revoked through the API, by who may", async (t
   assert.equal((await call("GET", "/user/tokens/verify", ci)).errors[0].code, 10000);
 });
 
+test("accounts are made, changed and removed by an operator's token", async (t) => {
+  const weir = await startWeir({});
+  t.after(() => weir.stop());
+  const call = await caller(weir);
+  assert.equal((await call("POST", "/accounts", { body: { name: "acme" } })).errors[0].code, 10023);
+  assert.equal((await call("PUT", "{A}", { body: { suspended: true } })).errors[0].code, 10023);
+  const ops = { token: await token(weir, "ops", "--every-account") };
+  const made = await call("POST", "/accounts", { ...ops, body: { name: "acme", type: "standard", subdomain: "acme", plan: "free" } });
+  assert.equal(made.success, true, JSON.stringify(made.errors));
+  assert.equal(made.result.plan, "free");
+  assert.equal((await call("POST", "/accounts", { ...ops, body: { name: "acme" } })).status, 409);
+  assert.equal((await call("POST", "/accounts", { ...ops, body: { name: "b", plan: "gold" } })).errors[0].code, 10026);
+  assert.deepEqual((await call("GET", "/accounts", ops)).result.map((one) => one.name), ["local", "acme"]);
+  const changed = await call("PUT", `/accounts/${made.result.id}`, { ...ops, body: { name: "acme inc", suspended: true } });
+  assert.equal(changed.result.name, "acme inc");
+  assert.equal(changed.result.suspended, true);
+  assert.equal((await call("GET", `/accounts/${made.result.id}`, ops)).result.name, "acme inc");
+  assert.equal((await call("DELETE", `/accounts/${made.result.id}`, ops)).result.id, made.result.id);
+  assert.equal((await call("GET", "/accounts", ops)).result.length, 1);
+});
+
 test("whoever fails too often has to wait, and nobody else", async (t) => {
   const weir = await startWeir({});
   t.after(() => weir.stop());
