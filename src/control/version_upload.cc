@@ -143,6 +143,7 @@ ApiTry<catalog::Version> storeUpload(ApiContext& context, const ApiRequest& requ
                               secrets,
                               versionLimits(source.limits, upload.limits)};
     auto toCheck = makeCheckBundle(bundle);
+    for (auto& [name, text] : secrets) catalog::wipe(text);
     if (!toCheck.ok()) return scriptTooLarge(source.limits.bundleBytes);
     auto verdict = context.parts.checks.check(*toCheck, script);
     if (!verdict.ok()) return internalError("the Worker could not be checked: " + verdict.error().message);
@@ -189,8 +190,9 @@ ApiTry<catalog::Version> storeUpload(ApiContext& context, const ApiRequest& requ
   version.secrets = std::move(upload.bindings.kept);
   // Another process may have changed keys; if it does so just now, addVersion refuses what is sealed here.
   if (const auto key = context.catalog.secretKey(); key.ok() && *key) (void)context.parts.keys.use(**key);
-  for (const auto& [name, text] : upload.bindings.secrets) {
+  for (auto& [name, text] : upload.bindings.secrets) {
     version.secrets.push_back(context.parts.keys.seal({account, script, name}, text));
+    catalog::wipe(text);
   }
   version.expectedNewest = options.expectedNewest;
   if (options.withSettings && !upload.settings.empty()) {
