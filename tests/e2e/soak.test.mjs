@@ -58,7 +58,7 @@ test(`soak, ${seconds} s, seed ${seed}`, async () => {
   const scripts = { good: { code: `let n = 0; export default { async fetch(request) { n++; await scheduler.wait(random(3)); return Response.json({ q: new URL(request.url).search, ok: n > 0 }); } };
     function random(below) { return Math.floor(Math.random() * below); }` } };
   for (const [name, body] of Object.entries(bodies)) {
-    scripts[name] = { code: `export default { async fetch(request, env, ctx) { ${body}; } };`, limits, flags: ["global_fetch_strictly_public"] };
+    scripts[name] = { code: `export default { async fetch(request, env, ctx) { ${body}; } };`, limits };
   }
   const weir = await startWeir(scripts, { flags: ["--engines", "1", "--quarantine-parks", "0"] });
   const agent = new http.Agent({ keepAlive: true, maxSockets: kBadClients + kGoodClients });
