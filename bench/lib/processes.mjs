@@ -109,6 +109,11 @@ export function resetPeak(pid) {
   writeFileSync(`/proc/${pid}/clear_refs`, "5");
 }
 
+/** Resident memory of one process, in MB. */
+export function residentMb(pid) {
+  return field(readFileSync(`/proc/${pid}/status`, "utf8"), "VmRSS") / 1024;
+}
+
 export function sleep(ms) {
   return new Promise((done) => setTimeout(done, ms));
 }

@@ -3,6 +3,7 @@
 //   pids()      → every process of the server
 //   stop()      → resolves when it has ended
 // A set of scripts is { name → { file, vars } }, the same for every server.
+import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, copyFileSync, readdirSync, writeFileSync } from "node:fs";
 import { once } from "node:events";
 import { connect, createServer } from "node:net";
@@ -90,6 +91,28 @@ export async function startWeir(scripts, { flags = [], limits, checked = true } 
     engines: () => processes().slice(1),
     at: (script) => ({ port: Number(port), host: `${script}.local.workers.localhost` }),
     stop: (politeMs) => end(child, politeMs),
+  };
+}
+
+/** A weir without scripts of its own, to deploy to: `api(method, path below the account, body)`. folder: of one before. */
+export async function startDeployable({ folder = newFolder() } = {}) {
+  const data = join(folder, "data");
+  writeFileSync(join(folder, "weir.toml"), "");
+  const startedAt = performance.now();
+  const child = start(join(root, "build/weir"), ["serve", "--edge", "127.0.0.1:0", "--control", "127.0.0.1:0", "--data", data,
+    "--config", join(folder, "weir.toml")]);
+  const port = await waitFor(child, child.stdout, (text) => /http:\/\/127\.0\.0\.1:(\d+)/.exec(text)?.[1]);
+  const startMs = performance.now() - startedAt;
+  const environment = JSON.parse(execFileSync(join(root, "build/weir"), ["env", "--json", "--data", data], { encoding: "utf8" }));
+  return {
+    child, folder, data, startMs,
+    pid: child.pid,
+    at: (script) => ({ port: Number(port), host: `${script}.local.workers.localhost` }),
+    async api(method, path, body) {
+      const response = await fetch(`${environment.CLOUDFLARE_API_BASE_URL}/accounts/${environment.CLOUDFLARE_ACCOUNT_ID}/${path}`,
+        { method, body, headers: { authorization: `Bearer ${environment.CLOUDFLARE_API_TOKEN}` } });
+      return response.json();
+    },
   };
 }
 
