@@ -71,26 +71,26 @@ std::string ApiRequest::source() const {
   return "api";
 }
 
-ApiAnswer answer(const json::value& result) {
+ApiAnswer answer(json::value result) {
   json::object out = envelope(true);
-  out["result"] = result;
+  out["result"] = std::move(result);
   ApiAnswer made;
   made.body = json::serialize(out);
   return made;
 }
 
-ApiAnswer answer(const json::value& result, const std::vector<std::string>& messages) {
+ApiAnswer answer(json::value result, const std::vector<std::string>& messages) {
   json::object out = envelope(true);
   json::array all;
   for (const auto& message : messages) all.emplace_back(message);
-  out["result"] = result;
+  out["result"] = std::move(result);
   out["messages"] = std::move(all);
   ApiAnswer made;
   made.body = json::serialize(out);
   return made;
 }
 
-ApiAnswer answerPage(const json::value& elements, Page page, size_t all) {
+ApiAnswer answerPage(json::value elements, Page page, size_t all) {
   json::object out = envelope(true);
   json::object info;
   info["page"] = page.number;
@@ -98,7 +98,7 @@ ApiAnswer answerPage(const json::value& elements, Page page, size_t all) {
   info["count"] = elements.as_array().size();
   info["total_count"] = all;
   info["total_pages"] = page.size == 0 ? 0 : (all + page.size - 1) / page.size;
-  out["result"] = elements;
+  out["result"] = std::move(elements);
   out["result_info"] = std::move(info);
   ApiAnswer made;
   made.body = json::serialize(out);

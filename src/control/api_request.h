@@ -48,15 +48,15 @@ template <class T>
 using ApiTry = base::Result<T, ApiError>;
 
 // In the envelope (reference/management-api.md §3.1).
-ApiAnswer answer(const boost::json::value& result);
+ApiAnswer answer(boost::json::value result);
 // With something to say beside it.
-ApiAnswer answer(const boost::json::value& result, const std::vector<std::string>& messages);
+ApiAnswer answer(boost::json::value result, const std::vector<std::string>& messages);
 // One page of a list; `all` is the number of elements in all pages.
 struct Page {
   size_t number = 1;
   size_t size = 20;
 };
-ApiAnswer answerPage(const boost::json::value& elements, Page page, size_t all);
+ApiAnswer answerPage(boost::json::value elements, Page page, size_t all);
 // `docsUrl` as EdgeLoop::Options::errorDocsUrl.
 ApiAnswer answer(const ApiError& error, std::string_view docsUrl);
 

@@ -79,7 +79,7 @@ ApiResult answerLog(ApiContext& context, const ApiRequest& request, catalog::Aud
   if (!found.ok()) return apiError(found.error());
   json::array all;
   for (const auto& entry : found->entries) all.push_back(shown(entry));
-  return answerPage(all, page, found->matching);
+  return answerPage(std::move(all), page, found->matching);
 }
 
 ApiResult ofAccount(ApiContext& context, const ApiRequest& request) {

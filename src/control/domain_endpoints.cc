@@ -212,7 +212,7 @@ ApiResult setOfScript(ApiContext& context, const ApiRequest& request) {
   context.parts.publish();
   json::array all;
   for (const auto& domain : *set) all.push_back(shown(context, domain));
-  return answer(all);
+  return answer(std::move(all));
 }
 
 }  // namespace

@@ -30,7 +30,7 @@ ApiResult answerPaged(const ApiRequest& request, boost::json::array all) {
   const size_t from = page.number - 1 >= (count + page.size - 1) / page.size ? count : (page.number - 1) * page.size;
   boost::json::array shown;
   for (size_t i = from; i < count && shown.size() < page.size; ++i) shown.push_back(std::move(all[i]));
-  return answerPage(shown, page, count);
+  return answerPage(std::move(shown), page, count);
 }
 
 }  // namespace weir::control

@@ -63,7 +63,7 @@ ApiResult list(ApiContext& context, const ApiRequest& request) {
   if (!routes.ok()) return apiError(routes.error());
   json::array all;
   for (const auto& route : *routes) all.push_back(shown(route));
-  return answer(all);
+  return answer(std::move(all));
 }
 
 ApiResult create(ApiContext& context, const ApiRequest& request) {
@@ -159,7 +159,7 @@ ApiResult showOfScript(ApiContext& context, const ApiRequest& request) {
     one["zone_name"] = zone.ok() ? zone->name : "";
     all.push_back(std::move(one));
   }
-  return answer(all);
+  return answer(std::move(all));
 }
 
 ApiResult setOfScript(ApiContext& context, const ApiRequest& request) {

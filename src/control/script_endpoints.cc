@@ -19,7 +19,7 @@ ApiResult listScripts(ApiContext& context, const ApiRequest& request) {
   for (const auto& script : *scripts) {
     if (request.principal.reachesScript(script.name)) all.push_back(scriptJson(script, nullptr));
   }
-  return answer(all);
+  return answer(std::move(all));
 }
 
 ApiResult upload(ApiContext& context, const ApiRequest& request) {

@@ -32,7 +32,7 @@ ApiResult list(ApiContext& context, const ApiRequest& request) {
     const auto& entry = binding.as_object();
     if (entry.at("type") == json::value("secret_text")) all.push_back(shown(entry.at("name").as_string()));
   }
-  return answer(all);
+  return answer(std::move(all));
 }
 
 ApiResult put(ApiContext& context, const ApiRequest& request) {

@@ -115,7 +115,7 @@ ApiResult permissionGroups(ApiContext&, const ApiRequest&) {
     one["scopes"] = {"com.cloudflare.api.account", "com.cloudflare.edge.worker.script"};
     all.push_back(std::move(one));
   }
-  return answer(all);
+  return answer(std::move(all));
 }
 
 // Adds what a policy allows to `scope`. `first`: it is the first one.
