@@ -352,7 +352,7 @@ constexpr Attempt kNeeded[] = {
      }},
     {"random bytes", [] { return ::getrandom(gBuffer, 64, 0) == 64 ? 0L : -static_cast<long>(errno); }},
     {"signal itself", signalItself},
-    {"lower its priority", [] { return ask(SYS_setpriority, PRIO_PROCESS, 0, 1); }},
+    {"lower its priority", [] { return ask(SYS_setpriority, PRIO_PROCESS, 0, 19); }},
     {"name a thread", [] { return ask(SYS_prctl, PR_SET_NAME, "probe", 0, 0, 0); }},
     {"read a limit", readLimit},
     {"count processors", [] { return ::sysconf(_SC_NPROCESSORS_ONLN) > 0 ? 0L : -static_cast<long>(EINVAL); }},
