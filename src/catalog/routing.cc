@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/hex.h"
 #include "catalog/hostname.h"
 #include "catalog/route_target.h"
 #include "catalog/zone_routes.h"
@@ -9,6 +10,8 @@
 namespace weir::catalog {
 
 namespace {
+
+constexpr size_t kPreviewDigits = 8;
 
 constexpr uint64_t kPrime = (uint64_t{1} << 61) - 1;
 constexpr size_t kTargetBytesMax = 16 * 1024;
@@ -207,19 +210,39 @@ Match Routing::findWorker(const Lookup& host, uint32_t depth) const {
   match.isWorkersDomain = true;
   if (host.labels != depth + 2) return match;
   const std::string_view key(host.text.data(), static_cast<size_t>(host.starts[depth]) - 1);
+  if (const uint32_t* script = findWorkerScript(key); script != nullptr && scripts_[*script]->workersDev) {
+    match = toScript(*script);
+    match.isWorkersDomain = true;
+    return match;
+  }
+  uint32_t digits = 0;
+  if (key.size() <= kPreviewDigits + 1 || key[kPreviewDigits] != '-') return match;
+  for (size_t i = 0; i < kPreviewDigits; ++i) {
+    const int value = base::hexValue(key[i]);
+    if (value < 0) return match;
+    digits = digits << 4 | static_cast<uint32_t>(value);
+  }
+  const uint32_t* script = findWorkerScript(key.substr(kPreviewDigits + 1));
+  if (script == nullptr || !scripts_[*script]->previews) return match;
+  match = toScript(*script);
+  match.kind = Match::Kind::kScript;  // whether anything is deployed does not matter
+  match.isWorkersDomain = true;
+  match.preview = digits;
+  return match;
+}
+
+const uint32_t* Routing::findWorkerScript(std::string_view key) const {
   uint64_t hash = 0;
   for (size_t i = key.size(); i-- > 0;) hash = extendHash(hash, key[i], hashPoint_);
   for (size_t at = slotOf(hash, workers_.size());; at = (at + 1) & (workers_.size() - 1)) {
     const Slot& slot = workers_[at];
-    if (slot.node == kNone) return match;
+    if (slot.node == kNone) return nullptr;
     if (slot.hash != hash) continue;
     const RoutedScript& script = *scripts_[slot.node];
     const std::string& subdomain = *accounts_[script.account]->subdomain;
     if (key.size() == script.name.size() + 1 + subdomain.size() && key.starts_with(script.name) &&
         key.ends_with(subdomain)) {
-      match = toScript(slot.node);
-      match.isWorkersDomain = true;
-      return match;
+      return &slot.node;
     }
   }
 }

@@ -46,6 +46,9 @@ struct RoutedScript {
   std::string name;
   uint32_t account = 0;  // index; Routing::account
   bool disabled = false;
+  bool workersDev = true;          // answers at NAME.SUBDOMAIN of the platform's domains
+  bool previews = false;           // each version answers at the first eight digits of its id, a dash, and that name
+  std::vector<std::string> crons;  // expressions that catalog::Cron reads
   std::vector<RoutedVersion> versions;  // empty: not deployed
 
   // `key` is anything evenly spread: the same key gets the same version as long as the shares stay. Null: none
@@ -80,6 +83,8 @@ struct Match {
   bool isRoute = false;          // `script` answers by a route; otherwise it is itself the origin of the host
   bool isWorkersDomain = false;  // NAME.SUBDOMAIN of the platform's own domain
   const RoutedScript* script = nullptr;
+  // The version whose id begins with these eight digits is asked for, deployed or not.
+  std::optional<uint32_t> preview = {};
   const RoutedAccount* account = nullptr;  // of the script, else of the zone
   const RoutedZone* zone = nullptr;        // the host's, if any
   // What stands behind a route in the place of the zone's origin: the script of a custom domain.
@@ -139,6 +144,7 @@ class Routing {
   Match findUnusual(std::string_view authority, Scheme scheme, std::string_view target) const;
   Match match(std::string_view authority, Scheme scheme, std::string_view target, bool routes) const;
   Match findWorker(const Lookup& host, uint32_t depth) const;
+  const uint32_t* findWorkerScript(std::string_view key) const;
 
   // Name hashes: a polynomial over a prime field at a secret point, so that no choice of names makes them collide.
   static uint64_t extendHash(uint64_t hash, char c, uint64_t point);

@@ -187,6 +187,11 @@ void RoutingModel::refreshScript(ScriptState& state) {
     script->name = state.name;
     script->account = accountIndex(state.account);
     script->disabled = state.row && state.row->disabled;
+    if (!state.configured) {
+      script->workersDev = state.row->workersDev;
+      script->previews = state.row->previews;
+      script->crons = state.row->crons;
+    }
     uint32_t upTo = 0;
     const auto add = [&](uint64_t number, const std::string& id, uint32_t share, bool hasAssets) {
       upTo += share;
@@ -199,7 +204,7 @@ void RoutingModel::refreshScript(ScriptState& state) {
       for (const auto& version : state.row->versions)
         add(routedNumber(version.number), version.id, version.share, version.hasAssets);
     }
-    workersDev_[state.index] = state.configured || state.row->workersDev;
+    workersDev_[state.index] = state.configured || state.row->workersDev || state.row->previews;
     routedScripts_[state.index] = std::move(script);
   }
   for (const uint64_t number : before) {

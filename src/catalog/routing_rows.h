@@ -23,6 +23,8 @@ struct ScriptRow {
   bool disabled = false;
   bool workersDev = true;
   std::vector<Version> versions;  // of the active deployment
+  bool previews = false;
+  std::vector<std::string> crons = {};
 };
 
 enum class ChangeKind : uint8_t { kAccount = 1, kScript = 2, kZone = 3, kDomain = 4 };

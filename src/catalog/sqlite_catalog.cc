@@ -304,6 +304,12 @@ Status SqliteCatalog::readRows(RoutingRows& rows) {
         script.name = row.text(1);
         script.disabled = row.integer(2) != 0;
         script.workersDev = row.integer(3) != 0;
+        script.previews = row.integer(8) != 0;
+        for (auto crons = row.text(9); !crons.empty();) {
+          const auto one = crons.substr(0, crons.find('\n'));
+          script.crons.emplace_back(one);
+          crons.remove_prefix(std::min(crons.size(), one.size() + 1));
+        }
         rows.scripts.push_back(std::move(script));
         rows.scripts.back().versions.clear();
       }
@@ -351,7 +357,8 @@ Status SqliteCatalog::readRows(RoutingRows& rows) {
     rows.accounts = std::move(all).value();
     if (auto s = readScript(db_->query(
             "SELECT s.account, s.name, s.disabled, s.workers_dev, v.number, v.id, dv.share, "
-            "EXISTS (SELECT 1 FROM version_assets WHERE version = v.number) FROM scripts s "
+            "EXISTS (SELECT 1 FROM version_assets WHERE version = v.number), s.previews, "
+            "(SELECT group_concat(cron, char(10)) FROM schedules WHERE script = s.id) FROM scripts s "
             "LEFT JOIN deployment_versions dv ON dv.deployment = (SELECT max(number) FROM deployments WHERE script = s.id) "
             "LEFT JOIN versions v ON v.number = dv.version ORDER BY s.id, dv.position"));
         !s.ok()) {
@@ -370,7 +377,8 @@ Status SqliteCatalog::readRows(RoutingRows& rows) {
     const size_t slash = key.find('/');
     if (auto s = readScript(db_->query(
             "SELECT s.account, s.name, s.disabled, s.workers_dev, v.number, v.id, dv.share, "
-            "EXISTS (SELECT 1 FROM version_assets WHERE version = v.number) FROM scripts s "
+            "EXISTS (SELECT 1 FROM version_assets WHERE version = v.number), s.previews, "
+            "(SELECT group_concat(cron, char(10)) FROM schedules WHERE script = s.id) FROM scripts s "
             "LEFT JOIN deployment_versions dv ON dv.deployment = (SELECT max(number) FROM deployments WHERE script = s.id) "
             "LEFT JOIN versions v ON v.number = dv.version WHERE s.account = ? AND s.name = ? ORDER BY dv.position",
             key.substr(0, slash), key.substr(slash + 1)));

@@ -193,10 +193,14 @@ base::Status Platform::openLoops() {
         options_.http,
         tls,
         {},
+        {},
         {}};
     loop.assets = assets_;
     loop.load = [this](const auto& version) {
       if (loader_) loader_->load(version);
+    };
+    loop.preview = [this](std::string_view account, std::string_view script, uint32_t digits) {
+      return routes_->preview(account, script, digits);
     };
     loop.placement.queueMax = std::chrono::milliseconds(options_.replicaQueueMs);
     auto opened = edge::EdgeLoop::open(std::move(loop));
@@ -344,15 +348,17 @@ std::string Platform::engineIdentity(uint64_t hashSeed) const {
 }
 
 base::Status Platform::openRoutes() {
-  auto started = RoutePublisher::start({clock_, *facts_, options_.catalog ? catalogPath(options_.data) : "",
-                                        options_.workersDomain, std::chrono::hours(24) * options_.auditDays,
-                                        [this](const auto& routes) {
-                                          for (auto& loop : loops_) loop->setRoutes(routes);
-                                        },
-                                        [this](const auto& version) {
-                                          place(*version);
-                                          versions_.add(version);
-                                        }});
+  auto started = RoutePublisher::start(
+      {clock_, *facts_, options_.catalog ? catalogPath(options_.data) : "", options_.workersDomain,
+       std::chrono::hours(24) * options_.auditDays,
+       [this](const auto& routes) {
+         for (auto& loop : loops_) loop->setRoutes(routes);
+       },
+       [this](const auto& version) {
+         place(*version);
+         versions_.add(version);
+       },
+       [this](std::vector<edge::Schedule> schedules) { setCatalogSchedules(std::move(schedules)); }});
   if (!started.ok()) return started.error();
   routes_ = std::move(started).value();
   return base::Nothing{};
@@ -383,7 +389,7 @@ base::Status Platform::openScripts() {
       },
       [this](const auto& versions, const auto& everyHost, const auto& schedules, std::function<void()> then) {
         routes_->serve(versions, everyHost);
-        loops_[0]->setSchedules(schedules);
+        setSchedules(schedules);
         const auto left = std::make_shared<std::atomic<size_t>>(loops_.size());
         for (auto& loop : loops_) {
           loop->afterChanges([left, then] {
@@ -439,6 +445,25 @@ control::ApiServer::Options Platform::apiOptions() {
              return routes_->current()->routing->findScript(account, script) != nullptr;
            }},
           options_.errorDocsUrl};
+}
+
+void Platform::setSchedules(std::shared_ptr<const std::vector<edge::Schedule>> configured) {
+  const std::lock_guard lock(schedulesMutex_);
+  configuredSchedules_ = std::move(configured);
+  publishSchedules();
+}
+
+void Platform::setCatalogSchedules(std::vector<edge::Schedule> schedules) {
+  const std::lock_guard lock(schedulesMutex_);
+  if (schedules.empty() && catalogSchedules_.empty()) return;
+  catalogSchedules_ = std::move(schedules);
+  publishSchedules();
+}
+
+void Platform::publishSchedules() {
+  auto all = std::make_shared<std::vector<edge::Schedule>>(catalogSchedules_);
+  if (configuredSchedules_) all->insert(all->end(), configuredSchedules_->begin(), configuredSchedules_->end());
+  loops_[0]->setSchedules(std::move(all));
 }
 
 void Platform::publishCatalog() {

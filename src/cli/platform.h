@@ -7,6 +7,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -77,6 +78,10 @@ class Platform final : private sandbox::EngineUsers {
   void place(sandbox::RunnableVersion& version) const;
   // Waits until every loop serves by what the catalog says at the time of the call.
   void publishCatalog();
+  // The two parts of what runs by the clock, each as it was last set.
+  void setSchedules(std::shared_ptr<const std::vector<edge::Schedule>> configured);
+  void setCatalogSchedules(std::vector<edge::Schedule> schedules);
+  void publishSchedules();
   std::string versionsDirectory() const { return options_.data + "/versions"; }
   std::string engineIdentity(uint64_t hashSeed) const;
   base::Status openRoutes();
@@ -117,6 +122,9 @@ class Platform final : private sandbox::EngineUsers {
   std::unique_ptr<VersionLoader> loader_;
   std::shared_ptr<edge::AssetCache> assets_;
   bool expectDeploys_ = false;
+  std::mutex schedulesMutex_;  // of the next two
+  std::shared_ptr<const std::vector<edge::Schedule>> configuredSchedules_;
+  std::vector<edge::Schedule> catalogSchedules_;
 };
 
 }  // namespace weir::cli

@@ -78,12 +78,62 @@ void RoutePublisher::swap(std::shared_ptr<const edge::Routes> routes) {
   if (routes_) retired_.push_back(std::move(routes_));
   routes_ = std::move(routes);
   if (open_) options_.publish(routes_);
+  schedule();
+}
+
+void RoutePublisher::schedule() {
+  if (!open_ || !options_.schedule) return;
+  std::vector<edge::Schedule> all;
+  for (const auto& script : routes_->routing->scripts()) {
+    if (!script || script->crons.empty() || script->disabled || script->versions.empty()) continue;
+    if (routes_->routing->account(script->account).suspended) continue;
+    // Of several versions, the one with most of the requests.
+    const catalog::RoutedVersion* most = nullptr;
+    uint32_t share = 0;
+    uint32_t before = 0;
+    for (const auto& version : script->versions) {
+      if (version.shareUpTo - before > share) {
+        share = version.shareUpTo - before;
+        most = &version;
+      }
+      before = version.shareUpTo;
+    }
+    const auto& version = most == nullptr ? routes_->runnable(script->versions.front()) : routes_->runnable(*most);
+    if (!version) continue;
+    for (const auto& text : script->crons) {
+      if (auto cron = catalog::Cron::parse(text); cron.ok()) all.push_back({version, text, *cron});
+    }
+  }
+  options_.schedule(std::move(all));
+}
+
+std::shared_ptr<const sandbox::RunnableVersion> RoutePublisher::preview(std::string_view account,
+                                                                        std::string_view script, uint32_t digits) {
+  constexpr size_t kPreviewsMax = 1'024;
+  char text[9];
+  std::snprintf(text, sizeof text, "%08x", digits);
+  const std::string key = std::string(account) + "/" + std::string(script) + "/" + text;
+  const std::lock_guard lock(mutex_);
+  if (const auto at = previews_.find(key); at != previews_.end()) {
+    // One that was not there may have come meanwhile.
+    if (!at->second->refusal) return at->second;
+    previews_.erase(at);
+  }
+  if (previews_.size() >= kPreviewsMax) {
+    std::erase_if(previews_, [](const auto& entry) { return entry.second.use_count() == 1; });
+    if (previews_.size() >= kPreviewsMax) return nullptr;
+  }
+  const auto version = makeVersion(std::string(account), std::string(script), text, 0, false);
+  previews_.emplace(key, version);
+  return version;
 }
 
 void RoutePublisher::renew(const std::vector<std::shared_ptr<const sandbox::RunnableVersion>>& versions) {
   std::unordered_set<const sandbox::RunnableVersion*> old;
   for (const auto& version : versions) old.insert(version.get());
+  if (versions.empty()) return;
   const std::lock_guard lock(mutex_);
+  std::erase_if(previews_, [&](const auto& entry) { return old.contains(entry.second.get()); });
   auto routes = std::make_shared<edge::Routes>(*routes_);
   bool changed = false;
   for (auto& version : routes->versions) {
@@ -122,6 +172,7 @@ void RoutePublisher::open() {
   const std::lock_guard lock(mutex_);
   open_ = true;
   options_.publish(routes_);
+  schedule();
 }
 
 void RoutePublisher::sweep() {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -15,6 +16,7 @@
 
 #include "base/random.h"
 #include "catalog/publisher.h"
+#include "edge/cron_clock.h"
 #include "edge/routes.h"
 #include "observe/sink.h"
 
@@ -31,6 +33,8 @@ class RoutePublisher {
     std::function<void(const std::shared_ptr<const edge::Routes>& routes)> publish;
     // Decides where a version runs, and makes it known by its number.
     std::function<void(const std::shared_ptr<sandbox::RunnableVersion>& version)> place;
+    // What the catalog runs by the clock, whenever it may have changed. Called with a lock held.
+    std::function<void(std::vector<edge::Schedule> schedules)> schedule = {};
   };
   static base::Result<std::unique_ptr<RoutePublisher>> start(Options options);
   ~RoutePublisher();
@@ -47,6 +51,10 @@ class RoutePublisher {
   void refresh() {
     (void)publisher_->run([](catalog::Catalog&) {});
   }
+  // The version of a script whose id begins with these eight digits, there or not: loading it tells. Null: too many
+  // that are in use.
+  std::shared_ptr<const sandbox::RunnableVersion> preview(std::string_view account, std::string_view script,
+                                                          uint32_t digits);
   // Routes to fresh, unloaded versions in the place of these.
   void renew(const std::vector<std::shared_ptr<const sandbox::RunnableVersion>>& versions);
 
@@ -61,15 +69,17 @@ class RoutePublisher {
   std::shared_ptr<sandbox::RunnableVersion> makeVersion(const std::string& account, const std::string& script,
                                                         const std::string& id, uint64_t stored, bool hasAssets);
   void swap(std::shared_ptr<const edge::Routes> routes);
+  void schedule();
 
   const Options options_;
   base::SystemRandom random_;
-  mutable std::mutex mutex_;  // guards the next five
+  mutable std::mutex mutex_;  // guards the next six
   std::shared_ptr<const edge::Routes> routes_;
   // What loops may still use. They let go of a snapshot with a decrement; what it holds is freed by `sweep`.
   std::vector<std::shared_ptr<const edge::Routes>> retired_;
   std::unordered_map<uint64_t, std::shared_ptr<const sandbox::RunnableVersion>> configured_;  // by number
-  uint64_t nextNumber_ = 2;  // of versions of the catalog: even
+  uint64_t nextNumber_ = 2;                                                    // of versions of the catalog: even
+  std::map<std::string, std::shared_ptr<sandbox::RunnableVersion>> previews_;  // by account, script and digits
   bool open_ = false;
   std::unique_ptr<catalog::Publisher> publisher_;  // last: its thread uses the rest
 };

@@ -42,6 +42,19 @@ base::Result<std::shared_ptr<const assets::Site>> loadSite(catalog::Catalog& cat
       std::make_shared<assets::Site>(std::move(*table), std::move(*config), navigation));
 }
 
+constexpr size_t kUuidBytes = 36;
+
+// By its id, or by what its id begins with.
+catalog::Result<catalog::Version> findRow(catalog::Catalog& catalog, const sandbox::RunnableVersion& version) {
+  if (version.id.size() == kUuidBytes) return catalog.findVersion(version.account, version.script, version.id);
+  auto all = catalog.versions(version.account, version.script);
+  if (!all.ok()) return all.error();
+  for (auto& each : *all) {
+    if (each.id.starts_with(version.id)) return std::move(each);
+  }
+  return catalog::Error{catalog::Situation::kVersionNotFound, "there is no version " + version.id};
+}
+
 }  // namespace
 
 VersionLoader::VersionLoader(Options options) : options_(std::move(options)), thread_([this] { work(); }) {}
@@ -98,8 +111,15 @@ void VersionLoader::loadOne(catalog::Catalog& catalog, const std::shared_ptr<con
   };
   auto account = catalog.findAccount(version->account);
   if (!account.ok()) return refuse(account.error().message);
-  auto row = catalog.findVersion(version->account, version->script, version->id);
-  if (!row.ok()) return refuse(row.error().message);
+  auto row = findRow(catalog, *version);
+  if (!row.ok()) {
+    const auto situation = row.error().situation;
+    if (situation != catalog::Situation::kVersionNotFound && situation != catalog::Situation::kScriptNotFound)
+      return refuse(row.error().message);
+    sandbox::StartRefusal refusal;
+    refusal.missing = true;
+    return version->refusal.set(std::move(refusal));
+  }
   std::shared_ptr<const assets::Site> site;
   if (row->hasAssets) {
     auto loaded = loadSite(catalog, *row);
@@ -162,7 +182,7 @@ void VersionLoader::loadOne(catalog::Catalog& catalog, const std::shared_ptr<con
   const uint64_t bytes = ::fstat(bundle->sealed.get(), &found) == 0 ? static_cast<uint64_t>(found.st_size) : 0;
   const uint64_t siteBytes = site ? site->files().memoryBytes() : 0;
   version->content.set({source.limits, wire::CompatibilitySet::of(row->compatibilityDate, row->compatibilityFlags),
-                        std::move(bundle->sealed), std::move(bundle->services), std::move(site), true});
+                        std::move(bundle->sealed), std::move(bundle->services), std::move(site), true, row->id});
   for (auto& [name, text] : secrets) catalog::wipe(text);
   const std::lock_guard lock(mutex_);
   residents_.push_back({version, bytes + siteBytes});

@@ -21,6 +21,7 @@ std::vector<Endpoint> apiEndpoints() {
   add(assetEndpoints());
   add(serviceEndpoints());
   add(workerEndpoints());
+  add(namespaceEndpoints());
   add(triggerEndpoints());
   return all;
 }

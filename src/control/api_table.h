@@ -26,6 +26,7 @@ std::vector<Endpoint> profileEndpoints();     // profile_endpoints.cc
 std::vector<Endpoint> secretEndpoints();      // secret_endpoints.cc
 std::vector<Endpoint> assetEndpoints();       // asset_endpoints.cc: uploads of static assets
 std::vector<Endpoint> serviceEndpoints();     // service_endpoints.cc
+std::vector<Endpoint> namespaceEndpoints();   // namespace_endpoints.cc
 std::vector<Endpoint> workerEndpoints();      // worker_endpoints.cc
 std::vector<Endpoint> triggerEndpoints();     // trigger_endpoints.cc: workers.dev, schedules
 

@@ -60,31 +60,53 @@ ApiResult put(ApiContext& context, const ApiRequest& request) {
 }
 
 // A merge: null removes a secret, an object sets it.
-ApiResult patchAll(ApiContext& context, const ApiRequest& request) {
-  auto given = jsonObjectBody(request.body);
-  if (!given.ok()) return given.error();
-  const auto* secrets = given->if_contains("secrets");
+ApiTry<Bindings> mergeSecrets(const json::value* secrets, const BaseVersion& base, const UploadRules& rules) {
   if (secrets == nullptr || !secrets->is_object()) return badBody("secrets must be an object");
-  json::array named;
+  json::array bindings;
   for (const auto& [name, secret] : secrets->as_object()) {
     if (secret.is_null()) continue;
     const auto* text = secret.is_object() ? secret.as_object().if_contains("text") : nullptr;
+    const auto* type = secret.is_object() ? secret.as_object().if_contains("type") : nullptr;
     if (text == nullptr || !text->is_string()) return badBody("each of the secrets must be null or have a text");
-    named.push_back({{"name", name}, {"type", "secret_text"}, {"text", *text}});
+    if (type != nullptr && *type != json::value("secret_text"))
+      return notEntitled("secrets of this type are not served here");
+    bindings.push_back({{"name", name}, {"type", "secret_text"}, {"text", *text}});
   }
-  auto version = changeBindings(
-      context, request,
-      [&](const BaseVersion& base, const UploadRules& rules) {
-        json::array bindings = std::move(named);
-        for (const auto& binding : base.bindings) {
-          const auto& name = binding.as_object().at("name").as_string();
-          if (!secrets->as_object().contains(name)) bindings.push_back({{"name", name}, {"type", "inherit"}});
-        }
-        return readBindings(bindings, {}, &base, nullptr, rules);
-      },
-      true);
+  for (const auto& binding : base.bindings) {
+    const auto& name = binding.as_object().at("name").as_string();
+    if (!secrets->as_object().contains(name)) bindings.push_back({{"name", name}, {"type", "inherit"}});
+  }
+  return readBindings(bindings, {}, &base, nullptr, rules);
+}
+
+ApiResult patchAll(ApiContext& context, const ApiRequest& request) {
+  auto given = jsonObjectBody(request.body);
+  if (!given.ok()) return given.error();
+  const auto edit = [&](const BaseVersion& base, const UploadRules& rules) {
+    return mergeSecrets(given->if_contains("secrets"), base, rules);
+  };
+  auto version = changeBindings(context, request, edit, true);
   if (!version.ok()) return version.error();
   return list(context, request);
+}
+
+// Of the newest version, as a new one that nothing is deployed of.
+ApiResult patchLatest(ApiContext& context, const ApiRequest& request) {
+  auto given = jsonObjectBody(request.body);
+  if (!given.ok()) return given.error();
+  std::string annotations = "{}";
+  if (const auto* wanted = given->if_contains("annotations"); wanted != nullptr && !wanted->is_null()) {
+    auto text = readAnnotationsOf(*wanted);
+    if (!text.ok()) return text.error();
+    annotations = std::move(text).value();
+  }
+  const auto edit = [&](const BaseVersion& base, const UploadRules& rules) {
+    return mergeSecrets(given->if_contains("env"), base, rules);
+  };
+  auto version = uploadBindings(context, request, edit, std::move(annotations),
+                                ApiError{404, 10222, "This Worker has no version to start from.", {}});
+  if (!version.ok()) return version.error();
+  return answer(versionJson(*version, false));
 }
 
 ApiResult show(ApiContext& context, const ApiRequest& request) {
@@ -128,6 +150,7 @@ std::vector<Endpoint> secretEndpoints() {
   return {{"GET", "accounts/:account/workers/scripts/:script/secrets", list},
           {"PUT", "accounts/:account/workers/scripts/:script/secrets", put},
           {"PATCH", "accounts/:account/workers/scripts/:script/secrets-bulk", patchAll},
+          {"PATCH", "accounts/:account/workers/workers/:script/versions/latest", patchLatest},
           {"GET", "accounts/:account/workers/scripts/:script/secrets/:secret", show},
           {"DELETE", "accounts/:account/workers/scripts/:script/secrets/:secret", remove}};
 }

@@ -109,9 +109,25 @@ base::Result<std::vector<uint8_t>> encode(const BundleSource& source, const std:
     if (services != nullptr)
       services->push_back({std::string(textOf(binding, "service")), std::string(textOf(binding, "entrypoint"))});
   }
+  // A script in service-worker format imports nothing: what comes with it are values of its bindings, by their names.
+  if (bundle.syntax == wire::Syntax::kServiceWorker) {
+    const auto add = [&](std::string_view name, wire::ModuleType type, const catalog::Module& module) {
+      bundle.modules.push_back(
+          {name, type, {reinterpret_cast<const uint8_t*>(module.content.data()), module.content.size()}});
+    };
+    add(source.modules.front().name, wire::ModuleType::kEsModule, source.modules.front());
+    for (const auto& entry : source.bindings) {
+      const auto& binding = entry.as_object();
+      const auto type = textOf(binding, "type");
+      const auto* module = findModule(source, textOf(binding, "part"));
+      if (module == nullptr) continue;
+      if (type == "wasm_module") add(textOf(binding, "name"), wire::ModuleType::kWasm, *module);
+      if (type == "data_blob") add(textOf(binding, "name"), wire::ModuleType::kData, *module);
+    }
+  }
   for (const auto& module : source.modules) {
     const auto type = typeOf(module.kind);
-    if (!type) continue;
+    if (!type || bundle.syntax == wire::Syntax::kServiceWorker) continue;
     std::string_view name = module.name;
     if (name.starts_with("./")) name.remove_prefix(2);
     bundle.modules.push_back(

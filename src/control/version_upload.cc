@@ -220,13 +220,22 @@ ApiTry<catalog::Version> storeUpload(ApiContext& context, const ApiRequest& requ
   return std::move(stored).value();
 }
 
-ApiTry<catalog::Version> changeBindings(ApiContext& context, const ApiRequest& request, const EditBindings& edit,
-                                        bool mustBeDeployed) {
+namespace {
+
+struct FromNewest {
+  bool mustBeDeployed = true;
+  bool deploy = true;
+  std::string annotations;
+  ApiError noVersions;
+};
+
+ApiTry<catalog::Version> makeFromNewest(ApiContext& context, const ApiRequest& request, const EditBindings& edit,
+                                        const FromNewest& how) {
   auto newest = findNewest(context, request.account(), request.script(), true);
   if (!newest.ok()) return newest.error();
-  if (!*newest) return workerNotFound();
+  if (!*newest) return how.noVersions;
   const auto& version = (*newest)->version;
-  if (mustBeDeployed) {
+  if (how.mustBeDeployed) {
     auto deployments = context.catalog.deployments(request.account(), request.script());
     if (!deployments.ok()) return apiError(deployments.error());
     if (deployments->empty() || deployments->front().versions.size() != 1 ||
@@ -254,12 +263,25 @@ ApiTry<catalog::Version> changeBindings(ApiContext& context, const ApiRequest& r
     if (!assets.ok()) return apiError(assets.error());
     upload.assets = std::move(assets).value();
   }
-  json::object annotations{{"workers/triggered_by", "secret"}};
-  upload.annotations = json::serialize(annotations);
+  upload.annotations = how.annotations;
   StoreOptions options;
+  options.deploy = how.deploy;
   options.expectedNewest = version.id;
   options.withSettings = false;
   return storeUpload(context, request, *source, std::move(upload), options);
+}
+
+}  // namespace
+
+ApiTry<catalog::Version> changeBindings(ApiContext& context, const ApiRequest& request, const EditBindings& edit,
+                                        bool mustBeDeployed) {
+  const json::object annotations{{"workers/triggered_by", "secret"}};
+  return makeFromNewest(context, request, edit, {mustBeDeployed, true, json::serialize(annotations), workerNotFound()});
+}
+
+ApiTry<catalog::Version> uploadBindings(ApiContext& context, const ApiRequest& request, const EditBindings& edit,
+                                        std::string annotations, const ApiError& noVersions) {
+  return makeFromNewest(context, request, edit, {false, false, std::move(annotations), noVersions});
 }
 
 }  // namespace weir::control

@@ -49,5 +49,9 @@ ApiTry<catalog::Version> storeUpload(ApiContext& context, const ApiRequest& requ
 using EditBindings = std::function<ApiTry<Bindings>(const BaseVersion& base, const UploadRules& rules)>;
 ApiTry<catalog::Version> changeBindings(ApiContext& context, const ApiRequest& request, const EditBindings& edit,
                                         bool mustBeDeployed);
+// The same, not deployed, with annotations of its own (JSON). `noVersions` is the error where there is none to start
+// from.
+ApiTry<catalog::Version> uploadBindings(ApiContext& context, const ApiRequest& request, const EditBindings& edit,
+                                        std::string annotations, const ApiError& noVersions);
 
 }  // namespace weir::control

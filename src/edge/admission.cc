@@ -58,7 +58,7 @@ Admission admit(const catalog::Match& match, const http::HeaderList& headers, st
     if (mayPassBy) return {Admission::Way::kOrigin, 0, 0, 0, nullptr};
     return page(1027);
   }
-  return {Admission::Way::kScript, 0, 0, left, choose(*match.script, headers, request)};
+  return {Admission::Way::kScript, 0, 0, left, match.preview ? nullptr : choose(*match.script, headers, request)};
 }
 
 const catalog::RoutedVersion* versionWithAssets(const catalog::Match& match, const http::HeaderList& headers,

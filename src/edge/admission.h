@@ -22,7 +22,7 @@ struct Admission {
   uint16_t page = 0;                                // kPage: an error code, or an HTTP status below 1000
   uint32_t retryAfterSeconds = 0;                   // of the page; 0: the code's own
   uint8_t invocationsLeft = 0;                      // kScript: before this one
-  const catalog::RoutedVersion* version = nullptr;  // kScript
+  const catalog::RoutedVersion* version = nullptr;  // kScript; null for a preview
 };
 
 // `request` names the request where its version is chosen by chance. Counts the request when the script is to run.

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 
 #include "edge/admission.h"
 #include "edge/error_page.h"
@@ -250,9 +251,12 @@ void EdgeLoop::serveInside(InnerExchange& exchange, bool pastRoutes) {
 // `inner`: the same exchange when the client is a script, else null.
 void EdgeLoop::dispatch(http::Exchange& exchange, InnerExchange* inner, const catalog::Match& match, const Ray& ray) {
   const Routes& routes = *options_.routes;
-  const auto* const chosen = assets_ ? versionWithAssets(match, exchange.head().headers, ray.id()) : nullptr;
-  if (chosen != nullptr) {
-    const auto& version = routes.runnable(*chosen);
+  // Whether the version of a preview has assets is known when it is loaded.
+  const bool preview = match.preview && !match.account->suspended && !match.script->disabled;
+  const auto* const chosen =
+      assets_ && !match.preview ? versionWithAssets(match, exchange.head().headers, ray.id()) : nullptr;
+  if (chosen != nullptr || (assets_ && preview)) {
+    const auto version = chosen != nullptr ? routes.runnable(*chosen) : findPreview(routes, match);
     // What `match` points to lives as long as its snapshot.
     auto toWorker = [this, &exchange, inner, match, ray, routes = options_.routes] {
       dispatchToWorker(*routes, exchange, inner, match, ray, BodyMoment::kLater);
@@ -274,8 +278,8 @@ void EdgeLoop::dispatchToWorker(const Routes& routes, http::Exchange& exchange, 
     return respondWithPage(exchange, 413, ray);
   exchange.setBodyBytesMax(bodyBytesMax);
   if (admission.way == Admission::Way::kOrigin) return proxy(exchange, inner, *match.zone, ray, body);
-  const auto& version = routes.runnable(*admission.version);
-  if (!version) return respondWithPage(exchange, 1022, ray);
+  const auto version = match.preview ? findPreview(routes, match) : routes.runnable(*admission.version);
+  if (!version) return respondWithPage(exchange, match.preview ? 1105 : 1022, ray);
   Invocation* const invocation = begin(version);
   if (invocation == nullptr) return respondWithPage(exchange, 1105, ray);
   if (inner != nullptr) return invocation->startInside(*inner, ray, admission.invocationsLeft, body);
@@ -302,6 +306,17 @@ void EdgeLoop::serveOwnAssets(InnerExchange& exchange, const sandbox::RunnableVe
   const auto& content = version.content;
   if (!assets_ || !content || !content->site) return exchange.fail("Error", "This Worker has no static assets.");
   assets_->answer(exchange, rays_.next(), content->site);
+}
+
+std::shared_ptr<const sandbox::RunnableVersion> EdgeLoop::findPreview(const Routes& routes,
+                                                                      const catalog::Match& match) const {
+  for (const auto& version : match.script->versions) {
+    uint32_t digits = 0;
+    const auto read =
+        std::from_chars(version.id.data(), version.id.data() + std::min<size_t>(version.id.size(), 8), digits, 16);
+    if (read.ec == std::errc() && digits == *match.preview) return routes.runnable(version);
+  }
+  return options_.preview ? options_.preview(match.account->id, match.script->name, *match.preview) : nullptr;
 }
 
 void EdgeLoop::setSchedules(std::shared_ptr<const std::vector<Schedule>> schedules) {

@@ -60,6 +60,10 @@ class EdgeLoop final : private http::RequestHandler,
     // Loads a version whose content is not in memory; `versionsLoaded` is called afterwards.
     std::function<void(const std::shared_ptr<const sandbox::RunnableVersion>&)> load;
     std::shared_ptr<AssetCache> assets = nullptr;  // null: no version has any
+    // The version of a script, deployed or not, whose id begins with these eight digits; null: too many are asked for.
+    std::function<std::shared_ptr<const sandbox::RunnableVersion>(std::string_view account, std::string_view script,
+                                                                  uint32_t digits)>
+        preview = nullptr;
   };
 
   // Listens at once; `run` serves.
@@ -148,6 +152,7 @@ class EdgeLoop final : private http::RequestHandler,
   // The zone by which a version answered on a host, as CF-Worker names it.
   std::string zoneOf(std::string_view authority, const sandbox::RunnableVersion& version) const;
   std::string workersZoneOf(const sandbox::RunnableVersion& version) const;
+  std::shared_ptr<const sandbox::RunnableVersion> findPreview(const Routes& routes, const catalog::Match& match) const;
   // The engine for a new invocation of the version, or {null, …} when there is none just now. `rank`: of the version's
   // placement; kNoRank where that has no part in it.
   static constexpr uint32_t kNoRank = ~uint32_t{0};

@@ -160,6 +160,7 @@ bool Invocation::startElsewhere(uint64_t readUpTo) {
 
 // The version failed its check: the page and the trace say so.
 void Invocation::refuse(const sandbox::StartRefusal& refusal) {
+  if (refusal.missing) return settle(wire::Outcome::kScriptNotFound, 0);
   exceptions_.push_back({startedMs_, "Error", refusal.message, {}});
   switch (refusal.failure) {
     case wire::StartFailure::kCpu: return settle(wire::Outcome::kExceededCpu, 0);
@@ -688,7 +689,7 @@ void Invocation::conclude() {
   observe::InvocationFinished fact;
   fact.ray = ray_.id();
   fact.script = version_->script;
-  fact.version = version_->id;
+  fact.version = version_->wholeId();
   fact.outcome = outcome_;
   fact.status = status_;
   fact.errorCode = errorCode_;

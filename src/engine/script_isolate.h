@@ -220,6 +220,7 @@ class ScriptIsolate {
   bool startFromSource(v8::Local<v8::Context> context, v8::Local<v8::Object> dispatch, Failure& failure);
   bool startFromSnapshot(v8::Local<v8::Context> context, v8::Local<v8::Object> dispatch, Failure& failure);
   v8::MaybeLocal<v8::Value> bindingValues(v8::Local<v8::Context> context);
+  bool addBlobs(v8::Local<v8::Context> context, v8::Local<v8::Object> values);
   v8::MaybeLocal<v8::Value> serviceNames(v8::Local<v8::Context> context);
   // The bindings as globals of service-worker syntax, or as the `env` that modules import. False: an exception is
   // pending.

@@ -2,6 +2,7 @@
 // such a heap is written. The rest of ScriptIsolate is in script_isolate.cc.
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
 
 #include "engine/base_snapshot.h"
 #include "engine/script_isolate.h"
@@ -122,13 +123,44 @@ v8::MaybeLocal<v8::Value> ScriptIsolate::callDispatch(v8::Local<v8::Context> con
 v8::MaybeLocal<v8::Value> ScriptIsolate::bindingValues(v8::Local<v8::Context> context) {
   v8::Isolate* isolate = heap_->isolate();
   const std::string_view env = version_->bundle().env;
-  if (env.empty()) return v8::Object::New(isolate);
+  if (env.empty()) {
+    const auto none = v8::Object::New(isolate);
+    return addBlobs(context, none) ? none : v8::MaybeLocal<v8::Value>();
+  }
   v8::Local<v8::String> json;
   if (!v8::String::NewFromUtf8(isolate, env.data(), v8::NewStringType::kNormal, static_cast<int>(env.size()))
            .ToLocal(&json)) {
     return {};
   }
-  return v8::JSON::Parse(context, json);
+  v8::Local<v8::Value> values;
+  if (!v8::JSON::Parse(context, json).ToLocal(&values) || !values->IsObject()) return values;
+  return addBlobs(context, values.As<v8::Object>()) ? values : v8::MaybeLocal<v8::Value>();
+}
+
+// A script in service-worker syntax has its other modules as values of that name.
+bool ScriptIsolate::addBlobs(v8::Local<v8::Context> context, v8::Local<v8::Object> values) {
+  v8::Isolate* isolate = heap_->isolate();
+  const auto& bundle = version_->bundle();
+  if (bundle.syntax != wire::Syntax::kServiceWorker) return true;
+  for (size_t i = 1; i < bundle.modules.size(); ++i) {
+    const auto& module = bundle.modules[i];
+    v8::Local<v8::Value> value = v8::Undefined(isolate);
+    // Of a heap that is to be written only the names count.
+    if (purpose_ == js::Heap::Purpose::kSnapshot) {
+    } else if (module.type == wire::ModuleType::kWasm) {
+      v8::Local<v8::WasmModuleObject> compiled;
+      if (!v8::WasmModuleObject::Compile(isolate, {module.content.data(), module.content.size()}).ToLocal(&compiled))
+        return false;
+      value = compiled;
+    } else {
+      v8::Local<v8::ArrayBuffer> buffer;
+      if (!v8::ArrayBuffer::MaybeNew(isolate, module.content.size()).ToLocal(&buffer)) return false;
+      if (!module.content.empty()) std::memcpy(buffer->Data(), module.content.data(), module.content.size());
+      value = buffer;
+    }
+    if (values->CreateDataProperty(context, utf8(module.name).As<v8::Name>(), value).IsNothing()) return false;
+  }
+  return true;
 }
 
 v8::MaybeLocal<v8::Value> ScriptIsolate::serviceNames(v8::Local<v8::Context> context) {

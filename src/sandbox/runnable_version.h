@@ -58,13 +58,14 @@ struct VersionContent {
   std::vector<ServiceTarget> services;                 // by the number of the binding, from 1
   std::shared_ptr<const assets::Site> site = nullptr;  // its static assets; null: it has none
   bool runs = true;                                    // false: it has assets and no code
+  std::string id = {};                                 // UUID text, where the version was asked for by less
 };
 
 struct RunnableVersion {
   wire::VersionId number;
   std::string account;  // id
   std::string script;
-  std::string id;       // UUID text, for traces
+  std::string id;       // UUID text, for traces; or eight digits of it (a preview), until it is loaded
   uint64_t stored = 0;  // its number in the catalog; 0: it is configured
   bool hasAssets = false;
 
@@ -74,6 +75,8 @@ struct RunnableVersion {
   // What its check found out. Until then it starts from its source, as it does when there is no image.
   SetOnce<StoredImage> image;
   SetOnce<StartRefusal> refusal;  // it failed: no engine is asked to run it
+
+  const std::string& wholeId() const { return content && !content->id.empty() ? content->id : id; }
 
   // Where it runs: engine slots by preference, unless its script is confined to one.
   std::vector<uint8_t> slots;

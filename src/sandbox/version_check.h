@@ -43,6 +43,7 @@ struct StartRefusal {
   std::string file;     // empty: no place is known
   uint32_t line = 0;
   uint32_t column = 0;
+  bool missing = false;   // not the script's fault: there is no such version
   std::string profile{};  // of a scope that took too long: JSON for developer tools, as the engine made it; or empty
 };
 

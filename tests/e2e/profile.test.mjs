@@ -65,6 +65,6 @@ test("a deploy that takes too long to start says where its profile is", async (t
   const authorization = `Bearer ${project.environment.CLOUDFLARE_API_TOKEN}`;
   const profile = await (await fetch(url, { headers: { authorization } })).json();
   assert.ok(profile.nodes.some((node) => node.callFrame.functionName === "slowly"));
-  assert.equal((await fetch(url)).status, 403);
+  assert.equal((await fetch(url)).status, 400);
   assert.equal((await fetch(url.replace("/hello/", "/other/"), { headers: { authorization } })).status, 404);
 });
