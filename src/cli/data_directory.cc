@@ -6,8 +6,10 @@
 
 #include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <cstring>
 #include <filesystem>
+#include <thread>
 
 #include "base/whole_file.h"
 
@@ -16,6 +18,9 @@ namespace weir::cli {
 std::string controlAddressPath(const std::string& data) { return data + "/control.address"; }
 
 namespace {
+
+constexpr std::chrono::milliseconds kLockWaitMax{1000};
+constexpr std::chrono::milliseconds kLockPause{10};
 
 base::Error problem(const std::string& path, const std::string& what) { return {"--data " + path + ": " + what}; }
 
@@ -31,9 +36,13 @@ base::Result<DataDirectory> DataDirectory::open(const std::string& path) {
   if (error) return problem(path, error.message() + "; name a directory that can be written");
   wire::Descriptor lock(::open((path + "/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!lock) return systemProblem(path, "cannot open its lock");
-  if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+  // One that was killed may leave a child that has not executed its engine yet, and holds the lock until it does.
+  const auto deadline = std::chrono::steady_clock::now() + kLockWaitMax;
+  while (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return systemProblem(path, "cannot lock it");
-    return problem(path, "another weir uses it; stop that one, or name another directory");
+    if (std::chrono::steady_clock::now() >= deadline)
+      return problem(path, "another weir uses it; stop that one, or name another directory");
+    std::this_thread::sleep_for(kLockPause);
   }
   const wire::Descriptor format(::open((path + "/format").c_str(), O_RDONLY | O_CLOEXEC));
   if (!format) {

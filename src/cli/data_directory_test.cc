@@ -2,8 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <optional>
+#include <thread>
 
 namespace weir::cli {
 namespace {
@@ -37,6 +40,18 @@ TEST_F(DataDirectoryTest, isMadeWithItsFormatAndOpensAgain) {
   EXPECT_EQ(format(), "1\n");
   EXPECT_EQ(refusal(), "");
   EXPECT_FALSE(std::filesystem::exists(path + "/format.new"));
+}
+
+TEST_F(DataDirectoryTest, theLockOfOneThatHasJustEndedIsWaitedFor) {
+  auto first = DataDirectory::open(path);
+  ASSERT_TRUE(first.ok());
+  std::optional<DataDirectory> held(std::move(first).value());
+  std::thread ends([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(30));
+    held.reset();
+  });
+  EXPECT_EQ(refusal(), "");
+  ends.join();
 }
 
 TEST_F(DataDirectoryTest, oneWeirAtATime) {

@@ -116,7 +116,7 @@ std::shared_ptr<const sandbox::RunnableVersion> RoutePublisher::preview(std::str
   const std::lock_guard lock(mutex_);
   if (const auto at = previews_.find(key); at != previews_.end()) {
     // One that was not there may have come meanwhile.
-    if (!at->second->refusal) return at->second;
+    if (!at->second->refusal || !at->second->refusal->missing) return at->second;
     previews_.erase(at);
   }
   if (previews_.size() >= kPreviewsMax) {
