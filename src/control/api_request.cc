@@ -5,6 +5,7 @@
 #include <ctime>
 
 #include "base/check.h"
+#include "base/json_text.h"
 
 namespace weir::control {
 
@@ -26,13 +27,13 @@ json::object envelope(bool success) {
 json::object toJson(const ApiError& error, std::string_view docsUrl) {
   json::object out;
   out["code"] = error.code;
-  out["message"] = error.message;
+  out["message"] = base::wellFormedUtf8(error.message);  // it may quote names that a client sent
   if (!docsUrl.empty()) {
     std::string url(docsUrl);
     constexpr std::string_view kCode = "{code}";
     if (const size_t at = url.find(kCode); at != std::string::npos)
       url.replace(at, kCode.size(), std::to_string(error.code));
-    out["documentation_url"] = url;
+    out["documentation_url"] = base::wellFormedUtf8(url);
   }
   if (!error.chain.empty()) {
     json::array chain;
