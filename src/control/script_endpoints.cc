@@ -26,26 +26,16 @@ ApiResult upload(ApiContext& context, const ApiRequest& request) {
   auto form = readUploadForm(request.contentType(), request.body);
   if (!form.ok()) return form.error();
   if (!catalog::isScriptName(request.script())) return badWorkerName();
-  auto source = rulesSource(context, request);
-  if (!source.ok()) return source.error();
-  auto newest = findNewest(context, request.account(), request.script(), form->metadata.contains("body_part"));
-  if (!newest.ok()) return newest.error();
-  const BaseVersion* const base = *newest ? &(*newest)->base : nullptr;
-  auto read = readUpload(*form, base, rulesOf(context, request, *source));
-  if (!read.ok()) return read.error();
-  const auto problems = takeAssets(context, request, form->metadata, *newest, *read);
-  if (!problems.ok()) return problems.error();
-  StoreOptions options;
-  options.expectedNewest = base != nullptr ? base->id : std::string();
-  auto version = storeUpload(context, request, *source, std::move(read).value(), options);
-  if (!version.ok()) return version.error();
+  const auto stored = storeForm(context, request, *form, {});
+  if (!stored.ok()) return stored.error();
+  const auto& version = stored->version;
   auto script = context.catalog.findScript(request.account(), request.script());
   if (!script.ok()) return apiError(script.error());
-  json::object out = scriptJson(*script, &*version);
-  out["startup_time_ms"] = version->check.startupMs;
-  out["deployment_id"] = version->id;
-  out["pipeline_hash"] = version->etag;
-  return answer(out, *problems);
+  json::object out = scriptJson(*script, &version);
+  out["startup_time_ms"] = version.check.startupMs;
+  out["deployment_id"] = version.id;
+  out["pipeline_hash"] = version.etag;
+  return answer(std::move(out), stored->problems);
 }
 
 // The modules of a version as they were uploaded; of a script in service-worker format, the script.

@@ -22,22 +22,12 @@ ApiResult upload(ApiContext& context, const ApiRequest& request) {
   if (!form.ok()) return form.error();
   auto script = context.catalog.findScript(request.account(), request.script());
   if (!script.ok()) return apiError(script.error());
-  auto source = rulesSource(context, request);
-  if (!source.ok()) return source.error();
-  auto newest = findNewest(context, request.account(), request.script(), form->metadata.contains("body_part"));
-  if (!newest.ok()) return newest.error();
-  const BaseVersion* const base = *newest ? &(*newest)->base : nullptr;
-  auto read = readUpload(*form, base, rulesOf(context, request, *source));
-  if (!read.ok()) return read.error();
-  const auto problems = takeAssets(context, request, form->metadata, *newest, *read);
-  if (!problems.ok()) return problems.error();
   StoreOptions options;
   options.deploy = false;
   options.withSettings = false;
-  options.expectedNewest = base != nullptr ? base->id : std::string();
-  auto version = storeUpload(context, request, *source, std::move(read).value(), options);
-  if (!version.ok()) return version.error();
-  return answer(versionJson(*version, hasPreview(context, request, *script)), *problems);
+  const auto stored = storeForm(context, request, *form, options);
+  if (!stored.ok()) return stored.error();
+  return answer(versionJson(stored->version, hasPreview(context, request, *script)), stored->problems);
 }
 
 ApiResult list(ApiContext& context, const ApiRequest& request) {

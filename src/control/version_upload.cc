@@ -284,4 +284,21 @@ ApiTry<catalog::Version> uploadBindings(ApiContext& context, const ApiRequest& r
   return makeFromNewest(context, request, edit, {false, false, std::move(annotations), noVersions});
 }
 
+ApiTry<StoredForm> storeForm(ApiContext& context, const ApiRequest& request, const UploadForm& form,
+                             StoreOptions options) {
+  auto source = rulesSource(context, request);
+  if (!source.ok()) return source.error();
+  auto newest = findNewest(context, request.account(), request.script(), form.metadata.contains("body_part"));
+  if (!newest.ok()) return newest.error();
+  const BaseVersion* const base = *newest ? &(*newest)->base : nullptr;
+  auto read = readUpload(form, base, rulesOf(context, request, *source));
+  if (!read.ok()) return read.error();
+  auto problems = takeAssets(context, request, form.metadata, *newest, *read);
+  if (!problems.ok()) return problems.error();
+  options.expectedNewest = base != nullptr ? base->id : std::string();
+  auto version = storeUpload(context, request, *source, std::move(read).value(), options);
+  if (!version.ok()) return version.error();
+  return StoredForm{std::move(version).value(), std::move(problems).value()};
+}
+
 }  // namespace weir::control

@@ -44,6 +44,14 @@ struct StoreOptions {
 ApiTry<catalog::Version> storeUpload(ApiContext& context, const ApiRequest& request, const RulesSource& source,
                                      Upload upload, const StoreOptions& options);
 
+// The whole way of an upload as a client sends it. `problems`: as takeAssets. `options.expectedNewest` is set here.
+struct StoredForm {
+  catalog::Version version;
+  std::vector<std::string> problems;
+};
+ApiTry<StoredForm> storeForm(ApiContext& context, const ApiRequest& request, const UploadForm& form,
+                             StoreOptions options);
+
 // A new version that differs from the newest in its bindings alone, and serves. 10215 when the newest is not what
 // serves.
 using EditBindings = std::function<ApiTry<Bindings>(const BaseVersion& base, const UploadRules& rules)>;
