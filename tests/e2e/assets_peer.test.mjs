@@ -46,13 +46,13 @@ function get(port, path, headers) {
 const shown = ({ status, headers, text }) => ({ status, text, location: headers.location, type: headers["content-type"], tagged: headers.etag !== undefined,
   cache: headers["cache-control"], all: headers["x-all"], file: headers["x-file"], name: headers["x-name"], host: headers["x-host"], a: headers.a });
 
-async function startPeer(t, project) {
+async function startPeer(project) {
   const child = spawn(join(root, "scripts/node"), [join(root, "node_modules/wrangler/wrangler-dist/cli.js"), "dev", "--ip", "127.0.0.1", "--port", "0",
     "--inspector-port", "0", "--show-interactive-dev-session=false"],
     { cwd: project.folder, detached: true, stdio: ["ignore", "pipe", "pipe"],
       env: { PATH: process.env.PATH, HOME: project.folder, CI: "1", NO_COLOR: "1", WRANGLER_SEND_METRICS: "false", WRANGLER_HIDE_BANNER: "true" } });
   const ended = new Promise((done) => child.on("close", done));
-  t.after(async () => {
+  project.atEnd.push(async () => {
     try {
       process.kill(-child.pid, "SIGKILL"); // the group: workerd is a child of its own
     } catch {
@@ -83,7 +83,7 @@ for (const config of configs) {
     const project = await startProject(t, weir, { files: Object.fromEntries(Object.entries(files).map(([name, text]) => [`public/${name}`, text])),
       config: { main: undefined, assets: { directory: "public", ...config } } });
     await project.run("deploy");
-    const peer = await startPeer(t, project);
+    const peer = await startPeer(project);
     let compared = 0;
     for (const path of paths) {
       assert.deepEqual(shown(await get(weir.port, path)), shown(await get(peer, path)), `${path} with ${JSON.stringify(config)}`);

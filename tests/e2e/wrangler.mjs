@@ -16,10 +16,15 @@ export async function environmentOf(weir, ...args) {
   return JSON.parse((await command(weir, "env", "--json", ...args)).stdout);
 }
 
-/** A project folder. files: path → text. config: of wrangler.json, `name` and `main` have defaults. Removed after the test. */
+/** A project folder. files: path → text. config: of wrangler.json, `name` and `main` have defaults. Removed after the test, once
+ *  what the caller put into `atEnd` (functions, may be async) has ended the processes that work in it. */
 export async function startProject(t, weir, { files, config = {}, release = "wrangler" }) {
   const folder = mkdtempSync(join(tmpdir(), "weir-wrangler-"));
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const atEnd = [];
+  t.after(async () => {
+    for (const end of atEnd) await end();
+    rmSync(folder, { recursive: true, force: true });
+  });
   const write = (name, text) => {
     mkdirSync(dirname(join(folder, name)), { recursive: true });
     writeFileSync(join(folder, name), text);
@@ -50,6 +55,7 @@ export async function startProject(t, weir, { files, config = {}, release = "wra
     });
   return {
     folder,
+    atEnd,
     write,
     configure,
     environment,
