@@ -11,6 +11,8 @@ export const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 
 // Another build of the platform, with sanitizers for one (scripts/sanitize.sh); engines are always the release build's.
 const binary = process.env.WEIR_BINARY ?? join(root, "build/weir");
+/** Whether that build needs memory of its own for what it watches: then no test compares weir's with a bound. */
+export const instrumented = Boolean(process.env.WEIR_SANITIZER);
 const engineDir = process.env.WEIR_BINARY ? ["--engine-dir", join(root, "build/engine")] : [];
 
 function tomlOf(value) {
