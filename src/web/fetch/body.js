@@ -12,6 +12,7 @@ import {
   getOwnPropertyDescriptor, hasOwnBuffer, jsonParse, ownKeys, rejected, resolved, subarray, then, toArrayBuffer,
   typedArraySet,
 } from "../core/primordials.js";
+import { Repeating } from "../core/repeating.js";
 import { toUSVString } from "../core/idl.js";
 import { blobBytes, newBlob } from "../blob/blob.js";
 import { wholeReadable } from "../streams/make.js";
@@ -158,33 +159,23 @@ export function extractBody(init) {
  * Reads a Readable to its end; the promise gives convert(bytes). Converted before the promise is resolved: a patched
  * Object.prototype.then sees what the script asked for, not the bytes.
  */
-class Collector {
+class Collector extends Repeating {
   reader;
   limit;
   convert;
   chunks = [];
   total = 0;
   done = new Deferred();
-  #active = false;
-  #again = false;
 
   constructor(readable, limit, convert) {
+    super();
     this.limit = limit;
     this.convert = convert;
     this.reader = new Reader(readable, false);
   }
 
-  run() {
-    if (this.#active) {
-      this.#again = true;
-      return;
-    }
-    this.#active = true;
-    do {
-      this.#again = false;
-      readFrom(this.reader, this);
-    } while (this.#again);
-    this.#active = false;
+  step() {
+    readFrom(this.reader, this);
   }
 
   // ---- a read request ----

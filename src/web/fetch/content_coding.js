@@ -8,6 +8,7 @@ import { typeError } from "../core/errors.js";
 import {
   NativeUint8Array, arrayPush, byteLength, bytesOf, markHandled, stringIndexOf, stringToLowerCase, typedArraySet,
 } from "../core/primordials.js";
+import { Repeating } from "../core/repeating.js";
 import { Codec } from "../compression/codec.js";
 import { byteReadable, wholeReadable } from "../streams/make.js";
 import { Reader, cancelReadable, readFrom } from "../streams/readable.js";
@@ -41,7 +42,7 @@ export class Coded {
  * The source of a stream whose bytes are another's, coded or decoded; it reads the other only when it is read. A coded
  * stream of nothing is nothing.
  */
-class CodingSource {
+class CodingSource extends Repeating {
   #coding;
   #compress;
   #codec;
@@ -51,10 +52,9 @@ class CodingSource {
   #fed = false;
   #ended = false;
   #waiting = false;  // for #from
-  #active = false;
-  #again = false;
 
   constructor(coding, compress, from) {
+    super();
     this.#coding = coding;
     this.#compress = compress;
     this.#codec = new Codec(coding, compress);
@@ -64,7 +64,7 @@ class CodingSource {
   pull(controller) {
     this.#controller = controller;
     this.#reader ??= new Reader(this.#from, false);
-    this.#run();
+    this.run();
   }
 
   cancel(reason) {
@@ -72,22 +72,9 @@ class CodingSource {
     return cancelReadable(this.#from, reason);
   }
 
-  /** Without recursion, however many chunks are there already. */
-  #run() {
-    if (this.#active) {
-      this.#again = true;
-      return;
-    }
-    this.#active = true;
-    do {
-      this.#again = false;
-      if (!this.#waiting) this.#step();
-    } while (this.#again);
-    this.#active = false;
-  }
-
   /** One piece for the reader, or another read of what it is made from. */
-  #step() {
+  step() {
+    if (this.#waiting) return;
     const controller = this.#controller;
     let output;
     try {
@@ -136,7 +123,7 @@ class CodingSource {
       this.#fed = true;
       this.#codec.feed(bytes);  // behind the end of a body of another coding it is left out, as browsers do
     }
-    this.#run();
+    this.run();
   }
 
   close() {
@@ -146,7 +133,7 @@ class CodingSource {
       this.#codec.feed(kNothing);
       this.#codec.end();
     }
-    this.#run();
+    this.run();
   }
 
   error(reason) {

@@ -3,38 +3,29 @@
 import { host } from "../core/host.js";
 import { typeError } from "../core/errors.js";
 import { byteLength, bytesOf, markHandled } from "../core/primordials.js";
+import { Repeating } from "../core/repeating.js";
 import { Reader, cancelReadable, readFrom } from "../streams/readable.js";
 
-export class Pump {
+export class Pump extends Repeating {
   record;
   id;
   reader;
   onEnd;
   ended = false;
-  #active = false;
-  #again = false;
   #waiting = false;  // for credit
 
   /** onEnd(failed, error) is called once, after the last byte was handed over or the body failed. */
   constructor(record, id, readable, onEnd) {
+    super();
     this.record = record;
     this.id = id;
     this.reader = new Reader(readable, false);
     this.onEnd = onEnd;
   }
 
-  /** Reads while there is credit; chunks that are there already are taken without recursion. */
-  run() {
-    if (this.#active) {
-      this.#again = true;
-      return;
-    }
-    this.#active = true;
-    do {
-      this.#again = false;
-      readFrom(this.reader, this);
-    } while (this.#again);
-    this.#active = false;
+  /** Reads while there is credit. */
+  step() {
+    readFrom(this.reader, this);
   }
 
   credit() {

@@ -12,8 +12,6 @@ import {
   copyBytes,
   isView,
   min,
-  resolved,
-  then,
   typedArrayConstructors,
   typedArraySet,
   viewBuffer,
@@ -21,6 +19,7 @@ import {
   viewByteOffset,
   viewType,
 } from "../core/primordials.js";
+import { ReadableController, kDoneSource } from "./controller.js";
 import { Queue } from "./queue.js";
 import { closeReadable, errorReadable } from "./readable.js";
 
@@ -66,81 +65,20 @@ class PullInto {
 }
 
 /** The controller's state and algorithms. Queue entries are Uint8Arrays in buffers of their own. */
-export class ByteController {
-  stream;
-  source;
+export class ByteController extends ReadableController {
   highWaterMark;
   autoAllocate;
-  queue = new Queue();
-  started = false;
-  closeRequested = false;
-  pulling = false;
-  pullAgain = false;
   pullIntos = new Queue();
   request = null;  // the live ReadableStreamBYOBRequest
-  handle = null;
 
   constructor(stream, source, highWaterMark, autoAllocate) {
-    this.stream = stream;
-    this.source = source;
+    super(stream, source);
     this.highWaterMark = highWaterMark;
     this.autoAllocate = autoAllocate;
-    stream.controller = this;
   }
 
-  start() {
-    this.handle = new ReadableByteStreamController(kInternal, this);
-    const result = this.source.start(this.handle);
-    then(
-      resolved(result),
-      () => {
-        this.started = true;
-        this.pull();
-      },
-      (error) => this.error(error),
-    );
-  }
-
-  startNow() {
-    this.started = true;
-    this.pull();
-  }
-
-  get desiredSize() {
-    const state = this.stream.state;
-    if (state === "errored") return null;
-    return state === "closed" ? 0 : this.highWaterMark - this.queue.total;
-  }
-
-  get canEnqueue() {
-    return !this.closeRequested && this.stream.state === "readable";
-  }
-
-  shouldPull() {
-    if (!this.canEnqueue || !this.started) return false;
-    const reader = this.stream.reader;
-    if (reader !== null && reader.requests.length > 0) return true;
-    return this.highWaterMark - this.queue.total > 0;
-  }
-
-  pull() {
-    if (!this.shouldPull()) return;
-    if (this.pulling) {
-      this.pullAgain = true;
-      return;
-    }
-    this.pulling = true;
-    const done = this.source.pull(this.handle ?? this);
-    if (done === undefined) this.pulled();
-    else then(done, () => this.pulled(), (error) => this.error(error));
-  }
-
-  pulled() {
-    this.pulling = false;
-    if (this.pullAgain) {
-      this.pullAgain = false;
-      this.pull();
-    }
+  makeHandle() {
+    return new ReadableByteStreamController(kInternal, this);
   }
 
   clear() {
@@ -448,8 +386,6 @@ export class ByteController {
     this.commitFilled(filled);
   }
 }
-
-const kDoneSource = { __proto__: null, pull() {}, cancel() {} };
 
 let invalidate;
 

@@ -2,87 +2,27 @@
 
 import { brand, illegalConstructor, receiver, typeError } from "../core/errors.js";
 import { defineInterface } from "../core/idl.js";
-import { resolved, then } from "../core/primordials.js";
-import { Queue } from "./queue.js";
+import { ReadableController, kDoneSource } from "./controller.js";
 import { closeReadable, errorReadable } from "./readable.js";
 import { checkedSize } from "./strategies.js";
 
 const kInternal = {};
 
-/** The controller's state and algorithms; `handle` is what a script's source gets. */
-export class DefaultController {
-  stream;
-  source;
+/** The controller's state and algorithms. */
+export class DefaultController extends ReadableController {
   strategy;
-  queue = new Queue();
-  started = false;
-  closeRequested = false;
-  pulling = false;
-  pullAgain = false;
-  handle = null;
 
   constructor(stream, source, strategy) {
-    this.stream = stream;
-    this.source = source;
+    super(stream, source);
     this.strategy = strategy;
-    stream.controller = this;
   }
 
-  /** For a script's source: start() runs now, pulls begin when its promise is fulfilled. */
-  start() {
-    this.handle = new ReadableStreamDefaultController(kInternal, this);
-    const result = this.source.start(this.handle);
-    then(
-      resolved(result),
-      () => {
-        this.started = true;
-        this.pull();
-      },
-      (error) => this.error(error),
-    );
+  makeHandle() {
+    return new ReadableStreamDefaultController(kInternal, this);
   }
 
-  /** For an internal source, which needs no start. */
-  startNow() {
-    this.started = true;
-    this.pull();
-  }
-
-  get desiredSize() {
-    const state = this.stream.state;
-    if (state === "errored") return null;
-    return state === "closed" ? 0 : this.strategy.highWaterMark - this.queue.total;
-  }
-
-  get canEnqueue() {
-    return !this.closeRequested && this.stream.state === "readable";
-  }
-
-  shouldPull() {
-    if (!this.canEnqueue || !this.started) return false;
-    const reader = this.stream.reader;
-    if (reader !== null && reader.requests.length > 0) return true;
-    return this.strategy.highWaterMark - this.queue.total > 0;
-  }
-
-  pull() {
-    if (!this.shouldPull()) return;
-    if (this.pulling) {
-      this.pullAgain = true;
-      return;
-    }
-    this.pulling = true;
-    const done = this.source.pull(this.handle ?? this);
-    if (done === undefined) this.pulled();
-    else then(done, () => this.pulled(), (error) => this.error(error));
-  }
-
-  pulled() {
-    this.pulling = false;
-    if (this.pullAgain) {
-      this.pullAgain = false;
-      this.pull();
-    }
+  get highWaterMark() {
+    return this.strategy.highWaterMark;
   }
 
   enqueue(chunk) {
@@ -152,8 +92,6 @@ export class DefaultController {
   /** [[ReleaseSteps]] */
   release() {}
 }
-
-const kDoneSource = { __proto__: null, pull() {}, cancel() {} };
 
 export class ReadableStreamDefaultController {
   #controller;
