@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "http/codec/request_decoder.h"
+#include "pieces.h"
 #include "target.h"
 
 namespace {
@@ -56,12 +57,9 @@ std::string decode(std::span<const std::byte> bytes, unsigned seed, uint64_t cre
   limits.chunkLineBytesMax = 64;
   RequestDecoder decoder(limits);
   Transcript sink;
+  weir::fuzz::Pieces pieces(seed);
   while (!bytes.empty()) {
-    auto piece = bytes;
-    if (seed != 0) {
-      seed = seed * 1103515245 + 12345;
-      piece = bytes.first(std::min<size_t>(bytes.size(), 1 + (seed >> 16) % 17));
-    }
+    auto piece = pieces.first(bytes);
     bytes = bytes.subspan(piece.size());
     while (!piece.empty()) {
       const auto fed = decoder.feed(piece, sink, credit);

@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "http/codec/response_decoder.h"
+#include "pieces.h"
 #include "target.h"
 
 namespace {
@@ -45,13 +46,10 @@ std::string decode(std::span<const std::byte> bytes, ResponseTo request, unsigne
   ResponseDecoder decoder(limits);
   decoder.start(request);
   Transcript sink;
+  weir::fuzz::Pieces pieces(seed);
   std::string behind;
   while (!bytes.empty()) {
-    auto piece = bytes;
-    if (seed != 0) {
-      seed = seed * 1103515245 + 12345;
-      piece = bytes.first(std::min<size_t>(bytes.size(), 1 + (seed >> 16) % 17));
-    }
+    auto piece = pieces.first(bytes);
     bytes = bytes.subspan(piece.size());
     while (!piece.empty()) {
       const auto fed = decoder.feed(piece, sink);

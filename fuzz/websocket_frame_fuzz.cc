@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "http/websocket/frame_decoder.h"
 #include "http/websocket/frame_encoder.h"
+#include "pieces.h"
 #include "target.h"
 
 namespace {
@@ -72,13 +73,10 @@ Limits bounds() {
 std::string decode(std::span<const std::byte> bytes, Role role, const std::optional<DeflateParameters>& deflate,
                    unsigned seed, Transcript& sink) {
   FrameDecoder decoder(role, bounds(), deflate);
+  weir::fuzz::Pieces pieces(seed);
   while (!bytes.empty() || decoder.due()) {
-    auto piece = bytes;
-    if (seed != 0) {
-      seed = seed * 1103515245 + 12345;
-      piece = bytes.first(std::min<size_t>(bytes.size(), 1 + (seed >> 16) % 17));
-      sink.budget = 1;
-    }
+    const auto piece = pieces.first(bytes);
+    if (seed != 0) sink.budget = 1;
     const auto fed = decoder.feed(piece, sink);
     if (!fed.ok()) {
       const std::string before = sink.text;

@@ -94,7 +94,7 @@ void routeAndAdmit(benchmark::State& state, catalog::Plan plan) {
   const auto now = clock.now();
   size_t at = 0;
   size_t ran = 0;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {  // NOLINT(clang-analyzer-deadcode.DeadStores)
     const Asked& asked = requests[at++ & 4095];
     const auto match = routing->find(asked.host, catalog::Scheme::kHttp, asked.target);
     const auto admission = edge::admit(match, headers, "0123456789abcdef", now, clock);
@@ -131,7 +131,7 @@ void loadRoutes(benchmark::State& state) {
     (void)db.execute("COMMIT");
   }
   size_t nodes = 0;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {  // NOLINT(clang-analyzer-deadcode.DeadStores)
     auto catalog = catalog::SqliteCatalog::open(folder + "/catalog.db", {clock, random});
     auto rows = (*catalog)->routingRows();
     if (!rows.ok() || rows->routes.size() != routes) {

@@ -98,7 +98,6 @@ std::string decodePath(std::string_view path) {
 }
 
 std::string encodePath(std::string_view path) {
-  constexpr std::string_view kDigits = "0123456789ABCDEF";
   std::string out;
   out.reserve(path.size());
   for (const char c : path) {
@@ -106,9 +105,7 @@ std::string encodePath(std::string_view path) {
     if (c == '/' || kUnescaped[byte]) {
       out.push_back(c);
     } else {
-      out.push_back('%');
-      out.push_back(kDigits[byte >> 4]);
-      out.push_back(kDigits[byte & 15]);
+      base::appendPercentEncoded(out, byte);
     }
   }
   return out;

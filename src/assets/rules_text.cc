@@ -1,5 +1,6 @@
 #include "assets/rules_text.h"
 
+#include "base/hex.h"
 #include "http/codec/field_syntax.h"
 #include "http/url.h"
 
@@ -21,13 +22,10 @@ base::Result<std::string> spellPath(std::string_view text, const RuleUrlForm& fo
     // As in a URL: what cannot stand there raw is encoded.
     for (const char c : fragment) {
       const auto byte = static_cast<unsigned char>(c);
-      constexpr char kDigits[] = "0123456789ABCDEF";
       if (byte > 0x20 && byte < 0x7f && std::string_view("\"<>`").find(c) == std::string_view::npos) {
         out.push_back(c);
       } else {
-        out.push_back('%');
-        out.push_back(kDigits[byte >> 4]);
-        out.push_back(kDigits[byte & 15]);
+        base::appendPercentEncoded(out, byte);
       }
     }
   }

@@ -1,4 +1,4 @@
-// Hexadecimal digits.
+// Hexadecimal digits, and the escapes of URLs that are made of them.
 #pragma once
 
 #include <cstdint>
@@ -25,6 +25,13 @@ inline std::string hexOf(std::span<const uint8_t> bytes) {
     text += kDigits[byte & 15];
   }
   return text;
+}
+
+// "%" and two upper-case digits. RFC 3986 §2.1
+inline void appendPercentEncoded(std::string& out, uint8_t byte) {
+  constexpr char kDigits[] = "0123456789ABCDEF";
+  const char escape[] = {'%', kDigits[byte >> 4], kDigits[byte & 15]};
+  out.append(escape, sizeof escape);
 }
 
 }  // namespace weir::base

@@ -1,7 +1,5 @@
 #include "catalog/sqlite_assets.h"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
 
 #include "base/check.h"
@@ -17,14 +15,6 @@ constexpr UnixMs kGraceMs = std::chrono::duration_cast<std::chrono::milliseconds
 // What was seen more recently is not written down again: a deploy that changes nothing costs no write per file.
 constexpr UnixMs kSeenStepMs = 30 * 60 * 1000;
 constexpr size_t kCollectedAtOnce = 500;
-
-std::array<std::byte, 32> sha256(store::BlobView content) {
-  std::array<std::byte, 32> hash;
-  unsigned size = 0;
-  CHECK(EVP_Digest(content.data(), content.size(), reinterpret_cast<unsigned char*>(hash.data()), &size, EVP_sha256(),
-                   nullptr) == 1);
-  return hash;
-}
 
 store::BlobView viewOf(const AssetHash& hash) { return std::as_bytes(std::span(hash)); }
 

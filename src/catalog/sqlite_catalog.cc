@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "base/hex.h"
 #include "catalog/hostname.h"
 #include "catalog/schema.h"
 #include "catalog/sqlite_support.h"
@@ -100,15 +101,9 @@ Result<std::unique_ptr<SqliteCatalog>> SqliteCatalog::open(const std::string& pa
 }
 
 std::string SqliteCatalog::newId() {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::array<std::byte, 16> bytes;
-  random_.fill(bytes);
-  std::string id;
-  for (const std::byte byte : bytes) {
-    id += kDigits[static_cast<size_t>(byte) >> 4];
-    id += kDigits[static_cast<size_t>(byte) & 15];
-  }
-  return id;
+  std::array<uint8_t, 16> bytes;
+  random_.fill(std::as_writable_bytes(std::span(bytes)));
+  return base::hexOf(bytes);
 }
 
 std::string SqliteCatalog::newUuid() {
@@ -326,15 +321,7 @@ Status SqliteCatalog::readRows(RoutingRows& rows) {
     return base::Nothing{};
   };
   const auto readRoute = [&](store::Statement row) -> Status {
-    while (row.next()) {
-      Route route;
-      route.id = row.text(0);
-      route.zone = row.text(1);
-      route.pattern = row.text(2);
-      if (!row.isNull(3)) route.script = row.text(3);
-      route.failOpen = row.integer(4) != 0;
-      rows.routes.push_back(std::move(route));
-    }
+    while (row.next()) rows.routes.push_back(routeOf(row));
     if (auto error = failure(row)) return *error;
     return base::Nothing{};
   };

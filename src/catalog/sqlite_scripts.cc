@@ -1,6 +1,4 @@
 // Scripts, versions, deployments and schedules of SqliteCatalog.
-#include <openssl/evp.h>
-
 #include <array>
 #include <numeric>
 #include <set>
@@ -12,14 +10,6 @@
 namespace weir::catalog {
 
 namespace {
-
-std::array<std::byte, 32> sha256(store::BlobView content) {
-  std::array<std::byte, 32> hash;
-  unsigned size = 0;
-  CHECK(EVP_Digest(content.data(), content.size(), reinterpret_cast<unsigned char*>(hash.data()), &size, EVP_sha256(),
-                   nullptr) == 1);
-  return hash;
-}
 
 Script scriptOf(const store::Statement& row) {
   Script script;

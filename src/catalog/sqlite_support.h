@@ -1,6 +1,9 @@
 // What the parts of SqliteCatalog share: transactions and errors. Included by its .cc files only.
 #pragma once
 
+#include <openssl/evp.h>
+
+#include <array>
 #include <optional>
 #include <string>
 #include <utility>
@@ -66,6 +69,26 @@ inline Zone zoneFrom(const store::Statement& row) {
     if (auto origin = parseOrigin(row.text(3)); origin.ok()) zone.origin = *origin;
   }
   return zone;
+}
+
+// From a row that begins with id, zone, pattern, script, fail_open.
+inline Route routeOf(const store::Statement& row) {
+  Route route;
+  route.id = row.text(0);
+  route.zone = row.text(1);
+  route.pattern = row.text(2);
+  if (!row.isNull(3)) route.script = row.text(3);
+  route.failOpen = row.integer(4) != 0;
+  return route;
+}
+
+// What content is stored under.
+inline std::array<std::byte, 32> sha256(store::BlobView content) {
+  std::array<std::byte, 32> hash;
+  unsigned size = 0;
+  CHECK(EVP_Digest(content.data(), content.size(), reinterpret_cast<unsigned char*>(hash.data()), &size, EVP_sha256(),
+                   nullptr) == 1);
+  return hash;
 }
 
 // The names of a detail in the audit log.

@@ -15,16 +15,6 @@ Zone zoneRowOf(const store::Statement& row) {
   return zone;
 }
 
-Route routeOf(const store::Statement& row) {
-  Route route;
-  route.id = row.text(0);
-  route.zone = row.text(1);
-  route.pattern = row.text(2);
-  if (!row.isNull(3)) route.script = row.text(3);
-  route.failOpen = row.integer(4) != 0;
-  return route;
-}
-
 CustomDomain domainOf(const store::Statement& row) {
   CustomDomain domain;
   domain.id = row.text(0);

@@ -1,5 +1,6 @@
 #include "edge/invocation.h"
 
+#include "base/hex.h"
 #include "edge/error_page.h"
 #include "edge/error_page_codes.h"
 #include "edge/fetch_route.h"
@@ -16,7 +17,6 @@ constexpr std::chrono::minutes kScheduledWallMax{15};  // reference/limits.md §
 
 // What a script sees as the request's URL. Bytes that no URL holds are escaped, as browsers do.
 void appendUrl(std::string& out, const http::RequestHead& request, bool tls) {
-  constexpr char kHex[] = "0123456789ABCDEF";
   out.append(tls ? "https://" : "http://").append(request.authority.empty() ? "localhost" : request.authority);
   if (request.target == "*") {  // OPTIONS of the server as a whole
     out.push_back('/');
@@ -27,9 +27,7 @@ void appendUrl(std::string& out, const http::RequestHead& request, bool tls) {
     if (byte < 0x80) {
       out.push_back(c);
     } else {
-      out.push_back('%');
-      out.push_back(kHex[byte >> 4]);
-      out.push_back(kHex[byte & 15]);
+      base::appendPercentEncoded(out, byte);
     }
   }
 }

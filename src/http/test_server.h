@@ -1,4 +1,4 @@
-// For tests: a server on a loop of its own whose handler is a function, and a raw peer that speaks bytes to it.
+// For tests: a server on a loop of its own whose handler is a function.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "http/raw_peer.h"
 #include "http/server.h"
 
 namespace weir::http {
@@ -52,38 +53,6 @@ class Visit final : public ExchangeEvents {
   int drained = 0;
   int refused = 0;
   std::function<void()> then;
-};
-
-class Peer final : public net::StreamHandler {
- public:
-  Peer(net::Loop& loop, const net::Address& address) {
-    stream = net::Stream::connect(loop, address, *this, {});
-    stream->setReading(true);
-  }
-  void onReadable() override {
-    std::byte buffer[64 * 1024];
-    const auto got = stream->read(buffer);
-    if (got.kind == net::Stream::ReadResult::kBytes) received.append(reinterpret_cast<char*>(buffer), got.bytes);
-    if (got.kind == net::Stream::ReadResult::kEnd) ended = true;
-    if (got.kind == net::Stream::ReadResult::kError) broken = true;
-  }
-  void onError(const net::StreamError&) override { broken = true; }
-  void send(std::string_view bytes) { stream->write(bytes); }
-  bool closed() const { return ended || broken; }
-  // Whether `text` has arrived; forgets everything up to its end.
-  bool take(std::string_view text) {
-    const size_t at = received.find(text);
-    if (at == std::string::npos) return false;
-    taken = received.substr(0, at + text.size());
-    received.erase(0, at + text.size());
-    return true;
-  }
-
-  std::unique_ptr<net::Stream> stream;
-  std::string received;
-  std::string taken;
-  bool ended = false;
-  bool broken = false;
 };
 
 class ServerTest : public testing::Test, private RequestHandler {

@@ -65,45 +65,37 @@ export async function startWeir(scripts, { flags = [], config, dev, outbound = [
     child.on("exit", (code) => failed(new Error(`weir ended with ${code}: ${errors}`)));
   });
   for (const handle of [child, child.stdout, child.stderr]) handle.unref();
+  /** Resolves with what `look(printed)` gives once that is something; looks at each piece that weir prints. */
+  const waitForPrinted = (look, what, ms) =>
+    new Promise((found, failed) => {
+      const timer = setTimeout(() => done(failed, new Error(`weir did not say ${what}: ${out}${errors}`)), ms);
+      const hear = () => {
+        const seen = look(out + errors);
+        if (seen) done(found, seen);
+      };
+      const done = (settle, value) => {
+        clearTimeout(timer);
+        listeners.delete(hear);
+        settle(value);
+      };
+      listeners.add(hear);
+      hear();
+    });
   return {
     port,
     pid: child.pid,
     folder,
     /** Resolves with the matches once `pattern` (global) has matched what weir has printed so many times. */
     saidTimes(pattern, times) {
-      return new Promise((found, failed) => {
-        const timer = setTimeout(() => done(failed, new Error(`weir did not say ${pattern} ${times} times: ${out}${errors}`)), 60_000);
-        const look = () => {
-          const matches = [...(out + errors).matchAll(pattern)];
-          if (matches.length >= times) done(found, matches);
-        };
-        const done = (settle, value) => {
-          clearTimeout(timer);
-          listeners.delete(look);
-          settle(value);
-        };
-        listeners.add(look);
-        look();
-      });
+      const look = (printed) => {
+        const matches = [...printed.matchAll(pattern)];
+        return matches.length >= times && matches;
+      };
+      return waitForPrinted(look, `${pattern} ${times} times`, 60_000);
     },
     output: () => out + errors,
     /** Resolves with the match once what weir has printed matches. */
-    said(pattern) {
-      return new Promise((found, failed) => {
-        const timer = setTimeout(() => done(failed, new Error(`weir did not say ${pattern}: ${out}${errors}`)), 20_000);
-        const look = () => {
-          const match = pattern.exec(out + errors);
-          if (match) done(found, match);
-        };
-        const done = (settle, value) => {
-          clearTimeout(timer);
-          listeners.delete(look);
-          settle(value);
-        };
-        listeners.add(look);
-        look();
-      });
-    },
+    said: (pattern) => waitForPrinted((printed) => pattern.exec(printed), pattern, 20_000),
     /** One request; body is a Buffer or string. Resolves with { status, headers, text }. */
     request(script, path = "/", { method = "GET", headers = {}, body, host } = {}) {
       return new Promise((found, failed) => {

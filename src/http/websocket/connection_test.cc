@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "http/raw_peer.h"
 #include "http/websocket/handshake.h"
 #include "net/listener.h"
 
@@ -55,29 +56,6 @@ class Owner final : public ChannelEvents {
   std::optional<End> end;
 };
 
-// A raw peer: bytes as they are.
-class Raw final : public net::StreamHandler {
- public:
-  void onReadable() override {
-    std::byte buffer[64 * 1024];
-    const auto got = stream->read(buffer);
-    if (got.kind == net::Stream::ReadResult::kBytes) received.append(reinterpret_cast<char*>(buffer), got.bytes);
-    if (got.kind == net::Stream::ReadResult::kEnd) ended = true;
-    if (got.kind == net::Stream::ReadResult::kError) broken = true;
-  }
-  void onError(const net::StreamError&) override { broken = true; }
-  bool take(std::string_view text) {
-    const size_t at = received.find(text);
-    if (at == std::string::npos) return false;
-    received.erase(0, at + text.size());
-    return true;
-  }
-  std::unique_ptr<net::Stream> stream;
-  std::string received;
-  bool ended = false;
-  bool broken = false;
-};
-
 class ConnectionTest : public testing::Test, private net::AcceptHandler {
  protected:
   ConnectionTest() {
@@ -88,9 +66,8 @@ class ConnectionTest : public testing::Test, private net::AcceptHandler {
   // A server connection with a raw client.
   void open(const Limits& limits = {}, std::string received = {}) {
     environment = std::make_unique<Connection::Environment>(loop, limits, masks);
-    raw.stream = net::Stream::connect(loop, listener->address(), raw, {});
-    raw.stream->setReading(true);
-    until([&] { return accepted && raw.stream->connected(); });
+    raw.emplace(loop, listener->address());
+    until([&] { return accepted && raw->stream->connected(); });
     server.connection = std::make_unique<Connection>(*environment, Role::kServer, std::nullopt);
     server.connection->setEvents(server);
     server.connection->start(net::Stream::accept(loop, std::move(accepted), *server.connection, {}),
@@ -129,7 +106,7 @@ class ConnectionTest : public testing::Test, private net::AcceptHandler {
   std::unique_ptr<net::Listener> listener;
   net::Fd accepted;
   std::unique_ptr<Connection::Environment> environment;
-  Raw raw;
+  std::optional<Peer> raw;
   Owner server;
   Owner client;
 };
@@ -175,9 +152,9 @@ TEST_F(ConnectionTest, whatCameBehindTheHandshakeIsRead) {
 
 TEST_F(ConnectionTest, pingsAreAnsweredHere) {
   open();
-  raw.stream->write(frame('\x89', "are you there"));
+  raw->stream->write(frame('\x89', "are you there"));
   until([&] {
-    return raw.take(
+    return raw->take(
         "\x8a\x0d"
         "are you there"s);
   });
@@ -186,19 +163,19 @@ TEST_F(ConnectionTest, pingsAreAnsweredHere) {
 
 TEST_F(ConnectionTest, aPeerThatPingsAndDoesNotReadGetsOneAnswer) {
   open();
-  raw.stream->setReading(false);
+  raw->stream->setReading(false);
   const std::string megabyte(1 << 20, 'x');
   for (int i = 0; i < 16; ++i) server.connection->send(MessageKind::kBinary, bytesOf(megabyte), true);
   settle();
   const size_t waiting = server.connection->pendingBytes();
   server.drained = 0;
   ASSERT_GT(waiting, environment->limits.lowWaterBytes);
-  for (int i = 0; i < 1000; ++i) raw.stream->write(frame('\x89', std::to_string(i)));
+  for (int i = 0; i < 1000; ++i) raw->stream->write(frame('\x89', std::to_string(i)));
   settle();
   EXPECT_LE(server.connection->pendingBytes(), waiting);
-  raw.stream->setReading(true);
+  raw->stream->setReading(true);
   until([&] {
-    return raw.take(
+    return raw->take(
         "\x8a\x03"
         "999"s);
   });
@@ -207,10 +184,10 @@ TEST_F(ConnectionTest, aPeerThatPingsAndDoesNotReadGetsOneAnswer) {
 
 TEST_F(ConnectionTest, aBrokenProtocolIsToldToThePeerAndToTheOwner) {
   open();
-  raw.stream->write("\x81\x05hello"s);  // not masked
-  until([&] { return raw.ended; });
-  EXPECT_EQ(raw.received.substr(0, 4), "\x88\x20\x03\xea"s);
-  raw.stream.reset();
+  raw->stream->write("\x81\x05hello"s);  // not masked
+  until([&] { return raw->ended; });
+  EXPECT_EQ(raw->received.substr(0, 4), "\x88\x20\x03\xea"s);
+  raw->stream.reset();
   until([&] { return server.end.has_value(); });
   EXPECT_FALSE(server.end->clean);
   EXPECT_TRUE(server.end->broken);
@@ -220,8 +197,8 @@ TEST_F(ConnectionTest, aBrokenProtocolIsToldToThePeerAndToTheOwner) {
 
 TEST_F(ConnectionTest, anEndWithoutACloseFrameIsALoss) {
   open();
-  raw.stream->write(frame('\x81', "last words"));
-  raw.stream->finishSending();
+  raw->stream->write(frame('\x81', "last words"));
+  raw->stream->finishSending();
   until([&] { return server.end.has_value(); });
   EXPECT_EQ(server.messages.size(), 1u);
   EXPECT_FALSE(server.end->clean);
@@ -231,11 +208,11 @@ TEST_F(ConnectionTest, anEndWithoutACloseFrameIsALoss) {
 TEST_F(ConnectionTest, aResetIsNoticedWhileNobodyTakesPieces) {
   open();
   server.wants = false;
-  raw.stream->write(frame('\x81', "unwanted"));
+  raw->stream->write(frame('\x81', "unwanted"));
   settle();
   EXPECT_FALSE(server.end);
-  raw.stream->resetOnClose();
-  raw.stream.reset();
+  raw->stream->resetOnClose();
+  raw->stream.reset();
   until([&] { return server.end.has_value(); });
   EXPECT_TRUE(server.messages.empty());
 }
@@ -246,50 +223,50 @@ TEST_F(ConnectionTest, aTakerThatIsFullStopsTheReading) {
   const std::string message = frame('\x82', std::string(60'000, 'x'));
   size_t offered = 0;
   for (int i = 0; i < 2000; ++i, offered += message.size()) {
-    if (raw.stream->write(message) != net::Stream::WriteResult::kTaken) break;
+    if (raw->stream->write(message) != net::Stream::WriteResult::kTaken) break;
     settle();
-    if (raw.stream->pendingBytes() > (1 << 20)) break;
+    if (raw->stream->pendingBytes() > (1 << 20)) break;
   }
-  EXPECT_GT(raw.stream->pendingBytes(), 1u << 20);  // nobody reads: it piles up with the sender
+  EXPECT_GT(raw->stream->pendingBytes(), 1u << 20);  // nobody reads: it piles up with the sender
   EXPECT_EQ(server.taken, 0u);
   server.wants = true;
   server.connection->resume();
-  until([&] { return raw.stream->pendingBytes() == 0 && server.messages.size() > 10; });
+  until([&] { return raw->stream->pendingBytes() == 0 && server.messages.size() > 10; });
 }
 
 TEST_F(ConnectionTest, aSilentPeerIsAskedAndThenGivenUp) {
   open();
   settle();
   pass(44s);
-  EXPECT_TRUE(raw.received.empty());
+  EXPECT_TRUE(raw->received.empty());
   pass(2s);
-  until([&] { return raw.take("\x89\x00"s); });
-  raw.stream->write(frame('\x8a', ""));
+  until([&] { return raw->take("\x89\x00"s); });
+  raw->stream->write(frame('\x8a', ""));
   settle();
   pass(44s);
   EXPECT_FALSE(server.end);
   pass(2s);
-  until([&] { return raw.take("\x89\x00"s); });
+  until([&] { return raw->take("\x89\x00"s); });
   pass(60s);
   until([&] { return server.end.has_value(); });
   EXPECT_FALSE(server.end->clean);
-  until([&] { return raw.broken || raw.ended; });
+  until([&] { return raw->broken || raw->ended; });
 }
 
 TEST_F(ConnectionTest, aMessageThatStallsFailsTheConnection) {
   open();
-  raw.stream->write(frame('\x01', "begun"));
+  raw->stream->write(frame('\x01', "begun"));
   until([&] { return server.taken == 5; });
   pass(46s);
-  until([&] { return server.end || raw.ended; });
-  EXPECT_NE(raw.received.find("a message was not finished"), std::string::npos);
+  until([&] { return server.end || raw->ended; });
+  EXPECT_NE(raw->received.find("a message was not finished"), std::string::npos);
 }
 
 TEST_F(ConnectionTest, aPeerThatDoesNotAnswerTheCloseIsCutOff) {
   open();
   server.connection->close(1000, "bye");
   until([&] {
-    return raw.take(
+    return raw->take(
         "\x88\x05\x03\xe8"
         "bye"s);
   });
@@ -302,12 +279,12 @@ TEST_F(ConnectionTest, aPeerThatDoesNotAnswerTheCloseIsCutOff) {
 
 TEST_F(ConnectionTest, aReaderThatTakesNothingIsCutOff) {
   open();
-  raw.stream->setReading(false);
+  raw->stream->setReading(false);
   const std::string megabyte(1 << 20, 'x');
   for (int i = 0; i < 16; ++i) server.connection->send(MessageKind::kBinary, bytesOf(megabyte), true);
   settle();
   for (int i = 0; i < 30 && !server.end; ++i) {  // it answers pings, so silence is not the reason
-    raw.stream->write(frame('\x8a', ""));
+    raw->stream->write(frame('\x8a', ""));
     pass(5s);
   }
   until([&] { return server.end.has_value(); });
@@ -318,9 +295,9 @@ TEST_F(ConnectionTest, aFaultOfOursIsACloseFrameAndTheEnd) {
   open();
   server.connection->fail(kInternalError, "");
   server.connection->send(MessageKind::kText, bytesOf("dropped"), true);
-  until([&] { return raw.ended; });
-  EXPECT_EQ(raw.received, "\x88\x02\x03\xf3"s);
-  raw.stream.reset();
+  until([&] { return raw->ended; });
+  EXPECT_EQ(raw->received, "\x88\x02\x03\xf3"s);
+  raw->stream.reset();
   until([&] { return server.end.has_value(); });
   EXPECT_FALSE(server.end->clean);
 }
@@ -330,8 +307,8 @@ TEST_F(ConnectionTest, aDropIsAReset) {
   server.connection->send(MessageKind::kText, bytesOf("dropped"), true);
   server.connection->fail(kLost, "");
   EXPECT_FALSE(server.end);
-  until([&] { return raw.broken; });
-  EXPECT_TRUE(raw.received.empty());
+  until([&] { return raw->broken; });
+  EXPECT_TRUE(raw->received.empty());
   EXPECT_TRUE(server.end.has_value());
 }
 
@@ -340,10 +317,10 @@ TEST_F(ConnectionTest, nothingIsSentBehindTheCloseFrame) {
   server.connection->send(MessageKind::kText, bytesOf("half"), false);
   server.connection->close(1001, "");
   server.connection->send(MessageKind::kText, bytesOf("other half"), true);
-  raw.stream->write(frame('\x89', "ping"));
-  raw.stream->write(frame('\x88', "\x03\xe9"));
-  until([&] { return raw.ended; });
-  EXPECT_EQ(raw.received, "\x01\x04half\x88\x02\x03\xe9"s);
+  raw->stream->write(frame('\x89', "ping"));
+  raw->stream->write(frame('\x88', "\x03\xe9"));
+  until([&] { return raw->ended; });
+  EXPECT_EQ(raw->received, "\x01\x04half\x88\x02\x03\xe9"s);
   EXPECT_EQ(server.closed, 1001);
 }
 
