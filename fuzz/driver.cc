@@ -238,10 +238,10 @@ extern "C" void __sanitizer_cov_trace_pc() {  // NOLINT(bugprone-reserved-identi
 }
 
 // The sanitizers end the process as a failed CHECK does, so that one handler keeps the input.
-extern "C" const char* __asan_default_options() { return "abort_on_error=1"; }  // NOLINT(bugprone-reserved-identifier)
-extern "C" const char* __ubsan_default_options() {
-  return "abort_on_error=1:print_stacktrace=1";
-}  // NOLINT(bugprone-reserved-identifier)
+// NOLINTBEGIN(bugprone-reserved-identifier)
+extern "C" const char* __asan_default_options() { return "abort_on_error=1"; }
+extern "C" const char* __ubsan_default_options() { return "abort_on_error=1:print_stacktrace=1"; }
+// NOLINTEND(bugprone-reserved-identifier)
 
 int main(int argc, char** argv) {
   uint64_t runs = 20'000;

@@ -34,7 +34,7 @@ std::optional<std::vector<std::byte>> decode(std::string_view text, const std::a
       if (++padding > 2) return std::nullopt;
       continue;
     }
-    const int value = table[static_cast<uint8_t>(c)];
+    const auto value = table[static_cast<uint8_t>(c)];
     if (value < 0 || padding > 0) return std::nullopt;
     ++characters;
     bits = (bits << 6) | static_cast<uint32_t>(value);
