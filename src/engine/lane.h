@@ -133,6 +133,16 @@ class Lane {
     std::atomic<uint64_t> running{0};  // the invocation on whose account it runs
   };
 
+  // What a turn has come to.
+  struct TurnEnd {
+    bool ran = true;                 // false: the isolate did not start,
+    ScriptIsolate::Failure failure;  // … for this reason
+    bool alive = false;              // the invocation that it started goes on
+    uint64_t deadlineNs = 0;         // of the isolate's next timer; 0: none
+    size_t bytes = 0;                // of the isolate, when last looked at
+    std::vector<wire::InvocationId> ended;
+  };
+
   struct FailedStart {
     uint64_t atNs = 0;  // 0: none has failed
     wire::Outcome outcome = wire::Outcome::kException;
@@ -168,10 +178,6 @@ class Lane {
   void limitCondemned(wire::VersionId version);
   bool hasRoom();
   void give(Runner& me, Lock& lock, Resident& resident, Work work);
-  void runTurn(Runner& me, Lock& lock, Resident& resident, Work work);
-  void afterTurn(const Runner* me, Resident& resident);
-  void setIsolate(Runner& me, ScriptIsolate* isolate);
-  bool startIsolate(Runner& me, Resident& resident, ScriptIsolate::Failure& failure);
   void retire(Resident& resident, wire::IsolateEnd reason);
   void bury(Resident& resident);
   void evict();
@@ -179,10 +185,22 @@ class Lane {
   void refuse(wire::InvocationId id, const FailedStart& failed);
   static bool startsAgain(const VersionEntry& entry);
 
-  // ---- the keeper thread: makes isolates ahead, disposes of dead ones, collects resting ones ----
+  // ---- turns (lane_turn.cc) ----
+  void runTurn(Runner& me, Lock& lock, Resident& resident, Work work);
+  void beginTurn(Runner& me, Resident& resident, const Work& work);
+  static void runWork(Runner& me, ScriptIsolate& isolate, const Work& work, TurnEnd& end);
+  void endTurn(Runner& me, Resident& resident, Work work, TurnEnd end);
+  void startFailed(Resident& resident, wire::InvocationId starting, const ScriptIsolate::Failure& failure);
+  void afterTurn(const Runner* me, Resident& resident);
+  static void setIsolate(Runner& me, ScriptIsolate* isolate);
+  bool startIsolate(Runner& me, Resident& resident, ScriptIsolate::Failure& failure);
+
+  // ---- the keeper thread (lane_keeper.cc): makes isolates ahead, disposes of dead ones, collects resting ones ----
   void keep();
   Resident* findResting(uint64_t nowNs, uint64_t& nextNs);
   void collectResting(Lock& lock, Resident& resident);
+
+  void prove();
 
   // ---- the watchdog (lane_watch.cc) ----
   void promote();
@@ -191,7 +209,6 @@ class Lane {
   void watchLost(Runner& runner);
   void abandon(Runner& runner, uint64_t cpuNs);
   void watchProof();
-  void prove();
 
   Setup setup_;
   EffectPorts effects_;

@@ -216,20 +216,6 @@ void Lane::abandon(Runner& runner, uint64_t cpuNs) {
 
 // ---- proofs ----
 
-// A thread that was parked may hold a lock that all isolates share. So after each parking a whole isolate is made,
-// collected and disposed of; while that does not succeed, parked threads are let on for a moment and parked elsewhere.
-void Lane::prove() {
-  ScriptIsolate isolate({setup_.platform, setup_.base, effects_}, 0, nullptr, js::Heap::Purpose::kRun);
-  {
-    const ScriptIsolate::Turn turn(isolate);
-    isolate.collectGarbage();
-  }
-  class Nothing final : public v8::Task {
-    void Run() override {}
-  };
-  setup_.platform.CallOnWorkerThread(std::make_unique<Nothing>());
-}
-
 void Lane::watchProof() {
   if (proofsDone_ == proofsWanted_ || proofsSeen_ != proofsDone_) {
     proofsSeen_ = proofsDone_;
