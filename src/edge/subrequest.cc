@@ -1,5 +1,6 @@
 #include "edge/subrequest.h"
 
+#include "base/text.h"
 #include "edge/error_page_codes.h"
 #include "edge/head_block.h"
 #include "edge/loop_counter.h"
@@ -229,8 +230,8 @@ void Subrequest::fail(wire::SubrequestFailure failure, std::string_view message,
   failed.subrequest = number_;
   failed.nowMs = context_.clock.wallMs();
   failed.failure = failure;
-  failed.name = name.substr(0, wire::Bounds::kTextBytesMax);
-  failed.message = message.substr(0, wire::Bounds::kTextBytesMax);
+  failed.name = base::cutText(name, wire::Bounds::kTextBytesMax);
+  failed.message = base::cutText(message, wire::Bounds::kTextBytesMax);
   context_.voice.say(failed);
   settleHead();
 }

@@ -1,6 +1,7 @@
 // Turns of the lane: one entry into an isolate, from the event that causes it to what the tables learn of it.
 #include <unistd.h>
 
+#include "base/text.h"
 #include "engine/lane.h"
 
 namespace weir::engine {
@@ -189,8 +190,8 @@ void Lane::startFailed(Resident& resident, wire::InvocationId starting, const Sc
   wire::VersionFailed failed;
   failed.version = resident.version->id();
   failed.failure = failure.failure;
-  failed.message = std::string_view(failure.message).substr(0, wire::Bounds::kTextBytesMax);
-  failed.file = std::string_view(failure.file).substr(0, wire::Bounds::kTextBytesMax);
+  failed.message = base::cutText(failure.message, wire::Bounds::kTextBytesMax);
+  failed.file = base::cutText(failure.file, wire::Bounds::kTextBytesMax);
   failed.line = failure.line;
   failed.column = failure.column;
   effects_.emit(0, failed);

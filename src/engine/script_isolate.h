@@ -184,6 +184,8 @@ class ScriptIsolate {
   void clearTimer(uint32_t id);
 
  private:
+  static constexpr size_t kReportedBytesMax = 16u << 10;  // a name, message, stack or reason that leaves the engine
+
   enum Function {
     kFetch,
     kScheduled,

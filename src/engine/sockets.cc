@@ -7,6 +7,7 @@
 // given no credit, which stops the reading of its peer.
 #include <algorithm>
 
+#include "base/text.h"
 #include "engine/script_isolate.h"
 
 namespace weir::engine {
@@ -287,9 +288,7 @@ void ScriptIsolate::socketClose(Invocation& invocation, wire::StreamId id, uint1
   touch(invocation);
   socket->closing = true;
   socket->closeCode = code;
-  size_t size = std::min<size_t>(reason.size(), wire::Bounds::kSocketReasonBytesMax);
-  while (size < reason.size() && size > 0 && (static_cast<uint8_t>(reason[size]) & 0xc0) == 0x80) --size;
-  socket->closeReason = reason.substr(0, size);
+  socket->closeReason = base::cutText(reason, wire::Bounds::kSocketReasonBytesMax);
   pumpSocket(invocation, id, *socket);
 }
 

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "base/check.h"
+#include "base/text.h"
 
 namespace weir::http::websocket {
 namespace {
@@ -61,11 +62,7 @@ void FrameEncoder::piece(MessageKind kind, std::span<const std::byte> bytes, boo
 
 void FrameEncoder::close(uint16_t code, std::string_view reason, std::string& out) {
   if (code == kNoStatus) return control(0x8, {}, out);
-  if (reason.size() > kReasonBytesMax) {
-    size_t size = kReasonBytesMax;
-    while (size > 0 && (static_cast<uint8_t>(reason[size]) & 0xc0) == 0x80) --size;
-    reason = reason.substr(0, size);
-  }
+  reason = base::cutText(reason, kReasonBytesMax);
   std::array<std::byte, kControlBytesMax> payload;
   payload[0] = static_cast<std::byte>(code >> 8);
   payload[1] = static_cast<std::byte>(code & 0xff);
