@@ -1,7 +1,9 @@
-// Namespaces of KV and of Durable Objects. Bindings to either are refused, so no account has any; clients ask for the
-// lists all the same, when they delete a Worker.
+// What bindings would be to and weir does not serve. Such bindings are refused, so no account has any of it. Clients ask
+// all the same: for the lists of namespaces when they delete a Worker, and for queues, buckets and others before they
+// upload a Worker that needs one.
 #include <boost/json.hpp>
 
+#include "catalog/error.h"
 #include "control/api_table.h"
 #include "control/paging.h"
 
@@ -11,11 +13,30 @@ namespace {
 
 ApiResult none(ApiContext&, const ApiRequest& request) { return answerPaged(request, {}); }
 
+ApiResult noQueue(ApiContext&, const ApiRequest& request) {
+  const auto name = request.find("name");
+  return notEntitled((name ? "queue " + catalog::shown(*name) + ": " : std::string()) + "queues are not served here");
+}
+
+ApiResult noBucket(ApiContext&, const ApiRequest& request) {
+  return notEntitled("bucket " + catalog::shown(request.parameter("name")) + ": R2 buckets are not served here");
+}
+
+ApiResult noWorkflow(ApiContext&, const ApiRequest& request) {
+  return notEntitled("workflow " + catalog::shown(request.parameter("name")) + ": workflows are not served here");
+}
+
+ApiResult noDispatch(ApiContext&, const ApiRequest&) { return notEntitled("dispatch namespaces are not served here"); }
+
 }  // namespace
 
 std::vector<Endpoint> namespaceEndpoints() {
   return {{"GET", "accounts/:account/storage/kv/namespaces", none},
-          {"GET", "accounts/:account/workers/durable_objects/namespaces", none}};
+          {"GET", "accounts/:account/workers/durable_objects/namespaces", none},
+          {"GET", "accounts/:account/workers/dispatch/namespaces", noDispatch},
+          {"GET", "accounts/:account/queues", noQueue},
+          {"GET", "accounts/:account/r2/buckets/:name", noBucket},
+          {"GET", "accounts/:account/workflows/:name", noWorkflow}};
 }
 
 }  // namespace weir::control

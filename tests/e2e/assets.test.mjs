@@ -22,85 +22,97 @@ for (const release of releases) {
   test(`${release}: a directory is served without a Worker, and only what changed is uploaded again`, async (t) => {
     const weir = await start(t);
     const project = await startProject(t, weir, { release, files: site, config: { main: undefined, assets: { directory: "public" } } });
-    const first = await project.run("deploy");
-    assert.match(first.text, /Uploaded 6 of 6 assets/);
+    await project.shows("deploy: assets alone", async () => {
+      const first = await project.run("deploy");
+      assert.match(first.text, /Uploaded 6 of 6 assets/);
 
-    const home = await weir.request("hello", "/");
-    assert.equal(home.status, 200);
-    assert.equal(home.text, "<h1>home</h1>");
-    assert.match(home.headers["content-type"], /^text\/html; ?charset=utf-8$/); // as the release spells it
-    assert.match(home.headers.etag, /^"[0-9a-f]{32}"$/);
-    assert.equal(home.headers["cache-control"], "public, max-age=0, must-revalidate");
-    assert.ok(home.headers["cf-ray"]);
-    assert.equal(home.headers["cf-cache-status"], "MISS");
-    assert.equal((await weir.request("hello", "/")).headers["cf-cache-status"], "HIT");
-    assert.equal((await weir.request("hello", "/about")).text, "about");
-    assert.equal((await weir.request("hello", "/blog/")).text, "blog");
-    assert.match((await weir.request("hello", "/style.css")).headers["content-type"], /^text\/css; ?charset=utf-8$/);
-    assert.equal((await weir.request("hello", "/a%20b/%C3%BC%25%23.txt")).text, "odd name");
-    assert.equal((await weir.request("hello", "/data")).text, "no ending");
-    for (const [path, to] of [["/about.html", "/about"], ["/blog", "/blog/"], ["/index.html?q=1", "/?q=1"]]) {
-      const answer = await weir.request("hello", path);
-      assert.equal(answer.status, 307, path);
-      assert.equal(answer.headers.location, to, path);
-    }
-    const missing = await weir.request("hello", "/missing");
-    assert.equal(missing.status, 404);
-    assert.equal((await weir.request("hello", "/", { method: "POST", body: "x" })).status, 405);
+      const home = await weir.request("hello", "/");
+      assert.equal(home.status, 200);
+      assert.equal(home.text, "<h1>home</h1>");
+      assert.match(home.headers["content-type"], /^text\/html; ?charset=utf-8$/); // as the release spells it
+      assert.match(home.headers.etag, /^"[0-9a-f]{32}"$/);
+      assert.equal(home.headers["cache-control"], "public, max-age=0, must-revalidate");
+      assert.ok(home.headers["cf-ray"]);
+      assert.equal(home.headers["cf-cache-status"], "MISS");
+      assert.equal((await weir.request("hello", "/")).headers["cf-cache-status"], "HIT");
+      assert.equal((await weir.request("hello", "/about")).text, "about");
+      assert.equal((await weir.request("hello", "/blog/")).text, "blog");
+      assert.match((await weir.request("hello", "/style.css")).headers["content-type"], /^text\/css; ?charset=utf-8$/);
+      assert.equal((await weir.request("hello", "/a%20b/%C3%BC%25%23.txt")).text, "odd name");
+      assert.equal((await weir.request("hello", "/data")).text, "no ending");
+      for (const [path, to] of [["/about.html", "/about"], ["/blog", "/blog/"], ["/index.html?q=1", "/?q=1"]]) {
+        const answer = await weir.request("hello", path);
+        assert.equal(answer.status, 307, path);
+        assert.equal(answer.headers.location, to, path);
+      }
+      const missing = await weir.request("hello", "/missing");
+      assert.equal(missing.status, 404);
+      assert.equal((await weir.request("hello", "/", { method: "POST", body: "x" })).status, 405);
 
-    const same = await weir.request("hello", "/", { headers: { "if-none-match": home.headers.etag } });
-    assert.equal(same.status, 304);
-    assert.equal(same.text, "");
-    const head = await weir.request("hello", "/", { method: "HEAD" });
-    assert.equal(head.headers["content-length"], "13");
-    assert.equal(head.text, "");
-    const part = await weir.request("hello", "/", { headers: { range: "bytes=4-7" } });
-    assert.equal(part.status, 206);
-    assert.equal(part.text, "home");
-    assert.equal(part.headers["content-range"], "bytes 4-7/13");
+      const same = await weir.request("hello", "/", { headers: { "if-none-match": home.headers.etag } });
+      assert.equal(same.status, 304);
+      assert.equal(same.text, "");
+      const head = await weir.request("hello", "/", { method: "HEAD" });
+      assert.equal(head.headers["content-length"], "13");
+      assert.equal(head.text, "");
+      const part = await weir.request("hello", "/", { headers: { range: "bytes=4-7" } });
+      assert.equal(part.status, 206);
+      assert.equal(part.text, "home");
+      assert.equal(part.headers["content-range"], "bytes 4-7/13");
 
-    project.write("public/about.html", "about, changed");
-    rmSync(join(project.folder, "public/data"));
-    const second = await project.run("deploy");
-    assert.match(second.text, /Uploaded 1 of 1 asset/);
-    assert.equal((await weir.request("hello", "/about")).text, "about, changed");
-    assert.equal((await weir.request("hello", "/data")).status, 404);
-    assert.equal((await weir.request("hello", "/")).text, "<h1>home</h1>");
-    const third = await project.run("deploy");
-    assert.match(third.text, /No updated asset files to upload|No files to upload/);
-    assert.equal((await weir.request("hello", "/about")).text, "about, changed");
+      project.write("public/about.html", "about, changed");
+      rmSync(join(project.folder, "public/data"));
+      const second = await project.run("deploy");
+      assert.match(second.text, /Uploaded 1 of 1 asset/);
+      assert.equal((await weir.request("hello", "/about")).text, "about, changed");
+      assert.equal((await weir.request("hello", "/data")).status, 404);
+      assert.equal((await weir.request("hello", "/")).text, "<h1>home</h1>");
+      const third = await project.run("deploy");
+      assert.match(third.text, /No updated asset files to upload|No files to upload/);
+      assert.equal((await weir.request("hello", "/about")).text, "about, changed");
+    });
   });
 }
 
-test("rules of _headers and _redirects hold", async (t) => {
-  const weir = await start(t);
-  const project = await startProject(t, weir, {
-    files: { ...site,
-      "public/_headers": "/*\n  X-Frame-Options: DENY\n/blog/*\n  Cache-Control: max-age=60\n  x-splat: :splat\n/style.css\n  ! ETag\n",
-      "public/_redirects": "/old /about 301\n/posts/:slug /blog/:slug\n/go/* https://example.com/:splat 302\n/rewritten /about 200\n",
-      "public/404.html": "nothing here", "public/blog/404.html": "no such post" },
-    config: { main: undefined, assets: { directory: "public", not_found_handling: "404-page" } } });
-  await project.run("deploy");
-  const blog = await weir.request("hello", "/blog/");
-  assert.equal(blog.headers["x-frame-options"], "DENY");
-  assert.equal(blog.headers["cache-control"], "max-age=60");
-  assert.equal((await weir.request("hello", "/style.css")).headers.etag, undefined);
-  const old = await weir.request("hello", "/old?q=1");
-  assert.equal(old.status, 301);
-  assert.equal(old.headers.location, "/about?q=1");
-  assert.equal((await weir.request("hello", "/posts/x")).headers.location, "/blog/x");
-  assert.equal((await weir.request("hello", "/go/a/b")).headers.location, "https://example.com/a/b");
-  assert.equal((await weir.request("hello", "/go//evil.example")).headers.location, "https://example.com//evil.example");
-  assert.equal((await weir.request("hello", "/rewritten")).text, "about");
-  const missing = await weir.request("hello", "/missing");
-  assert.equal(missing.status, 404);
-  assert.equal(missing.text, "nothing here");
-  const post = await weir.request("hello", "/blog/x/y");
-  assert.equal(post.status, 404);
-  assert.equal(post.text, "no such post");
-  assert.equal(post.headers["x-splat"], "x/y");
-  for (const path of ["/_headers", "/_redirects"]) assert.equal((await weir.request("hello", path)).status, 404);
-});
+for (const release of releases) {
+  test(`${release}: rules of _headers and _redirects hold, and those for what is missing`, async (t) => {
+    const weir = await start(t);
+    const project = await startProject(t, weir, { release,
+      files: { ...site,
+        "public/_headers": "/*\n  X-Frame-Options: DENY\n/blog/*\n  Cache-Control: max-age=60\n  x-splat: :splat\n/style.css\n  ! ETag\n",
+        "public/_redirects": "/old /about 301\n/posts/:slug /blog/:slug\n/go/* https://example.com/:splat 302\n/rewritten /about 200\n",
+        "public/404.html": "nothing here", "public/blog/404.html": "no such post" },
+      config: { main: undefined, assets: { directory: "public", not_found_handling: "404-page" } } });
+    await project.shows("deploy: _headers and _redirects", async () => {
+      await project.run("deploy");
+      const blog = await weir.request("hello", "/blog/");
+      assert.equal(blog.headers["x-frame-options"], "DENY");
+      assert.equal(blog.headers["cache-control"], "max-age=60");
+      assert.equal((await weir.request("hello", "/style.css")).headers.etag, undefined);
+      const old = await weir.request("hello", "/old?q=1");
+      assert.equal(old.status, 301);
+      assert.equal(old.headers.location, "/about?q=1");
+      assert.equal((await weir.request("hello", "/posts/x")).headers.location, "/blog/x");
+      assert.equal((await weir.request("hello", "/go/a/b")).headers.location, "https://example.com/a/b");
+      assert.equal((await weir.request("hello", "/go//evil.example")).headers.location, "https://example.com//evil.example");
+      assert.equal((await weir.request("hello", "/rewritten")).text, "about");
+      for (const path of ["/_headers", "/_redirects"]) assert.equal((await weir.request("hello", path)).status, 404);
+    });
+    await project.shows("deploy: not-found and HTML handling", async () => {
+      const missing = await weir.request("hello", "/missing");
+      assert.equal(missing.status, 404);
+      assert.equal(missing.text, "nothing here");
+      const post = await weir.request("hello", "/blog/x/y");
+      assert.equal(post.status, 404);
+      assert.equal(post.text, "no such post");
+      assert.equal(post.headers["x-splat"], "x/y");
+      project.configure({ main: undefined, assets: { directory: "public", not_found_handling: "single-page-application", html_handling: "none" } });
+      await project.run("deploy");
+      assert.equal((await weir.request("hello", "/missing")).text, "<h1>home</h1>");
+      assert.equal((await weir.request("hello", "/about.html")).text, "about");
+    });
+  });
+}
 
 const answering = (text) => `export default { fetch() { return new Response("worker ${text}"); } };`;
 
@@ -129,57 +141,64 @@ const worker = `export default {
   }
 };`;
 
-test("a Worker gets what is no asset, and asks for assets by its binding", async (t) => {
-  const weir = await start(t);
-  const large = randomBytes(3_000_000);
-  const project = await startProject(t, weir, { release: "wrangler-4-86", files: { ...site, "src/index.js": worker, "public/large.bin": large },
-    config: { assets: { directory: "public", binding: "ASSETS" } } });
-  await project.run("deploy");
-  assert.equal((await weir.request("hello", "/")).text, "<h1>home</h1>");
-  assert.equal((await weir.request("hello", "/api")).text, "worker GET /api");
-  assert.equal((await weir.request("hello", "/api", { method: "POST", body: "x" })).text, "worker POST /api");
-  const through = await weir.request("hello", "/through");
-  assert.equal(through.text, "body{}");
-  assert.equal(through.headers["content-type"], "text/css; charset=utf-8");
-  assert.deepEqual(JSON.parse((await weir.request("hello", "/status")).text), { status: 404, body: "" });
-  assert.equal((await weir.request("hello", "/same")).status, 404);
-  assert.deepEqual(JSON.parse((await weir.request("hello", "/others")).text), [200, "", 206, "body", 405, 304]);
-  const whole = await weir.request("hello", "/large.bin");
-  assert.equal(whole.headers["content-length"], "3000000");
-  assert.equal(JSON.parse((await weir.request("hello", "/large")).text).size, 3_000_000);
+for (const release of releases) {
+  test(`${release}: a Worker gets what is no asset, and asks for assets by its binding`, async (t) => {
+    const weir = await start(t);
+    const large = randomBytes(3_000_000);
+    const project = await startProject(t, weir, { release, files: { ...site, "src/index.js": worker, "public/large.bin": large },
+      config: { assets: { directory: "public", binding: "ASSETS" } } });
+    await project.shows("deploy: assets beside a Worker", async () => {
+      await project.run("deploy");
+      assert.equal((await weir.request("hello", "/")).text, "<h1>home</h1>");
+      assert.equal((await weir.request("hello", "/api")).text, "worker GET /api");
+      assert.equal((await weir.request("hello", "/api", { method: "POST", body: "x" })).text, "worker POST /api");
+      const through = await weir.request("hello", "/through");
+      assert.equal(through.text, "body{}");
+      assert.match(through.headers["content-type"], /^text\/css; ?charset=utf-8$/);
+      assert.deepEqual(JSON.parse((await weir.request("hello", "/status")).text), { status: 404, body: "" });
+      assert.equal((await weir.request("hello", "/same")).status, 404);
+      assert.deepEqual(JSON.parse((await weir.request("hello", "/others")).text), [200, "", 206, "body", 405, 304]);
+      const whole = await weir.request("hello", "/large.bin");
+      assert.equal(whole.headers["content-length"], "3000000");
+      assert.equal(JSON.parse((await weir.request("hello", "/large")).text).size, 3_000_000);
+    });
 
-  // The Worker changes and the files do not.
-  project.write("src/index.js", worker.replace('"worker "', '"changed "'));
-  assert.match((await project.run("deploy")).text, /No updated asset files to upload|No files to upload/);
-  assert.equal((await weir.request("hello", "/api")).text, "changed GET /api");
-  assert.equal((await weir.request("hello", "/")).text, "<h1>home</h1>");
+    // The Worker changes and the files do not.
+    project.write("src/index.js", worker.replace('"worker "', '"changed "'));
+    assert.match((await project.run("deploy")).text, /No updated asset files to upload|No files to upload/);
+    assert.equal((await weir.request("hello", "/api")).text, "changed GET /api");
+    assert.equal((await weir.request("hello", "/")).text, "<h1>home</h1>");
 
-  // A secret makes another version, with the same files; so does one for a version that is not deployed.
-  await project.runWith({ input: "hush" }, "secret", "put", "KEY");
-  assert.equal((await weir.request("hello", "/")).text, "<h1>home</h1>");
-  assert.equal((await weir.request("hello", "/api")).text, "changed GET /api");
-  const put = await project.runWith({ input: "hush" }, "versions", "secret", "put", "OTHER");
-  const id = /version (?:ID )?([0-9a-f]{8}-[0-9a-f-]{27})/i.exec(put.text)[1];
-  await project.run("versions", "deploy", `${id}@100`, "-y");
-  assert.equal((await weir.request("hello", "/")).text, "<h1>home</h1>");
-  assert.equal((await weir.request("hello", "/through")).text, "body{}");
-});
+    // A secret makes another version, with the same files; so does one for a version that is not deployed.
+    await project.runWith({ input: "hush" }, "secret", "put", "KEY");
+    assert.equal((await weir.request("hello", "/")).text, "<h1>home</h1>");
+    assert.equal((await weir.request("hello", "/api")).text, "changed GET /api");
+    const put = await project.runWith({ input: "hush" }, "versions", "secret", "put", "OTHER");
+    const id = /version (?:ID )?([0-9a-f]{8}-[0-9a-f-]{27})/i.exec(put.text)[1];
+    await project.run("versions", "deploy", `${id}@100`, "-y");
+    assert.equal((await weir.request("hello", "/")).text, "<h1>home</h1>");
+    assert.equal((await weir.request("hello", "/through")).text, "body{}");
+  });
 
-test("run_worker_first decides who sees a request first", async (t) => {
-  const weir = await start(t);
-  const project = await startProject(t, weir, { files: { ...site, "src/index.js": worker },
-    config: { assets: { directory: "public", binding: "ASSETS", run_worker_first: ["/blog/*", "!/blog/static/*"], not_found_handling: "single-page-application" } } });
-  await project.run("deploy");
-  assert.equal((await weir.request("hello", "/blog/")).text, "worker GET /blog/");
-  assert.equal((await weir.request("hello", "/blog/static/x")).text, "<h1>home</h1>");
-  assert.equal((await weir.request("hello", "/about")).text, "about");
-  assert.equal((await weir.request("hello", "/app")).text, "worker GET /app");
-  assert.equal((await weir.request("hello", "/app", { headers: { "sec-fetch-mode": "navigate" } })).text, "<h1>home</h1>");
-  project.configure({ assets: { directory: "public", binding: "ASSETS", run_worker_first: true } });
-  await project.run("deploy");
-  assert.equal((await weir.request("hello", "/about")).text, "worker GET /about");
-  assert.equal((await weir.request("hello", "/through")).text, "body{}");
-});
+  test(`${release}: run_worker_first decides who sees a request first`, async (t) => {
+    const weir = await start(t);
+    const project = await startProject(t, weir, { release, files: { ...site, "src/index.js": worker },
+      config: { assets: { directory: "public", binding: "ASSETS", run_worker_first: true } } });
+    await project.shows("deploy: run_worker_first", async () => {
+      await project.run("deploy");
+      assert.equal((await weir.request("hello", "/about")).text, "worker GET /about");
+      assert.equal((await weir.request("hello", "/through")).text, "body{}");
+      if (release === "wrangler-3") return; // knows true and false
+      project.configure({ assets: { directory: "public", binding: "ASSETS", run_worker_first: ["/blog/*", "!/blog/static/*"], not_found_handling: "single-page-application" } });
+      await project.run("deploy");
+      assert.equal((await weir.request("hello", "/blog/")).text, "worker GET /blog/");
+      assert.equal((await weir.request("hello", "/blog/static/x")).text, "<h1>home</h1>");
+      assert.equal((await weir.request("hello", "/about")).text, "about");
+      assert.equal((await weir.request("hello", "/app")).text, "worker GET /app");
+      assert.equal((await weir.request("hello", "/app", { headers: { "sec-fetch-mode": "navigate" } })).text, "<h1>home</h1>");
+    });
+  });
+}
 
 test("versions, gradual deployments and rollbacks serve their own files", async (t) => {
   const weir = await start(t);

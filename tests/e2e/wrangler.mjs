@@ -1,13 +1,13 @@
 // The real wrangler against a running weir: projects in folders of their own, commands, and what they print.
 import { spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
+import { record } from "./matrix.mjs";
 import { command, root } from "./weir.mjs";
 
-/** Packages of node_modules: the newest 4.x, an older one, the newest 3.x. */
-export const releases = ["wrangler", "wrangler-4-86", "wrangler-3"];
+export { releases } from "./matrix.mjs";
 
 const commandMax = 90_000;
 
@@ -16,9 +16,10 @@ export async function environmentOf(weir, ...args) {
   return JSON.parse((await command(weir, "env", "--json", ...args)).stdout);
 }
 
-/** A project folder. files: path → text. config: of wrangler.json, `name` and `main` have defaults. Removed after the test, once
- *  what the caller put into `atEnd` (functions, may be async) has ended the processes that work in it. */
-export async function startProject(t, weir, { files, config = {}, release = "wrangler" }) {
+/** A project folder. files: path → text. config: of wrangler.json, `name` and `main` have defaults; null: it is among the files.
+ *  packages: name → package of this tree's node_modules, for what the project has installed. Removed after the test, once what the
+ *  caller put into `atEnd` (functions, may be async) has ended the processes that work in it. */
+export async function startProject(t, weir, { files, config = {}, packages = {}, release = "wrangler" }) {
   const folder = mkdtempSync(join(tmpdir(), "weir-wrangler-"));
   const atEnd = [];
   t.after(async () => {
@@ -32,16 +33,24 @@ export async function startProject(t, weir, { files, config = {}, release = "wra
   const configure = (changes) =>
     write("wrangler.json", JSON.stringify({ name: "hello", main: "src/index.js", compatibility_date: "2026-01-01", ...changes }));
   for (const [name, text] of Object.entries(files)) write(name, text);
-  configure(config);
+  if (config) configure(config);
+  for (const [name, from] of Object.entries(packages)) {
+    mkdirSync(dirname(join(folder, "node_modules", name)), { recursive: true });
+    symlinkSync(join(root, "node_modules", from), join(folder, "node_modules", name));
+  }
   const environment = await environmentOf(weir);
-  const run = (args, { input = "", env = {} } = {}) =>
-    new Promise((done, failed) => {
+  const runs = [];
+  const run = (args, { input = "", env = {} } = {}) => {
+    runs.push(args);
+    return new Promise((done, failed) => {
       const child = spawn(join(root, "scripts/node"), [join(root, "node_modules", release, "wrangler-dist/cli.js"), ...args], {
         cwd: folder,
         env: { PATH: process.env.PATH, HOME: folder, CI: "1", NO_COLOR: "1", FORCE_COLOR: "0", WRANGLER_SEND_METRICS: "false",
           WRANGLER_HIDE_BANNER: "true", WRANGLER_SEND_ERROR_REPORTS: "false", ...environment, ...env },
+        detached: true,
       });
-      const timer = setTimeout(() => child.kill("SIGKILL"), commandMax);
+      // With what it has started: it runs Workers in processes of their own.
+      const timer = setTimeout(() => process.kill(-child.pid, "SIGKILL"), commandMax);
       let stdout = "";
       let stderr = "";
       child.stdout.on("data", (bytes) => (stdout += bytes));
@@ -53,6 +62,12 @@ export async function startProject(t, weir, { files, config = {}, release = "wra
       });
       child.stdin.end(input);
     });
+  };
+  const mustRun = async (args, options) => {
+    const result = await run(args, options);
+    if (result.code !== 0) throw new Error(`${release} ${args.join(" ")} ended with ${result.code}:\n${result.text}\nweir: ${weir.output()}`);
+    return result;
+  };
   return {
     folder,
     atEnd,
@@ -63,16 +78,21 @@ export async function startProject(t, weir, { files, config = {}, release = "wra
     tryRun: (...args) => run(args),
     tryRunWith: (options, ...args) => run(args, options),
     /** The same; fails when the command does. */
-    async run(...args) {
-      const result = await run(args);
-      if (result.code !== 0) throw new Error(`${release} ${args.join(" ")} ended with ${result.code}:\n${result.text}\nweir: ${weir.output()}`);
-      return result;
-    },
-    async runWith(options, ...args) {
-      const result = await run(args, options);
-      if (result.code !== 0) throw new Error(`${release} ${args.join(" ")} ended with ${result.code}:\n${result.text}\nweir: ${weir.output()}`);
-      return result;
-    },
+    run: (...args) => mustRun(args),
+    runWith: (options, ...args) => mustRun(args, options),
+    /** A row of the matrix (matrix.mjs): `check` runs its command, or looks at what a command before has done. */
+    shows: (row, check) => t.test(`${release}: ${row}`, async () => {
+      let error = new Error("it did not end");
+      try {
+        await check();
+        error = undefined;
+      } catch (thrown) {
+        error = thrown;
+        throw thrown;
+      } finally {
+        record(release, row, runs, error);
+      }
+    }),
   };
 }
 

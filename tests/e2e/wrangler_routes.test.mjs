@@ -25,58 +25,72 @@ for (const release of releases) {
     await zone(weir, "example.org");
     const project = await startProject(t, weir, { release, files: saying("one"),
       config: { workers_dev: false, routes: ["example.com/api/*", { pattern: "*.example.org/*", zone_name: "example.org" }] } });
-    const deployed = await project.run("deploy");
-    assert.match(deployed.stdout, /example\.com\/api\/\*/);
-    assert.equal((await at(weir, "example.com", "/api/x")).text, "one /api/x");
-    assert.equal((await at(weir, "www.example.org", "/y")).text, "one /y");
-    assert.equal((await at(weir, "example.com", "/other")).text, "the origin");
-    assert.equal((await weir.request("hello")).status, 404);  // workers_dev is off
-    const listed = await callApi(project.environment, "GET", `/zones/${made.id}/workers/routes`);
-    assert.deepEqual(listed.body.result.map(({ pattern, script }) => [pattern, script]), [["example.com/api/*", "hello"]]);
+    let listed;
+    const routesOf = async () => (await callApi(project.environment, "GET", `/zones/${made.id}/workers/routes`)).body.result;
+    await project.shows("deploy: routes", async () => {
+      const deployed = await project.run("deploy");
+      assert.match(deployed.stdout, /example\.com\/api\/\*/);
+      assert.equal((await at(weir, "example.com", "/api/x")).text, "one /api/x");
+      assert.equal((await at(weir, "www.example.org", "/y")).text, "one /y");
+      assert.equal((await at(weir, "example.com", "/other")).text, "the origin");
+      listed = await routesOf();
+      assert.deepEqual(listed.map(({ pattern, script }) => [pattern, script]), [["example.com/api/*", "hello"]]);
 
-    // Another set of routes takes the place of the first; what is in both keeps its id.
-    project.configure({ workers_dev: false, routes: [{ pattern: "example.com/api/*", zone_id: made.id }, "example.com/more*"] });
-    await project.run("deploy");
-    assert.equal((await at(weir, "example.com", "/more")).text, "one /more");
-    assert.notEqual((await at(weir, "www.example.org", "/y")).text, "one /y");
-    const now = await callApi(project.environment, "GET", `/zones/${made.id}/workers/routes`);
-    assert.deepEqual(now.body.result.map((route) => route.pattern), ["example.com/api/*", "example.com/more*"]);
-    assert.equal(now.body.result[0].id, listed.body.result[0].id);
+      // Another set of routes takes the place of the first; what is in both keeps its id.
+      project.configure({ workers_dev: false, routes: [{ pattern: "example.com/api/*", zone_id: made.id }, "example.com/more*"] });
+      await project.run("deploy");
+      assert.equal((await at(weir, "example.com", "/more")).text, "one /more");
+      assert.notEqual((await at(weir, "www.example.org", "/y")).text, "one /y");
+      const now = await routesOf();
+      assert.deepEqual(now.map((route) => route.pattern), ["example.com/api/*", "example.com/more*"]);
+      assert.equal(now[0].id, listed[0].id);
+    });
+    await project.shows("deploy: workers.dev on and off", async () => {
+      assert.equal((await weir.request("hello")).status, 404);
+      project.configure({ workers_dev: true, routes: ["example.com/api/*"] });
+      await project.run("deploy");
+      assert.equal((await weir.request("hello", "/z")).text, "one /z");
+      project.configure({ workers_dev: false, routes: ["example.com/api/*"] });
+      await project.run("deploy");
+      assert.equal((await weir.request("hello")).status, 404);
+    });
+  });
+
+  test(`${release}: custom domains of the configuration are made, moved and served`, async (t) => {
+    const weir = await startWeir({});
+    t.after(() => weir.stop());
+    await zone(weir, "example.com");
+    const config = { workers_dev: false, routes: [{ pattern: "shop.example.com", custom_domain: true }] };
+    const one = await startProject(t, weir, { release, files: saying("one"), config });
+    await one.shows("deploy: custom domains", async () => {
+      const deployed = await one.run("deploy");
+      assert.match(deployed.stdout, /shop\.example\.com \(custom domain\)/);
+      assert.equal((await at(weir, "shop.example.com", "/a")).text, "one /a");
+      const [first] = (await callApi(one.environment, "GET", "{A}/workers/domains")).body.result;
+      assert.equal(first.hostname, "shop.example.com");
+      assert.equal(first.service, "hello");
+      assert.equal(first.zone_name, "example.com");
+
+      // Another Worker takes it over, and the first has it no longer.
+      const two = await startProject(t, weir, { release, files: saying("two"), config: { ...config, name: "second" } });
+      await two.run("deploy");
+      assert.equal((await at(weir, "shop.example.com", "/a")).text, "two /a");
+      const domains = (await callApi(one.environment, "GET", "{A}/workers/domains")).body.result;
+      assert.deepEqual(domains.map(({ id, service }) => [id, service]), [[first.id, "second"]]);
+      const changes = await callApi(one.environment, "POST", "{A}/workers/scripts/hello/domains/changeset?replace_state=true",
+        { body: JSON.stringify([{ hostname: "shop.example.com" }, { hostname: "new.example.com" }]) });
+      assert.deepEqual(changes.body.result.updated.map(({ id, modified }) => [id, modified]), [[first.id, true]]);
+      assert.deepEqual(changes.body.result.added.map((one) => one.hostname), ["new.example.com"]);
+      assert.deepEqual(changes.body.result.conflicting, []);
+
+      // Its own others go when these are all.
+      two.configure({ ...config, name: "second", routes: [{ pattern: "other.example.com", custom_domain: true }] });
+      await two.run("deploy");
+      assert.equal((await at(weir, "other.example.com")).text, "two /");
+      assert.notEqual((await at(weir, "shop.example.com")).text, "two /");
+    });
   });
 }
-
-test("custom domains of the configuration are made, moved and served", async (t) => {
-  const weir = await startWeir({});
-  t.after(() => weir.stop());
-  await zone(weir, "example.com");
-  const config = { workers_dev: false, routes: [{ pattern: "shop.example.com", custom_domain: true }] };
-  const one = await startProject(t, weir, { files: saying("one"), config });
-  const deployed = await one.run("deploy");
-  assert.match(deployed.stdout, /shop\.example\.com \(custom domain\)/);
-  assert.equal((await at(weir, "shop.example.com", "/a")).text, "one /a");
-  const [first] = (await callApi(one.environment, "GET", "{A}/workers/domains")).body.result;
-  assert.equal(first.hostname, "shop.example.com");
-  assert.equal(first.service, "hello");
-  assert.equal(first.zone_name, "example.com");
-
-  // Another Worker takes it over, and the first has it no longer.
-  const two = await startProject(t, weir, { files: saying("two"), config: { ...config, name: "second" } });
-  await two.run("deploy");
-  assert.equal((await at(weir, "shop.example.com", "/a")).text, "two /a");
-  const domains = (await callApi(one.environment, "GET", "{A}/workers/domains")).body.result;
-  assert.deepEqual(domains.map(({ id, service }) => [id, service]), [[first.id, "second"]]);
-  const changes = await callApi(one.environment, "POST", "{A}/workers/scripts/hello/domains/changeset?replace_state=true",
-    { body: JSON.stringify([{ hostname: "shop.example.com" }, { hostname: "new.example.com" }]) });
-  assert.deepEqual(changes.body.result.updated.map(({ id, modified }) => [id, modified]), [[first.id, true]]);
-  assert.deepEqual(changes.body.result.added.map((one) => one.hostname), ["new.example.com"]);
-  assert.deepEqual(changes.body.result.conflicting, []);
-
-  // Its own others go when these are all.
-  two.configure({ ...config, name: "second", routes: [{ pattern: "other.example.com", custom_domain: true }] });
-  await two.run("deploy");
-  assert.equal((await at(weir, "other.example.com")).text, "two /");
-  assert.notEqual((await at(weir, "shop.example.com")).text, "two /");
-});
 
 test("routes and domains that cannot be had are refused, and nothing of them is made", async (t) => {
   const weir = await startWeir({});

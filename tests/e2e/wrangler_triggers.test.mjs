@@ -2,30 +2,39 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { callApi, startProject } from "./wrangler.mjs";
+import { callApi, releases, startProject } from "./wrangler.mjs";
 import { startWeir } from "./weir.mjs";
 
 const answering = (text) => `export default { fetch(request, env) { return new Response(${text}); } };`;
 const idIn = (text) => /(?:Worker|Current) Version ID: (\S+)/.exec(text)[1];
 
-test("cron triggers are those of the last deploy", async (t) => {
-  const weir = await startWeir({});
-  t.after(() => weir.stop());
-  const code = `export default { scheduled(event) { console.log("cron " + event.cron); }, fetch() { return new Response("x"); } };`;
-  const project = await startProject(t, weir, { files: { "src/index.js": code }, config: { triggers: { crons: ["*/5 * * * *", "0 3 * * 1"] } } });
-  await project.run("deploy");
-  const schedules = async () => (await callApi(project.environment, "GET", "{A}/workers/scripts/hello/schedules")).body.result.schedules.map((one) => one.cron);
-  assert.deepEqual(await schedules(), ["*/5 * * * *", "0 3 * * 1"].sort());
-  const fired = await fetch(new URL("/trigger/cron", project.environment.CLOUDFLARE_API_BASE_URL),
-    { method: "POST", headers: { "weir-script": "hello", "weir-cron": "*/5 * * * *" } });
-  assert.equal(fired.status, 200, await fired.clone().text());
-  assert.equal((await fired.json()).outcome, "ok");
-  project.configure({ triggers: { crons: [] } });
-  await project.run("triggers", "deploy");
-  assert.deepEqual(await schedules(), []);
-  const bad = await callApi(project.environment, "PUT", "{A}/workers/scripts/hello/schedules", { body: JSON.stringify([{ cron: "never" }]) });
-  assert.equal(bad.status, 400);
-});
+for (const release of releases) {
+  test(`${release}: cron triggers are those of the last deploy`, async (t) => {
+    const weir = await startWeir({});
+    t.after(() => weir.stop());
+    const code = `export default { scheduled(event) { console.log("cron " + event.cron); }, fetch() { return new Response("x"); } };`;
+    const project = await startProject(t, weir, { release, files: { "src/index.js": code }, config: { triggers: { crons: ["*/5 * * * *", "0 3 * * 1"] } } });
+    const schedules = async () => (await callApi(project.environment, "GET", "{A}/workers/scripts/hello/schedules")).body.result.schedules.map((one) => one.cron);
+    await project.shows("deploy: cron triggers", async () => {
+      await project.run("deploy");
+      assert.deepEqual(await schedules(), ["*/5 * * * *", "0 3 * * 1"].sort());
+      const fired = await fetch(new URL("/trigger/cron", project.environment.CLOUDFLARE_API_BASE_URL),
+        { method: "POST", headers: { "weir-script": "hello", "weir-cron": "*/5 * * * *" } });
+      assert.equal(fired.status, 200, await fired.clone().text());
+      assert.equal((await fired.json()).outcome, "ok");
+    });
+    await project.shows("triggers deploy", async () => {
+      project.configure({ triggers: { crons: ["7 * * * *"] } });
+      await project.run("triggers", "deploy");
+      assert.deepEqual(await schedules(), ["7 * * * *"]);
+      project.configure({ triggers: { crons: [] } });
+      await project.run("triggers", "deploy");
+      assert.deepEqual(await schedules(), []);
+    });
+    const bad = await callApi(project.environment, "PUT", "{A}/workers/scripts/hello/schedules", { body: JSON.stringify([{ cron: "never" }]) });
+    assert.equal(bad.status, 400);
+  });
+}
 
 test("a version answers at its own name, deployed or not", async (t) => {
   const weir = await startWeir({});
