@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import http from "node:http";
 import { test } from "node:test";
-import { childrenOf, processOf, until } from "./processes.mjs";
+import { enginesOf, processOf, until } from "./processes.mjs";
 import { startWeir } from "./weir.mjs";
 
 const scripts = {
@@ -51,7 +51,7 @@ test("health tells of every engine, and of what becomes of one", async () => {
   assert.equal(first.status, confined ? "ok" : "degraded");
   assert.match(first.version, /^\d+\.\d+\.\d+$/);
   assert.equal(first.draining, false);
-  assert.deepEqual(first.engines.map((engine) => engine.pid).sort(), childrenOf(weir.pid).map((one) => one.pid).sort());
+  assert.deepEqual(first.engines.map((engine) => engine.pid).sort(), enginesOf(weir.pid).map((one) => one.pid).sort());
   for (const engine of first.engines) {
     assert.equal(engine.status, "serving");
     assert.equal(engine.restarts, 0);
@@ -129,7 +129,7 @@ test("metrics count what clients and scripts did", async () => {
   assert.equal(samples.get('weir_engine_up{slot="1"}'), 1);
   assert.equal(samples.get("weir_traces_written_total"), 8);
   assert.ok([...samples.keys()].some((name) => name.startsWith("weir_isolates_started_total")));
-  const [engine] = childrenOf(weir.pid);
+  const [engine] = enginesOf(weir.pid);
   process.kill(engine.pid, "SIGKILL");
   await until("the death in /metrics", async () =>
     samplesOf((await ask("/metrics")).text).get('weir_engines_died_total{reason="crashed"}') === 1);

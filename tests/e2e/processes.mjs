@@ -10,15 +10,6 @@ function serves(pid) {
   }
 }
 
-/** The engines of a weir, by pid. */
-export function enginesOf(pid) {
-  const children = [];
-  for (const task of readdirSync(`/proc/${pid}/task`)) {
-    children.push(...readFileSync(`/proc/${pid}/task/${task}/children`, "utf8").split(" ").filter(Boolean).map(Number));
-  }
-  return children.filter(serves);
-}
-
 /** The most memory the process has had at a time, in MiB. */
 export function peakMb(pid) {
   return Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))[1]) / 1024;
@@ -35,10 +26,11 @@ export function processOf(pid) {
   }
 }
 
-/** The engines of a weir that have not ended. */
-export function childrenOf(parent) {
-  return readdirSync("/proc").filter((name) => /^\d+$/.test(name)).map((name) => processOf(Number(name)))
-    .filter((one) => one && one.parent === parent && one.state !== "Z" && serves(one.pid));
+/** The engines of a weir that have not ended, as of `processOf`. */
+export function enginesOf(pid) {
+  const children = readdirSync(`/proc/${pid}/task`).flatMap((task) =>
+    readFileSync(`/proc/${pid}/task/${task}/children`, "utf8").split(" ").filter(Boolean).map(Number));
+  return children.filter(serves).map(processOf).filter((one) => one && one.state !== "Z");
 }
 
 /** Resolves with the first truthy answer of `look`, which is asked again and again: for what sends no event. */

@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { WebSocket as Client } from "ws";
-import { childrenOf } from "./processes.mjs";
+import { enginesOf } from "./processes.mjs";
 import { command, root, startWeir } from "./weir.mjs";
 
 const module = (body) => ({ code: `export default { async fetch(request, env, ctx) { ${body} } }` });
@@ -145,7 +145,7 @@ test("errors and exceptions", async (t) => {
     const other = await startWeir({ holds: module(`await fetch(request.headers.get("x-url")); return new Response("never");`) }, { flags: ["--engines", "1"] });
     const answer = other.request("holds", "/", { headers: { "x-url": `${url}/held` } });
     while (held.length === 0) await new Promise(setImmediate);
-    for (const { pid } of childrenOf(other.pid)) process.kill(pid, "SIGKILL");
+    for (const { pid } of enginesOf(other.pid)) process.kill(pid, "SIGKILL");
     await shows(answer, 500, 1104);
     held.pop().destroy();
     const { traces } = await other.stop();
@@ -198,7 +198,7 @@ test("errors and exceptions", async (t) => {
     const other = await startWeir({ hello: scripts.hello }, { flags: ["--engines", "1", "--loops", "1", "--engine-dir", engine] });
     assert.equal((await other.request("hello")).text, "hello");
     rmSync(engine, { recursive: true });  // no other engine can start
-    for (const { pid } of childrenOf(other.pid)) process.kill(pid, "SIGKILL");
+    for (const { pid } of enginesOf(other.pid)) process.kill(pid, "SIGKILL");
     await other.said(/killed by SIGKILL/);
     await shows(other.request("hello"), 500, 1104);
     await other.traced((traces) => traces.some((one) => one.outcome === "daemonDown"));

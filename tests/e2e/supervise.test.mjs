@@ -5,7 +5,7 @@ import { readFileSync, rmSync } from "node:fs";
 import http from "node:http";
 import { join } from "node:path";
 import { test } from "node:test";
-import { childrenOf, processOf, until } from "./processes.mjs";
+import { enginesOf, processOf, until } from "./processes.mjs";
 import { root, startWeir } from "./weir.mjs";
 
 // Answers "/held" when `release` is called, everything else at once; tells how many are held.
@@ -58,10 +58,10 @@ const scriptsOf = (count, upstream) =>
 
 // Which engine runs a script: the one whose CPU time rises when it computes.
 async function engineOf(weir, script) {
-  const before = new Map(childrenOf(weir.pid).map((one) => [one.pid, one.ticks]));
+  const before = new Map(enginesOf(weir.pid).map((one) => [one.pid, one.ticks]));
   assert.equal((await weir.request(script, "/burn")).status, 200);
   await weir.request(script, "/burn");
-  const spent = childrenOf(weir.pid).map((one) => ({ pid: one.pid, ticks: one.ticks - (before.get(one.pid) ?? one.ticks) }));
+  const spent = enginesOf(weir.pid).map((one) => ({ pid: one.pid, ticks: one.ticks - (before.get(one.pid) ?? one.ticks) }));
   return spent.sort((a, b) => b.ticks - a.ticks)[0].pid;
 }
 
@@ -121,10 +121,10 @@ for (const { signal, reason } of [{ signal: "SIGKILL", reason: /ended by itself 
     const next = await weir.request(victim.script, "/");
     assert.equal(next.status, 200);
     await until("another engine", () => {
-      const pids = childrenOf(weir.pid).map((one) => one.pid);
+      const pids = enginesOf(weir.pid).map((one) => one.pid);
       return pids.length === 2 && !pids.includes(victim.pid);
     });
-    assert.ok(childrenOf(weir.pid).some((one) => one.pid === bystander.pid));
+    assert.ok(enginesOf(weir.pid).some((one) => one.pid === bystander.pid));
     await until("the script to be back on its slot", async () => (await engineOf(weir, victim.script)) !== bystander.pid);
 
     const during = load.result.right;
@@ -148,7 +148,7 @@ test("requests that come while there is no engine wait for one", async (t) => {
   const weir = await startWeir(scriptsOf(1, upstream), { flags: ["--engines", "1", ...kHome] });
   const before = (await weir.request("s0", "/")).text;
   await weir.traced((traces) => traces.length === 1);
-  const [engine] = childrenOf(weir.pid);
+  const [engine] = enginesOf(weir.pid);
   process.kill(engine.pid, "SIGKILL");
   // Until weir has noticed, a request that the dead engine did not begin is answered with 503 (daemonDown).
   await weir.said(/ended by itself \(killed by SIGKILL\)/);
@@ -233,7 +233,7 @@ test("a script that costs an engine a thread has it replaced under what runs the
   const weir = await startWeir({ ...scriptsOf(1, upstream), bad: { code: kCode, vars: { UPSTREAM: upstream.url }, limits: { cpu_ms: 2000 } } },
     { flags: ["--engines", "1", ...kHome] });
   const before = (await weir.request("s0", "/")).text;
-  const [old] = childrenOf(weir.pid);
+  const [old] = enginesOf(weir.pid);
   const held = weir.request("s0", "/hold");
   await upstream.reached(1);
   const load = steady(weir, "s0");
@@ -247,7 +247,7 @@ test("a script that costs an engine a thread has it replaced under what runs the
   upstream.release();
   assert.equal((await held).text, "released");
   await until("the old engine's end", () => processOf(old.pid) === null);
-  assert.equal(childrenOf(weir.pid).length, 1);
+  assert.equal(enginesOf(weir.pid).length, 1);
   await weir.said(/was replaced, because a script cost it a thread/);
   const { traces } = await weir.stop();
   assert.equal(traces.filter((trace) => trace.outcome !== "ok").length, 1);
@@ -260,7 +260,7 @@ test("a script that does so again and again runs apart", async (t) => {
   for (let i = 0; i < 2; i++) assert.match((await weir.request("bad", "/park")).text, /1102/);
   await weir.said(/script bad has cost engines their threads repeatedly and runs apart from now on, on engine 1/);
   assert.equal((await weir.request("bad", "/")).status, 200);
-  await until("two engines", () => childrenOf(weir.pid).length === 2);
+  await until("two engines", () => enginesOf(weir.pid).length === 2);
   const apart = await engineOf(weir, "bad");
   const neighbours = await engineOf(weir, "s0");
   assert.notEqual(apart, neighbours);
@@ -269,7 +269,7 @@ test("a script that does so again and again runs apart", async (t) => {
   await upstream.reached(1);
   assert.match((await weir.request("bad", "/park")).text, /1102/);
   await until("another engine apart", () => {
-    const pids = childrenOf(weir.pid).map((one) => one.pid);
+    const pids = enginesOf(weir.pid).map((one) => one.pid);
     return pids.length === 2 && !pids.includes(apart);
   });
   assert.ok(processOf(neighbours));
@@ -301,7 +301,7 @@ test("kill -9 of weir leaves no engine, and a data directory that starts", async
   for (let round = 0; round < rounds; round++) {
     const weir = await startWeir(scriptsOf(2, upstream), { flags: ["--engines", "2"], ...(folder && { folder }) });
     folder = weir.folder;
-    const engines = childrenOf(weir.pid).map((one) => one.pid);
+    const engines = enginesOf(weir.pid).map((one) => one.pid);
     assert.equal(engines.length, 2);
     const load = [steady(weir, "s0"), steady(weir, "s1")];
     await until("some load", () => load.every((one) => one.result.right > 0));

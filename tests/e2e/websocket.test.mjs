@@ -463,7 +463,7 @@ test("WebSockets", async (t) => {
     other.close();
     await Promise.all([client.closed, other.closed]);
     for (const one of [await next("echo"), await next("echo")]) assert.equal(one.outcome, "ok");
-    for (const pid of [weir.pid, ...enginesOf(weir.pid)]) assert.ok(peakMb(pid) < 400, `${pid}: ${peakMb(pid)} MB`);
+    for (const { pid } of [weir, ...enginesOf(weir.pid)]) assert.ok(peakMb(pid) < 400, `${pid}: ${peakMb(pid)} MB`);
   });
 
   await t.test("a script that sends without end has its memory limit", async () => {
@@ -627,7 +627,7 @@ test("WebSockets", async (t) => {
     const joined = await opened(weir, "passes", { path: `/?port=${up.port}` });
     const clients = [];
     for (let i = 0; i < 5; i++) clients.push(await opened(weir, "echo"));
-    for (const pid of enginesOf(weir.pid)) process.kill(pid, "SIGKILL");
+    for (const { pid } of enginesOf(weir.pid)) process.kill(pid, "SIGKILL");
     for (const client of clients) {
       assert.equal((await client.closed)[0], 1011);
       assert.equal((await next("echo")).outcome, "internalError");
