@@ -1,8 +1,7 @@
 #include "control/api_request.h"
 
 #include <boost/json.hpp>
-#include <cstdio>
-#include <ctime>
+#include <chrono>
 
 #include "base/check.h"
 #include "base/json_text.h"
@@ -72,6 +71,21 @@ std::string ApiRequest::source() const {
   return "api";
 }
 
+ApiAnswer answerList(std::span<const std::string> elements) {
+  constexpr std::string_view kBefore = R"({"success":true,"errors":[],"messages":[],"result":[)";
+  size_t bytes = kBefore.size() + 2;
+  for (const auto& element : elements) bytes += element.size() + 1;
+  ApiAnswer made;
+  made.body.reserve(bytes);
+  made.body = kBefore;
+  for (const auto& element : elements) {
+    if (&element != elements.data()) made.body += ',';
+    made.body += element;
+  }
+  made.body += "]}";
+  return made;
+}
+
 ApiAnswer answer(json::value result) {
   json::object out = envelope(true);
   out["result"] = std::move(result);
@@ -133,13 +147,23 @@ ApiTry<json::object> jsonObjectBody(std::string_view body) {
 }
 
 std::string isoTime(int64_t unixMs) {
-  const std::time_t seconds = unixMs / 1000;
-  std::tm utc{};
-  char text[32] = "";
-  char whole[48] = "";
-  if (gmtime_r(&seconds, &utc) != nullptr) std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
-  std::snprintf(whole, sizeof whole, "%s.%03dZ", text, static_cast<int>(unixMs % 1000));
-  return whole;
+  using namespace std::chrono;
+  const sys_time<milliseconds> at{milliseconds(unixMs)};
+  const auto day = floor<days>(at);
+  const year_month_day date(day);
+  const hh_mm_ss time(at - day);
+  std::string text = "0000-00-00T00:00:00.000Z";
+  const auto put = [&text](size_t where, size_t digits, int64_t number) {
+    for (; digits > 0; number /= 10) text[where + --digits] = static_cast<char>('0' + number % 10);
+  };
+  put(0, 4, int{date.year()});
+  put(5, 2, unsigned{date.month()});
+  put(8, 2, unsigned{date.day()});
+  put(11, 2, time.hours().count());
+  put(14, 2, time.minutes().count());
+  put(17, 2, time.seconds().count());
+  put(20, 3, time.subseconds().count());
+  return text;
 }
 
 }  // namespace weir::control

@@ -4,6 +4,7 @@
 #include <boost/json/value.hpp>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -51,6 +52,8 @@ using ApiTry = base::Result<T, ApiError>;
 ApiAnswer answer(boost::json::value result);
 // With something to say beside it.
 ApiAnswer answer(boost::json::value result, const std::vector<std::string>& messages);
+// A list that may be long, of elements that are JSON already.
+ApiAnswer answerList(std::span<const std::string> elements);
 // One page of a list; `all` is the number of elements in all pages.
 struct Page {
   size_t number = 1;
@@ -64,7 +67,7 @@ ApiAnswer answer(const ApiError& error, std::string_view docsUrl);
 ApiTry<boost::json::value> jsonBody(std::string_view body);
 ApiTry<boost::json::object> jsonObjectBody(std::string_view body);
 
-// "2026-01-02T03:04:05.678Z"
+// "2026-01-02T03:04:05.678Z"; of years 0 to 9999.
 std::string isoTime(int64_t unixMs);
 
 }  // namespace weir::control

@@ -1,6 +1,6 @@
-// What bindings would be to and weir does not serve. Such bindings are refused, so no account has any of it. Clients ask
-// all the same: for the lists of namespaces when they delete a Worker, and for queues, buckets and others before they
-// upload a Worker that needs one.
+// What bindings would be to and weir does not serve. Such bindings are refused, so no account has any of it. Clients
+// ask all the same: for the lists of namespaces when they delete a Worker, and for queues, buckets and others before
+// they upload a Worker that needs one.
 #include <boost/json.hpp>
 
 #include "catalog/error.h"

@@ -27,10 +27,10 @@ json::array flagsOf(std::string_view list) {
 
 }  // namespace
 
-json::object parseObject(std::string_view text) {
+json::object parseObject(std::string_view text, json::storage_ptr storage) {
   json::error_code error;
-  json::value value = json::parse(text, error);
-  return !error && value.is_object() ? std::move(value.as_object()) : json::object();
+  json::value value = json::parse(text, error, storage);
+  return !error && value.is_object() ? std::move(value.as_object()) : json::object(std::move(storage));
 }
 
 json::array parseArray(std::string_view text) {
@@ -46,13 +46,14 @@ std::string tagOf(const catalog::Script& script) {
   return base::hexOf(std::span(hash).first(16));
 }
 
-json::object scriptJson(const catalog::Script& script, const catalog::Version* newest) {
-  const json::object settings = parseObject(script.settings);
+json::object scriptJson(const catalog::Script& script, const catalog::Version* newest, json::storage_ptr storage) {
+  const json::object settings = parseObject(script.settings, storage);
   const auto setting = [&](std::string_view name, json::value otherwise) {
     const auto* value = settings.if_contains(name);
     return value != nullptr && !value->is_null() ? *value : otherwise;
   };
-  json::object out;
+  json::object out(std::move(storage));
+  out.reserve(newest == nullptr ? 10 : 16);
   out["id"] = script.name;
   out["tag"] = tagOf(script);
   out["tags"] = setting("tags", json::array());
