@@ -412,7 +412,8 @@ base::Status Platform::openVersions() {
   authenticator_ = std::make_unique<control::TokenAuthenticator>(clock_);
   const auto seed = sandbox::VersionStore::hashSeed(versionsDirectory());
   if (!seed.ok()) return seed.error();
-  const sandbox::VersionCheck::Options check{*image_, baseSnapshot_, nodeFlags(*seed), options_.requireSandbox, false,
+  // Deploying takes what traffic leaves.
+  const sandbox::VersionCheck::Options check{*image_, baseSnapshot_, nodeFlags(*seed), options_.requireSandbox, true,
                                              {}};
   const uint32_t cores = std::max(1u, std::thread::hardware_concurrency());
   checks_ = std::make_unique<control::UploadChecks>(control::UploadChecks::Options{

@@ -14,8 +14,6 @@ namespace weir::cli {
 
 namespace {
 
-constexpr uint64_t kVerdictsPerSweep = 64;
-
 using Sha256 = std::array<uint8_t, 32>;
 
 Sha256 sha256(std::initializer_list<std::span<const uint8_t>> parts) {
@@ -217,7 +215,7 @@ void ScriptSet::onVerdict(const std::string& script, wire::VersionId number, con
   } else if (!passed.empty()) {
     report(options_.sink, passed.front());
   }
-  if (++verdicts_ % kVerdictsPerSweep == 0) queue_.whenIdle([this] { sweep(); });
+  if (options_.store.takeSweepDue()) queue_.whenIdle([this] { sweep(); });
 }
 
 void ScriptSet::report(const sandbox::RunnableVersion& version, const sandbox::StartRefusal& refusal, bool profiled) {
@@ -266,7 +264,7 @@ void ScriptSet::sweep() {
     const std::lock_guard lock(mutex_);
     for (const auto& [script, entry] : entries_) keep.insert(entry.key);
   }
-  options_.store.sweep(keep);
+  options_.store.sweep(std::move(keep));
 }
 
 }  // namespace weir::cli

@@ -96,8 +96,7 @@ class ScriptSet {
   std::mutex mutex_;
   std::map<std::string, Entry> entries_;
   bool everyHost_ = false;
-  uint64_t nextVersion_ = 1;  // odd: the catalog's versions have the even numbers
-  uint64_t verdicts_ = 0;
+  uint64_t nextVersion_ = 1;   // odd: the catalog's versions have the even numbers
   sandbox::CheckQueue queue_;  // last: its threads end before what they use
 };
 

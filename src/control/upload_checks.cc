@@ -50,6 +50,7 @@ base::Result<UploadChecks::Verdict> UploadChecks::check(const CheckBundle& bundl
   if (auto* refusal = std::get_if<sandbox::StartRefusal>(&*verdict)) return Verdict(std::move(*refusal));
   const auto& checked = std::get<sandbox::CheckedVersion>(*verdict);
   auto record = options_.store.put(bundle.key, checked, script);
+  sweepIfDue();
   // Without its image it starts from its source.
   if (!record.ok()) {
     return Verdict(sandbox::VersionRecord{
@@ -71,6 +72,12 @@ base::Status UploadChecks::submit(sandbox::CheckQueue::Job job) {
   if (!queue_) queue_ = std::make_shared<sandbox::CheckQueue>(options_.queue);
   if (!queue_->submit(std::move(job))) return base::Error{"too many uploads wait for their check"};
   return base::Nothing{};
+}
+
+// Images of versions that nobody uses go, and need not wait for the next start.
+void UploadChecks::sweepIfDue() {
+  const std::lock_guard lock(mutex_);
+  if (queue_ && options_.store.takeSweepDue()) queue_->whenIdle([&store = options_.store] { store.sweep(); });
 }
 
 void UploadChecks::renew(CheckBundle bundle, std::shared_ptr<const sandbox::RunnableVersion> version) {

@@ -40,6 +40,7 @@ class UploadChecks {
   // The error: it is stopping, or too much waits.
   base::Status submit(sandbox::CheckQueue::Job job);
   sandbox::CheckQueue::Job jobFor(const CheckBundle& bundle) const;
+  void sweepIfDue();
 
   Options options_;
   std::mutex mutex_;

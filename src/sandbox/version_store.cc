@@ -37,8 +37,11 @@ bool isKey(std::string_view text) {
 
 base::Error systemError(const std::string& path) { return {path + ": " + std::strerror(errno)}; }
 
-// Whole, on the disk, and under its name; or not there.
-base::Status writeWhole(const std::string& path, std::span<const std::byte> bytes) {
+enum class Sync : uint8_t { kYes, kNo };
+
+// Whole, on the disk, and under its name; or not there. Without `Sync` that holds but when the machine itself goes
+// down.
+base::Status writeWhole(const std::string& path, std::span<const std::byte> bytes, Sync sync) {
   const std::string unfinished = path + kUnfinished;
   const wire::Descriptor file(::open(unfinished.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   if (!file) return systemError(unfinished);
@@ -52,7 +55,7 @@ base::Status writeWhole(const std::string& path, std::span<const std::byte> byte
     }
     bytes = bytes.subspan(static_cast<size_t>(written));
   }
-  if (::fsync(file.get()) != 0 || ::rename(unfinished.c_str(), path.c_str()) != 0) {
+  if ((sync == Sync::kYes && ::fsync(file.get()) != 0) || ::rename(unfinished.c_str(), path.c_str()) != 0) {
     const auto error = systemError(unfinished);
     ::unlink(unfinished.c_str());
     return error;
@@ -120,7 +123,8 @@ base::Result<uint64_t> VersionStore::hashSeed(const std::string& directory) {
     seed >>= 2;  // V8 takes no number for a flag that a signed one could not hold
   }
   const std::string text = hexOf(seed) + "\n";
-  if (auto written = writeWhole(path, std::as_bytes(std::span(text))); !written.ok()) return written.error();
+  if (auto written = writeWhole(path, std::as_bytes(std::span(text)), Sync::kYes); !written.ok())
+    return written.error();
   return seed;
 }
 
@@ -175,13 +179,14 @@ base::Result<VersionRecord> VersionStore::put(const Key& key, const CheckedVersi
                                               const std::string& script) {
   CHECK(isKey(key));
   const std::lock_guard lock(mutex_);
+  ++puts_;
   const auto image = checked.image.bytes();
   const bool hasImage = checked.source != wire::StartSource::kCompiled;
   const uint64_t hash = hasImage ? wire::blobHash(image) : 0;
   // The old record first: it must not stand beside a new image.
   ::unlink(pathOf(key, kRecord).c_str());
   if (hasImage) {
-    if (auto written = writeWhole(pathOf(key, kImage), image); !written.ok()) return written.error();
+    if (auto written = writeWhole(pathOf(key, kImage), image, Sync::kYes); !written.ok()) return written.error();
   } else {
     ::unlink(pathOf(key, kImage).c_str());
   }
@@ -196,7 +201,8 @@ base::Result<VersionRecord> VersionStore::put(const Key& key, const CheckedVersi
   record["imageHash"] = hexOf(hash);
   record["hashMark"] = checked.hashMark;
   const std::string text = json::serialize(record) + "\n";
-  if (auto written = writeWhole(pathOf(key, kRecord), std::as_bytes(std::span(text))); !written.ok()) {
+  // A record that a power cut has torn is none, and the version is checked again.
+  if (auto written = writeWhole(pathOf(key, kRecord), std::as_bytes(std::span(text)), Sync::kNo); !written.ok()) {
     return written.error();
   }
   auto kept = read(key);
@@ -204,7 +210,22 @@ base::Result<VersionRecord> VersionStore::put(const Key& key, const CheckedVersi
   return std::move(*kept);
 }
 
-void VersionStore::sweep(const std::set<Key>& keep) {
+bool VersionStore::takeSweepDue() {
+  const std::lock_guard lock(mutex_);
+  if (puts_ < limits_.putsPerSweep) return false;
+  puts_ = 0;
+  return true;
+}
+
+void VersionStore::sweep(std::set<Key> keep) {
+  {
+    const std::lock_guard lock(mutex_);
+    keep_ = std::move(keep);
+  }
+  sweep();
+}
+
+void VersionStore::sweep() {
   const std::lock_guard lock(mutex_);
   struct Entry {
     Key key;
@@ -238,7 +259,7 @@ void VersionStore::sweep(const std::set<Key>& keep) {
   size_t count = entries.size();
   for (const Entry& entry : entries) {
     if (bytes <= limits_.imageBytesMax && count <= limits_.recordsMax) break;
-    if (keep.contains(entry.key)) continue;
+    if (keep_.contains(entry.key)) continue;
     doomed.push_back(pathOf(entry.key, kRecord));
     doomed.push_back(pathOf(entry.key, kImage));
     bytes -= entry.imageBytes;

@@ -26,6 +26,7 @@ namespace weir::sandbox {
 struct VersionStoreLimits {
   uint64_t imageBytesMax = 2ULL << 30;  // all of them; the least recently used go first
   size_t recordsMax = 16'384;
+  uint32_t putsPerSweep = 256;  // how far beyond it may grow
 };
 
 // An image where it lies. Immutable; the file stays as long as the version is in use.
@@ -63,8 +64,11 @@ class VersionStore {
   // Keeps what a check found out; the same record comes back, with the image in its place. On an error nothing is kept.
   base::Result<VersionRecord> put(const Key& key, const CheckedVersion& checked, const std::string& script);
   // Removes what is broken or another engine's, and the least recently used above the limits, but never those of
-  // `keep`.
-  void sweep(const std::set<Key>& keep);
+  // `keep`, which stay kept when others sweep.
+  void sweep(std::set<Key> keep);
+  void sweep();
+  // Whether there have been `putsPerSweep` puts since this was last said.
+  bool takeSweepDue();
 
  private:
   VersionStore(std::string directory, std::string engine, VersionStoreLimits limits)
@@ -75,7 +79,9 @@ class VersionStore {
   const std::string directory_;
   const std::string engine_;
   const VersionStoreLimits limits_;
-  std::mutex mutex_;  // of changes to the directory
+  std::mutex mutex_;  // of changes to the directory, and of what follows
+  std::set<Key> keep_;
+  uint32_t puts_ = 0;  // since a sweep was due
 };
 
 }  // namespace weir::sandbox

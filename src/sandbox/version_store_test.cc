@@ -169,6 +169,19 @@ TEST_F(VersionStoreTest, theLeastRecentlyUsedGoFirstAndNeverOnesInUse) {
   EXPECT_EQ(files(), 2u);
 }
 
+TEST_F(VersionStoreTest, aSweepIsDueAfterSoManyPutsAndKeepsWhatWasKept) {
+  auto store = open("engine 1", {.imageBytesMax = 6, .recordsMax = 100, .putsPerSweep = 2});
+  ASSERT_TRUE(store->put(kKey, checked("a heap"), "hello").ok());
+  store->sweep({kKey});
+  EXPECT_FALSE(store->takeSweepDue());
+  ASSERT_TRUE(store->put(kOther, checked("a heap"), "hello").ok());
+  EXPECT_TRUE(store->takeSweepDue());
+  EXPECT_FALSE(store->takeSweepDue());
+  store->sweep();
+  EXPECT_TRUE(store->find(kKey).has_value());
+  EXPECT_FALSE(store->find(kOther).has_value());
+}
+
 TEST_F(VersionStoreTest, keysThatAreNoneFindNothing) {
   auto store = open();
   for (const char* key : {"", "..", "../a", "a/b", "A", "g"}) EXPECT_FALSE(store->find(key).has_value()) << key;
