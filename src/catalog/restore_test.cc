@@ -26,7 +26,7 @@ class RestoreTest : public testing::Test {
     std::filesystem::remove_all(folder_);
   }
   std::string backup() {
-    const std::string path = folder_ + "/backup" + std::to_string(++backups_);
+    std::string path = folder_ + "/backup" + std::to_string(++backups_);
     const auto made = catalog_->backup(path);
     EXPECT_TRUE(made.ok()) << made.error().message;
     return path;
@@ -43,7 +43,7 @@ class RestoreTest : public testing::Test {
   }
   // A backup that somebody has changed.
   std::string changed(const std::string& sql) {
-    const std::string path = backup();
+    std::string path = backup();
     auto db = store::Connection::open(path, {}).value();
     const auto ran = db->run("PRAGMA foreign_keys = OFF;" + sql);
     EXPECT_TRUE(ran.ok()) << ran.error().message;
@@ -140,7 +140,7 @@ TEST_F(RestoreTest, badInputIsRefusedAndLeavesNothing) {
   const std::string text = folder_ + "/text";
   std::ofstream(text) << "no database, though it is long enough to be taken for one at first sight.";
   EXPECT_EQ(refusal(text), text + ": file is not a database");
-  std::ofstream(folder_ + "/empty");
+  { const std::ofstream empty(folder_ + "/empty"); }
   EXPECT_EQ(refusal(folder_ + "/empty"), folder_ + "/empty: this database was not made by weir");
   {
     auto other = store::Connection::open(folder_ + "/other.db", {}).value();

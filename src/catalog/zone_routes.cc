@@ -7,7 +7,7 @@
 
 namespace weir::catalog {
 
-ZoneRoutes::ZoneRoutes(std::string_view zone, std::vector<CompiledRoute> routes,
+ZoneRoutes::ZoneRoutes(std::string_view zone, const std::vector<CompiledRoute>& routes,
                        const std::function<uint64_t(std::string_view)>& hashOf) {
   using Group = std::vector<const CompiledRoute*>;
   std::map<std::string, Group, std::less<>> hosts;

@@ -53,7 +53,7 @@ class ZoneRoutes {
   };
 
   // Patterns differ and belong to `zone`.
-  ZoneRoutes(std::string_view zone, std::vector<CompiledRoute> routes,
+  ZoneRoutes(std::string_view zone, const std::vector<CompiledRoute>& routes,
              const std::function<uint64_t(std::string_view)>& hashOf);
 
   std::span<const NamedPaths> hosts() const { return hosts_; }
