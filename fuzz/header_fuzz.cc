@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "edge/head_block.h"
 #include "http/codec/field_syntax.h"
+#include "http/content_coding.h"
 #include "http/header_list.h"
 #include "http/message.h"
 #include "input.h"
@@ -38,6 +39,10 @@ void trySyntax(std::string_view text) {
     CHECK(again->name == field->name);
     CHECK(again->value == field->value);
   }
+  if (http::acceptedCoding(text) != http::ContentCoding::kIdentity)
+    CHECK(text.find('*') != std::string_view::npos || text.find_first_of("rR") != std::string_view::npos ||
+          text.find_first_of("zZ") != std::string_view::npos);
+  (void)http::isCompressible(text);
   if (const auto number = http::parseDecimal(text)) {
     const size_t digits = text.find_first_not_of('0');
     CHECK(std::to_string(*number) == (digits == std::string_view::npos ? "0" : text.substr(digits)));

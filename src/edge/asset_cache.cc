@@ -2,6 +2,8 @@
 
 #include <cstdio>
 
+#include "base/check.h"
+
 namespace weir::edge {
 
 namespace {
@@ -10,6 +12,11 @@ namespace {
 constexpr uint64_t kPieceCost = 192;
 // A round of collecting is a short transaction; others get their turn between them.
 constexpr std::chrono::milliseconds kCollectPause{20};
+constexpr uint64_t kCodings = 3;
+
+uint64_t keyOf(uint64_t content, uint32_t number, http::ContentCoding coding = http::ContentCoding::kIdentity) {
+  return (content * catalog::kAssetPiecesMax + number) * kCodings + static_cast<uint64_t>(coding);
+}
 
 }  // namespace
 
@@ -27,24 +34,38 @@ void AssetCache::stop() {
   threads_.clear();
 }
 
-AssetCache::Piece AssetCache::find(uint64_t content, uint32_t number) {
+AssetCache::Piece AssetCache::find(uint64_t content, uint32_t number) { return find(keyOf(content, number)); }
+
+AssetCache::Piece AssetCache::findCoded(uint64_t content, http::ContentCoding coding) {
+  return find(keyOf(content, 0, coding));
+}
+
+AssetCache::Piece AssetCache::find(Key key) {
   const std::lock_guard lock(mutex_);
-  const auto at = byKey_.find(content * catalog::kAssetPiecesMax + number);
+  const auto at = byKey_.find(key);
   if (at == byKey_.end()) return nullptr;
   if (at->second != kept_.begin()) kept_.splice(kept_.begin(), kept_, at->second);
   return at->second->piece;
 }
 
 bool AssetCache::fetch(uint64_t content, uint32_t number, Then then) {
-  const Key key = content * catalog::kAssetPiecesMax + number;
+  return fetch({keyOf(content, number), 0}, std::move(then));
+}
+
+bool AssetCache::fetchCoded(uint64_t content, http::ContentCoding coding, uint64_t bytes, Then then) {
+  CHECK(bytes <= kCodedBytesMax);
+  return fetch({keyOf(content, 0, coding), bytes}, std::move(then));
+}
+
+bool AssetCache::fetch(const Read& read, Then then) {
   {
     const std::lock_guard lock(mutex_);
     if (stopping_ || waitingCount_ >= options_.waitingMax) return false;
     ++waitingCount_;
-    auto& waiting = waiting_[key];
+    auto& waiting = waiting_[read.key];
     waiting.push_back(std::move(then));
     if (waiting.size() > 1) return true;  // somebody wants it already
-    queue_.push_back(key);
+    queue_.push_back(read);
   }
   wake_.notify_one();
   return true;
@@ -65,6 +86,27 @@ void AssetCache::keep(Key key, const Piece& piece) {
     byKey_.erase(kept_.back().key);
     kept_.pop_back();
   }
+}
+
+// Null: it cannot be read.
+AssetCache::Piece AssetCache::read(catalog::AssetStore& store, const Read& wanted) const {
+  const auto coding = static_cast<http::ContentCoding>(wanted.key % kCodings);
+  const uint64_t place = wanted.key / kCodings;
+  const uint64_t content = place / catalog::kAssetPiecesMax;
+  auto number = static_cast<uint32_t>(place % catalog::kAssetPiecesMax);
+  catalog::Bytes bytes;
+  do {
+    auto piece = store.piece(content, number++);
+    if (!piece.ok()) {
+      std::fprintf(stderr, "weir: a static asset cannot be read: %s\n", piece.error().message.c_str());
+      return nullptr;
+    }
+    if (coding == http::ContentCoding::kIdentity) return std::make_shared<const catalog::Bytes>(std::move(*piece));
+    bytes.insert(bytes.end(), piece->begin(), piece->end());
+    if (piece->empty()) break;
+  } while (bytes.size() < wanted.bytes);
+  if (bytes.size() != wanted.bytes) return nullptr;
+  return std::make_shared<const catalog::Bytes>(http::encodeBody(coding, bytes));
 }
 
 void AssetCache::work(bool collects) {
@@ -98,20 +140,14 @@ void AssetCache::work(bool collects) {
       collectAt = std::chrono::steady_clock::now() + (more ? kCollectPause : options_.collectEvery);
       continue;
     }
-    const Key key = queue_.front();
+    const Read wanted = queue_.front();
     queue_.pop_front();
     lock.unlock();
-    Piece piece;
-    if (open()) {
-      auto read = catalog->assets().piece(key / catalog::kAssetPiecesMax,
-                                          static_cast<uint32_t>(key % catalog::kAssetPiecesMax));
-      if (read.ok()) piece = std::make_shared<const catalog::Bytes>(std::move(read).value());
-      else std::fprintf(stderr, "weir: a static asset cannot be read: %s\n", read.error().message.c_str());
-    }
+    const Piece piece = open() ? read(catalog->assets(), wanted) : nullptr;
     lock.lock();
     ++reads_;
-    if (piece) keep(key, piece);
-    const auto at = waiting_.find(key);
+    if (piece) keep(wanted.key, piece);
+    const auto at = waiting_.find(wanted.key);
     std::vector<Then> told = std::move(at->second);
     waiting_.erase(at);
     waitingCount_ -= told.size();

@@ -1,5 +1,6 @@
-// AssetCache: pieces of the content of static assets in memory, the most recently used ones. What is not there is read
-// from the catalog by threads of this, so that no loop waits for a disk. One for all loops.
+// AssetCache: pieces of the content of static assets in memory, and whole contents under a content coding, the most
+// recently used ones. What is not there is read from the catalog, and coded, by threads of this, so that no loop waits
+// for a disk or for that. One for all loops.
 //
 // It also removes what the catalog keeps for nothing any more, now and then, because it has a thread and a catalog to
 // do so.
@@ -20,6 +21,7 @@
 #include <vector>
 
 #include "catalog/catalog.h"
+#include "http/content_coding.h"
 
 namespace weir::edge {
 
@@ -50,6 +52,12 @@ class AssetCache {
   // it is not called.
   [[nodiscard]] bool fetch(uint64_t content, uint32_t number, Then then);
 
+  // The same of the whole of a content of `bytes` bytes, at most kCodedBytesMax, under a coding; the piece is empty
+  // when that does not make it smaller.
+  static constexpr uint64_t kCodedBytesMax = 2u << 20;
+  Piece findCoded(uint64_t content, http::ContentCoding coding);
+  [[nodiscard]] bool fetchCoded(uint64_t content, http::ContentCoding coding, uint64_t bytes, Then then);
+
   struct Figures {
     uint64_t bytes = 0;  // of pieces in memory
     uint64_t reads = 0;  // of the catalog
@@ -57,12 +65,19 @@ class AssetCache {
   Figures figures() const;
 
  private:
-  using Key = uint64_t;
+  using Key = uint64_t;  // of content, number and coding
+  struct Read {
+    Key key;
+    uint64_t bytes;  // of what is coded
+  };
   struct Kept {
     Key key;
     Piece piece;
   };
 
+  Piece find(Key key);
+  bool fetch(const Read& read, Then then);
+  Piece read(catalog::AssetStore& store, const Read& wanted) const;
   void work(bool collects);
   void keep(Key key, const Piece& piece);
 
@@ -72,7 +87,7 @@ class AssetCache {
   std::list<Kept> kept_;  // most recently used first
   std::unordered_map<Key, std::list<Kept>::iterator> byKey_;
   std::unordered_map<Key, std::vector<Then>> waiting_;  // being read, or about to be
-  std::deque<Key> queue_;
+  std::deque<Read> queue_;
   size_t waitingCount_ = 0;
   uint64_t bytes_ = 0;
   uint64_t reads_ = 0;

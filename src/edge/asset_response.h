@@ -32,14 +32,24 @@ class AssetResponseOwner {
 class AssetResponse final : public std::enable_shared_from_this<AssetResponse>, private http::ExchangeEvents {
  public:
   // Borrowed but for `site`, which the answer is of; they outlive this.
+  // `coding` is what `chooseCoding` said.
   AssetResponse(AssetResponseOwner& owner, net::Loop& loop, AssetCache& cache, std::shared_ptr<const assets::Site> site,
-                assets::SiteAnswer answer)
-      : owner_(owner), loop_(loop), cache_(cache), site_(std::move(site)), answer_(std::move(answer)) {}
+                assets::SiteAnswer answer, http::ContentCoding coding)
+      : owner_(owner),
+        loop_(loop),
+        cache_(cache),
+        site_(std::move(site)),
+        answer_(std::move(answer)),
+        coding_(coding) {}
 
+  // The coding that the answer is to be sent under, for a client that says so; its headers are made to tell that there
+  // are several.
+  static http::ContentCoding chooseCoding(std::string_view acceptEncoding, assets::SiteAnswer& answer);
   // Whether the first that is sent of the file, if anything is, is in memory.
-  static bool isAtHand(AssetCache& cache, const assets::SiteAnswer& answer);
+  static bool isAtHand(AssetCache& cache, const assets::SiteAnswer& answer, http::ContentCoding coding);
   // Answers without any of this where all that is sent is at hand; false: nothing happened, `start` is needed.
-  static bool respondAtOnce(http::Exchange& exchange, AssetCache& cache, const assets::SiteAnswer& answer);
+  static bool respondAtOnce(http::Exchange& exchange, AssetCache& cache, assets::SiteAnswer& answer,
+                            http::ContentCoding coding);
 
   // Once, from within onRequest or while the exchange is open. May be over when it returns.
   void start(http::Exchange& exchange);
@@ -50,7 +60,9 @@ class AssetResponse final : public std::enable_shared_from_this<AssetResponse>, 
   void onDrained() override { pump(); }
   void onGone() override;
   void pump();
-  void await(uint64_t content, uint32_t number);
+  AssetCache::Piece findPiece() const;
+  void await();
+  bool fetch(AssetCache::Then then);
   void fail();
   void end();
 
@@ -58,12 +70,14 @@ class AssetResponse final : public std::enable_shared_from_this<AssetResponse>, 
   net::Loop& loop_;
   AssetCache& cache_;
   const std::shared_ptr<const assets::Site> site_;
-  const assets::SiteAnswer answer_;
+  assets::SiteAnswer answer_;
+  http::ContentCoding coding_;
   http::Exchange* exchange_ = nullptr;  // null once it is dead
-  uint64_t at_ = 0;                     // of the file: what is sent next
+  uint64_t at_ = 0;                     // of the file, or of what it is coded as: what is sent next
   bool started_ = false;
   bool awaits_ = false;  // a piece
   AssetCache::Piece arrived_;
+  AssetCache::Piece coded_;  // held to the end: its client can only go on with this very one
 };
 
 }  // namespace weir::edge

@@ -23,12 +23,13 @@ class AssetResponseTest : public http::ServerTest, private AssetResponseOwner {
     handle = [this](http::Exchange& exchange) {
       const auto& head = exchange.head();
       auto answer = site->answer({head.method, false, head.authority, head.target, head.headers});
-      if (AssetResponse::respondAtOnce(exchange, *cache, answer)) {
+      const auto coding = AssetResponse::chooseCoding(head.headers.find("accept-encoding").value_or(""), answer);
+      if (AssetResponse::respondAtOnce(exchange, *cache, answer, coding)) {
         ++atOnce;
         return;
       }
       const auto made = std::make_shared<AssetResponse>(static_cast<AssetResponseOwner&>(*this), loop, *cache, site,
-                                                        std::move(answer));
+                                                        std::move(answer), coding);
       responses.insert(made);
       made->start(exchange);
     };
@@ -147,6 +148,71 @@ TEST_F(AssetResponseTest, largeFilesComeInPieces) {
   const std::string head = get("/large", "Range: bytes=" + std::to_string(from) + "-" + std::to_string(to) + "\r\n");
   EXPECT_EQ(head.substr(0, 12), "HTTP/1.1 206");
   EXPECT_TRUE(body == text.substr(from, to - from + 1));
+}
+
+std::string lines(int count) {
+  std::string text;
+  for (int i = 0; i < count; ++i) text += "line " + std::to_string(i * i % 9973) + "\n";
+  return text;
+}
+
+TEST_F(AssetResponseTest, isCodedOnceForAllWhoTakeIt) {
+  const std::string text = lines(60'000);  // in two pieces
+  ASSERT_GT(text.size(), catalog::kAssetPieceBytes);
+  serve({{"/a.txt", text}});
+  for (int i = 0; i < 2; ++i) {
+    const std::string head = get("/a.txt", "Accept-Encoding: gzip, br\r\n");
+    EXPECT_NE(head.find("content-encoding: br\r\n"), std::string::npos) << head;
+    EXPECT_NE(head.find("vary: accept-encoding\r\n"), std::string::npos) << head;
+    EXPECT_NE(head.find("etag: W/\"0101"), std::string::npos) << head;
+    EXPECT_LT(body.size(), text.size() / 2);
+    EXPECT_EQ(cache->figures().reads, 1u);
+  }
+  const std::string coded = body;
+  EXPECT_NE(get("/a.txt", "Accept-Encoding: gzip\r\n").find("content-encoding: gzip\r\n"), std::string::npos);
+  EXPECT_NE(body, coded);
+  EXPECT_EQ(cache->figures().reads, 2u);
+  const std::string head = get("/a.txt");
+  EXPECT_EQ(head.find("content-encoding"), std::string::npos) << head;
+  EXPECT_NE(head.find("vary: accept-encoding\r\n"), std::string::npos) << head;
+  EXPECT_NE(head.find("etag: \"0101"), std::string::npos) << head;
+  EXPECT_TRUE(body == text);
+}
+
+TEST_F(AssetResponseTest, partsSmallOnesAndWhatDoesNotBecomeSmallerAreNotCoded) {
+  serve({{"/a.txt", lines(1'000)},
+         {"/small", lines(3)},
+         {"/dense", pattern(200)},
+         {"/large", std::string((2u << 20) + 1, 'a')}});
+  const std::string take = "Accept-Encoding: br\r\n";
+  EXPECT_EQ(get("/a.txt", take + "Range: bytes=0-4\r\n").find("content-encoding"), std::string::npos);
+  EXPECT_EQ(body, "line ");
+  for (const char* path : {"/small", "/dense", "/large"})
+    EXPECT_EQ(get(path, take).find("content-encoding"), std::string::npos) << path;
+}
+
+TEST_F(AssetResponseTest, whatCodingDoesNotMakeSmallerIsSentAsItIs) {
+  std::string noise(1'000, '\0');
+  uint32_t state = 1;
+  for (char& c : noise) c = static_cast<char>((state = state * 1'664'525u + 1'013'904'223u) >> 24);
+  serve({{"/noise", noise}});
+  for (int i = 0; i < 2; ++i) {
+    const std::string head = get("/noise", "Accept-Encoding: gzip\r\n");
+    EXPECT_EQ(head.find("content-encoding"), std::string::npos) << head;
+    EXPECT_NE(head.find("etag: \"0101"), std::string::npos) << head;
+    EXPECT_TRUE(body == noise);
+  }
+  EXPECT_EQ(cache->figures().reads, 2u);
+}
+
+TEST_F(AssetResponseTest, aTagOfACodedFileIsStillTheFiles) {
+  serve({{"/a.txt", lines(1'000)}});
+  get("/a.txt", "Accept-Encoding: gzip\r\n");
+  const std::string tag = "W/\"01010101010101010101010101010101\"";
+  peer->send("GET /a.txt HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\nIf-None-Match: " + tag + "\r\n\r\n");
+  until([&] { return peer->take("\r\n\r\n"); });
+  EXPECT_EQ(peer->taken.substr(0, 12), "HTTP/1.1 304") << peer->taken;
+  EXPECT_NE(peer->taken.find("etag: " + tag), std::string::npos) << peer->taken;
 }
 
 TEST_F(AssetResponseTest, anEmptyFileHasNoPiece) {

@@ -15,22 +15,23 @@ AssetServer::AssetServer(Parts parts) : parts_(std::move(parts)), timer_(parts_.
 
 AssetServer::~AssetServer() = default;
 
-bool AssetServer::take(http::Exchange& exchange, const Ray& ray, const Version& version,
+bool AssetServer::take(http::Exchange& exchange, Client client, const Ray& ray, const Version& version,
                        std::function<void()> toWorker) {
-  if (version->content || version->refusal) return takeLoaded(exchange, ray, *version);
+  if (version->content || version->refusal) return takeLoaded(exchange, client, ray, *version);
   if (waits_.size() >= kWaitsMax) {
     parts_.respondWithPage(exchange, 1105, ray);
     return true;
   }
   waits_.push_back(
-      std::make_unique<Wait>(*this, exchange, ray, version, std::move(toWorker), parts_.loop.now() + kWaitMax));
+      std::make_unique<Wait>(*this, exchange, client, ray, version, std::move(toWorker), parts_.loop.now() + kWaitMax));
   exchange.setEvents(*waits_.back());
   if (!timer_.armed()) timer_.arm(waits_.front()->until);
   parts_.load(version);
   return true;
 }
 
-bool AssetServer::takeLoaded(http::Exchange& exchange, const Ray& ray, const sandbox::RunnableVersion& version) {
+bool AssetServer::takeLoaded(http::Exchange& exchange, Client client, const Ray& ray,
+                             const sandbox::RunnableVersion& version) {
   if (!version.content || !version.content->site) return false;
   const auto& site = version.content->site;
   const auto& head = exchange.head();
@@ -39,18 +40,23 @@ bool AssetServer::takeLoaded(http::Exchange& exchange, const Ray& ray, const san
     return false;
   }
   version.markUsed(parts_.index, parts_.loop.now());
-  answer(exchange, ray, site);
+  answer(exchange, client, ray, site);
   return true;
 }
 
-void AssetServer::answer(http::Exchange& exchange, const Ray& ray, std::shared_ptr<const assets::Site> site) {
+void AssetServer::answer(http::Exchange& exchange, Client client, const Ray& ray,
+                         std::shared_ptr<const assets::Site> site) {
   const auto& head = exchange.head();
   auto made = site->answer({head.method, exchange.isTls(), head.authority, head.target, head.headers});
+  auto coding = http::ContentCoding::kIdentity;
+  if (client == Client::kOutside)
+    coding = AssetResponse::chooseCoding(head.headers.find("accept-encoding").value_or(""), made);
   made.headers.set("cf-ray", ray.header());
-  if (made.ofFile) made.headers.set("cf-cache-status", AssetResponse::isAtHand(parts_.cache, made) ? "HIT" : "MISS");
-  if (AssetResponse::respondAtOnce(exchange, parts_.cache, made)) return;
+  if (made.ofFile)
+    made.headers.set("cf-cache-status", AssetResponse::isAtHand(parts_.cache, made, coding) ? "HIT" : "MISS");
+  if (AssetResponse::respondAtOnce(exchange, parts_.cache, made, coding)) return;
   const auto response = std::make_shared<AssetResponse>(static_cast<AssetResponseOwner&>(*this), parts_.loop,
-                                                        parts_.cache, std::move(site), std::move(made));
+                                                        parts_.cache, std::move(site), std::move(made), coding);
   running_[response.get()] = {response, ray};
   response->start(exchange);
 }
@@ -64,7 +70,7 @@ void AssetServer::versionsLoaded() {
   }
   for (const auto& wait : ready) {
     // What one does may end another's exchange.
-    if (!wait->gone && !takeLoaded(wait->exchange, wait->ray, *wait->version)) wait->toWorker();
+    if (!wait->gone && !takeLoaded(wait->exchange, wait->client, wait->ray, *wait->version)) wait->toWorker();
   }
 }
 

@@ -22,6 +22,8 @@ namespace weir::edge {
 class AssetServer final : private AssetResponseOwner {
  public:
   using Version = std::shared_ptr<const sandbox::RunnableVersion>;
+  // Who asks. A script is in this process: what it gets is not coded, only to be decoded again.
+  enum class Client : uint8_t { kOutside, kScript };
   struct Parts {
     uint32_t index;   // of the loop
     net::Loop& loop;  // borrowed, as the cache; they outlive this
@@ -35,10 +37,10 @@ class AssetServer final : private AssetResponseOwner {
 
   // True: the version's assets answer the request, or it waits to see whether they do; `toWorker` is called when the
   // wait ends with the Worker, while the exchange is open. False: the Worker answers; nothing happened.
-  [[nodiscard]] bool take(http::Exchange& exchange, const Ray& ray, const Version& version,
+  [[nodiscard]] bool take(http::Exchange& exchange, Client client, const Ray& ray, const Version& version,
                           std::function<void()> toWorker);
-  // The assets answer, whatever the version says of its Worker: a script asks for them.
-  void answer(http::Exchange& exchange, const Ray& ray, std::shared_ptr<const assets::Site> site);
+  // The assets answer, whatever the version says of its Worker.
+  void answer(http::Exchange& exchange, Client client, const Ray& ray, std::shared_ptr<const assets::Site> site);
 
   // Versions were loaded, or could not be: requests that wait for them go on.
   void versionsLoaded();
@@ -46,10 +48,11 @@ class AssetServer final : private AssetResponseOwner {
  private:
   // A request whose version is not in memory.
   struct Wait final : http::ExchangeEvents {
-    Wait(AssetServer& server, http::Exchange& exchange, const Ray& ray, Version version, std::function<void()> toWorker,
-         base::Instant until)
+    Wait(AssetServer& server, http::Exchange& exchange, Client client, const Ray& ray, Version version,
+         std::function<void()> toWorker, base::Instant until)
         : server(server),
           exchange(exchange),
+          client(client),
           ray(ray),
           version(std::move(version)),
           toWorker(std::move(toWorker)),
@@ -57,6 +60,7 @@ class AssetServer final : private AssetResponseOwner {
     void onGone() override;
     AssetServer& server;
     http::Exchange& exchange;
+    const Client client;
     const Ray ray;
     const Version version;
     const std::function<void()> toWorker;
@@ -68,7 +72,7 @@ class AssetServer final : private AssetResponseOwner {
     Ray ray;
   };
 
-  bool takeLoaded(http::Exchange& exchange, const Ray& ray, const sandbox::RunnableVersion& version);
+  bool takeLoaded(http::Exchange& exchange, Client client, const Ray& ray, const sandbox::RunnableVersion& version);
   void expire();
   void onAssetOver(AssetResponse& response) override;
   void onAssetFailed(AssetResponse& response, http::Exchange& exchange) override;

@@ -261,7 +261,8 @@ void EdgeLoop::dispatch(http::Exchange& exchange, InnerExchange* inner, const ca
     auto toWorker = [this, &exchange, inner, match, ray, routes = options_.routes] {
       dispatchToWorker(*routes, exchange, inner, match, ray, BodyMoment::kLater);
     };
-    if (version && assets_->take(exchange, ray, version, std::move(toWorker))) return;
+    const auto client = inner == nullptr ? AssetServer::Client::kOutside : AssetServer::Client::kScript;
+    if (version && assets_->take(exchange, client, ray, version, std::move(toWorker))) return;
   }
   dispatchToWorker(routes, exchange, inner, match, ray, BodyMoment::kWithHead);
 }
@@ -296,7 +297,8 @@ void EdgeLoop::serveInner(InnerExchange& exchange, std::shared_ptr<const sandbox
   };
   // A named entrypoint is the Worker's own.
   if (assets_ && inherited.entrypoint.empty() && version->hasAssets &&
-      assets_->take(exchange, ray, version, [toWorker] { toWorker(BodyMoment::kLater); })) {
+      assets_->take(exchange, AssetServer::Client::kScript, ray, version,
+                    [toWorker] { toWorker(BodyMoment::kLater); })) {
     return;
   }
   toWorker(BodyMoment::kWithHead);
@@ -305,7 +307,7 @@ void EdgeLoop::serveInner(InnerExchange& exchange, std::shared_ptr<const sandbox
 void EdgeLoop::serveOwnAssets(InnerExchange& exchange, const sandbox::RunnableVersion& version) {
   const auto& content = version.content;
   if (!assets_ || !content || !content->site) return exchange.fail("Error", "This Worker has no static assets.");
-  assets_->answer(exchange, rays_.next(), content->site);
+  assets_->answer(exchange, AssetServer::Client::kScript, rays_.next(), content->site);
 }
 
 std::shared_ptr<const sandbox::RunnableVersion> EdgeLoop::findPreview(const Routes& routes,

@@ -1,9 +1,12 @@
 // Static assets, deployed by the real wrangler: directories with and without a Worker, unchanged files, rules, versions.
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { rmSync } from "node:fs";
+import http from "node:http";
 import { join } from "node:path";
 import { test } from "node:test";
+import { brotliDecompressSync, gunzipSync } from "node:zlib";
 
 import { until } from "./processes.mjs";
 import { callApi, releases, startProject } from "./wrangler.mjs";
@@ -199,6 +202,39 @@ for (const release of releases) {
     });
   });
 }
+
+test("text is compressed for who takes it, and not for a script in this process", async (t) => {
+  const weir = await start(t);
+  const page = `<ul>${Array.from({ length: 400 }, (_, i) => `<li>${i}</li>`).join("")}</ul>`;
+  const asks = `export default {
+    async fetch(request, env) {
+      const answer = await env.ASSETS.fetch(new Request("https://any.example/page.html", request));
+      return Response.json([answer.headers.get("content-encoding"), (await answer.text()).length]);
+    }
+  };`;
+  const project = await startProject(t, weir, { files: { "public/page.html": page, "public/icon.png": page, "src/index.js": asks },
+    config: { assets: { directory: "public", binding: "ASSETS", html_handling: "none" } } });
+  await project.run("deploy");
+  const url = `http://127.0.0.1:${weir.port}`;
+  const get = async (path, encoding) => {
+    const parts = [];
+    const request = http.get(url + path, { headers: { host: "hello.local.workers.localhost", "accept-encoding": encoding } });
+    const [response] = await once(request, "response");
+    for await (const part of response) parts.push(part);
+    return { headers: response.headers, bytes: Buffer.concat(parts) };
+  };
+  for (const [encoding, decode] of [["br", brotliDecompressSync], ["gzip", gunzipSync]]) {
+    const coded = await get("/page.html", encoding);
+    assert.equal(coded.headers["content-encoding"], encoding);
+    assert.equal(coded.headers.vary, "accept-encoding");
+    assert.match(coded.headers.etag, /^W\//);
+    assert.equal(Number(coded.headers["content-length"]), coded.bytes.length);
+    assert.equal(decode(coded.bytes).toString(), page);
+  }
+  assert.equal((await get("/page.html", "identity")).bytes.toString(), page);
+  assert.equal((await get("/icon.png", "gzip")).headers["content-encoding"], undefined);
+  assert.equal((await get("/ask", "gzip")).bytes.toString(), JSON.stringify([null, page.length]));
+});
 
 test("versions, gradual deployments and rollbacks serve their own files", async (t) => {
   const weir = await start(t);
