@@ -2,20 +2,10 @@
 
 #include <gtest/gtest.h>
 
-#include <random>
+#include "catalog/test_fakes.h"
 
 namespace weir::catalog {
 namespace {
-
-class SeededRandom final : public base::Random {
- public:
-  void fill(std::span<std::byte> out) override {
-    for (auto& byte : out) byte = static_cast<std::byte>(random_());
-  }
-
- private:
-  std::mt19937 random_{42};
-};
 
 const std::string kOne(64, '1');
 const std::string kTwo(64, '2');

@@ -4,31 +4,14 @@
 #include <stdlib.h>
 
 #include <filesystem>
-#include <random>
 
 #include "catalog/sqlite_catalog.h"
+#include "catalog/test_fakes.h"
 
 namespace weir::catalog {
 namespace {
 
 constexpr UnixMs kHourMs = 3'600'000;
-
-class FakeClock final : public base::Clock {
- public:
-  base::Instant now() const override { return base::Instant{}; }
-  double wallMs() const override { return static_cast<double>(ms); }
-  UnixMs ms = 1'000 * kHourMs;
-};
-
-class SeededRandom final : public base::Random {
- public:
-  void fill(std::span<std::byte> out) override {
-    for (auto& byte : out) byte = static_cast<std::byte>(random_());
-  }
-
- private:
-  std::mt19937 random_{42};
-};
 
 Bytes bytes(std::string_view text) {
   const auto* data = reinterpret_cast<const std::byte*>(text.data());
@@ -101,7 +84,7 @@ class AssetStoreTest : public testing::Test {
     return result.ok() ? Situation::kStoreFailed : result.error().situation;
   }
 
-  FakeClock clock_;
+  FakeClock clock_{1'000 * kHourMs};
   SeededRandom random_;
   std::string folder_;
   std::unique_ptr<SqliteCatalog> catalog_;

@@ -5,31 +5,14 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <random>
 
 #include "catalog/keyring.h"
 #include "catalog/sqlite_catalog.h"
+#include "catalog/test_fakes.h"
 #include "store/crash_vfs.h"
 
 namespace weir::catalog {
 namespace {
-
-class FakeClock final : public base::Clock {
- public:
-  base::Instant now() const override { return base::Instant{}; }
-  double wallMs() const override { return static_cast<double>(ms); }
-  int64_t ms = 1'000;
-};
-
-class SeededRandom final : public base::Random {
- public:
-  void fill(std::span<std::byte> out) override {
-    for (auto& byte : out) byte = static_cast<std::byte>(random_());
-  }
-
- private:
-  std::mt19937 random_{42};
-};
 
 class VaultTest : public testing::Test {
  protected:

@@ -18,6 +18,13 @@ namespace weir::cli {
 
 std::string catalogPath(const std::string& data) { return data + "/catalog.db"; }
 
+catalog::Result<std::optional<std::string>> CatalogSession::accountFilter(const std::string& name) {
+  if (name.empty()) return std::optional<std::string>();
+  auto account = catalog.findAccount(name);
+  if (!account.ok()) return account.error();
+  return std::optional<std::string>(account->id);
+}
+
 catalog::Result<catalog::Account> CatalogSession::account(const std::string& name) {
   if (!name.empty()) return catalog.findAccount(name);
   auto accounts = catalog.accounts();

@@ -39,6 +39,9 @@ class CatalogSession {
   // The account of this name or id; of an empty name: the only one.
   catalog::Result<catalog::Account> account(const std::string& name);
 
+  // What `--account` of a list asks for: the id of the account of this name or id; of an empty name: nullopt, for all.
+  catalog::Result<std::optional<std::string>> accountFilter(const std::string& name);
+
   // One line on standard error; 1.
   int refuse(const catalog::Error& error);
   int refuse(const base::Error& error);

@@ -63,13 +63,9 @@ void addTokenCommand(CLI::App& app, CatalogCommand& command) {
   list->add_option("--account", given->account, "Only those of this account");
   list->callback([&command, given] {
     command.run = [given](CatalogSession& session) {
-      std::optional<std::string> owner;
-      if (!given->account.empty()) {
-        auto account = session.catalog.findAccount(given->account);
-        if (!account.ok()) return session.refuse(account.error());
-        owner = account->id;
-      }
-      auto tokens = session.catalog.tokens(owner ? std::optional<std::string_view>(*owner) : std::nullopt);
+      auto owner = session.accountFilter(given->account);
+      if (!owner.ok()) return session.refuse(owner.error());
+      auto tokens = session.catalog.tokens(*owner);
       if (!tokens.ok()) return session.refuse(tokens.error());
       const auto nowMs = static_cast<catalog::UnixMs>(session.clock.wallMs());
       std::vector<std::vector<std::string>> rows;

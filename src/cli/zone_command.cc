@@ -51,13 +51,9 @@ void addZoneCommand(CLI::App& app, CatalogCommand& command) {
   list->add_option("--account", given->account, "Only those of this account");
   list->callback([&command, given] {
     command.run = [given](CatalogSession& session) {
-      std::optional<std::string> owner;
-      if (!given->account.empty()) {
-        auto account = session.catalog.findAccount(given->account);
-        if (!account.ok()) return session.refuse(account.error());
-        owner = account->id;
-      }
-      auto zones = session.catalog.zones(owner ? std::optional<std::string_view>(*owner) : std::nullopt);
+      auto owner = session.accountFilter(given->account);
+      if (!owner.ok()) return session.refuse(owner.error());
+      auto zones = session.catalog.zones(*owner);
       if (!zones.ok()) return session.refuse(zones.error());
       std::vector<std::vector<std::string>> rows;
       std::vector<std::string> objects;
