@@ -32,6 +32,7 @@ constexpr std::array kFields = {
     LimitField{"schedules", &PlanLimits::schedules, 0, 100'000},
     LimitField{"routes_per_zone", &PlanLimits::routesPerZone, 1, 100'000},
     LimitField{"domains_per_zone", &PlanLimits::domainsPerZone, 0, 100'000},
+    LimitField{"zones", &PlanLimits::zones, 0, 10'000},
     LimitField{"texts", &PlanLimits::texts, 0, 4'096},
     LimitField{"text_bytes", &PlanLimits::textBytes, 1, 1u << 20},
     LimitField{"upload_bytes", &PlanLimits::uploadBytes, 1, 128u << 20},

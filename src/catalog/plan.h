@@ -28,6 +28,7 @@ struct PlanLimits {
   uint64_t schedules = 250;  // of all scripts together
   uint64_t routesPerZone = 1'000;
   uint64_t domainsPerZone = 100;
+  uint64_t zones = 0;                 // that the account may make itself; 0: the operator makes them
   uint64_t texts = 128;               // text values and secrets of one version
   uint64_t textBytes = 5'000;         // of each
   uint64_t uploadBytes = 10u << 20;   // one version, compressed

@@ -11,8 +11,6 @@ namespace weir::catalog {
 
 namespace {
 
-constexpr size_t kPreviewDigits = 8;
-
 constexpr uint64_t kPrime = (uint64_t{1} << 61) - 1;
 constexpr size_t kTargetBytesMax = 16 * 1024;
 
@@ -215,20 +213,26 @@ Match Routing::findWorker(const Lookup& host, uint32_t depth) const {
     match.isWorkersDomain = true;
     return match;
   }
-  uint32_t digits = 0;
-  if (key.size() <= kPreviewDigits + 1 || key[kPreviewDigits] != '-') return match;
-  for (size_t i = 0; i < kPreviewDigits; ++i) {
-    const int value = base::hexValue(key[i]);
-    if (value < 0) return match;
-    digits = digits << 4 | static_cast<uint32_t>(value);
+  // A preview: an alias or digits before a dash. Both may hold dashes, as a script's name may.
+  const std::string_view label = key.substr(0, key.find('.'));
+  for (size_t dash = label.find('-'); dash != std::string_view::npos; dash = label.find('-', dash + 1)) {
+    const uint32_t* const script = findWorkerScript(key.substr(dash + 1));
+    if (script == nullptr || !scripts_[*script]->previews) continue;
+    const auto digits = scripts_[*script]->previewOf(label.substr(0, dash));
+    if (!digits) continue;
+    match = toScript(*script);
+    match.kind = Match::Kind::kScript;  // whether anything is deployed does not matter
+    match.isWorkersDomain = true;
+    match.preview = *digits;
+    return match;
   }
-  const uint32_t* script = findWorkerScript(key.substr(kPreviewDigits + 1));
-  if (script == nullptr || !scripts_[*script]->previews) return match;
-  match = toScript(*script);
-  match.kind = Match::Kind::kScript;  // whether anything is deployed does not matter
-  match.isWorkersDomain = true;
-  match.preview = digits;
   return match;
+}
+
+std::optional<uint32_t> RoutedScript::previewOf(std::string_view name) const {
+  const auto at = std::find_if(aliases.begin(), aliases.end(), [&](const auto& alias) { return alias.name == name; });
+  if (at != aliases.end()) return at->digits;
+  return name.size() == kPreviewDigits ? readPreviewDigits(name) : std::nullopt;
 }
 
 const uint32_t* Routing::findWorkerScript(std::string_view key) const {

@@ -19,6 +19,7 @@
 
 #include "catalog/meter.h"
 #include "catalog/origin.h"
+#include "catalog/routing_rows.h"
 #include "catalog/plan.h"
 #include "catalog/route_pattern.h"
 
@@ -46,14 +47,19 @@ struct RoutedScript {
   std::string name;
   uint32_t account = 0;  // index; Routing::account
   bool disabled = false;
-  bool workersDev = true;          // answers at NAME.SUBDOMAIN of the platform's domains
-  bool previews = false;           // each version answers at the first eight digits of its id, a dash, and that name
-  std::vector<std::string> crons;  // expressions that catalog::Cron reads
+  bool workersDev = true;               // answers at NAME.SUBDOMAIN of the platform's domains
+  bool previews = false;                // each version answers at a name (previewOf), a dash, and the script's
+  std::vector<std::string> crons;       // expressions that catalog::Cron reads
   std::vector<RoutedVersion> versions;  // empty: not deployed
+  std::vector<ScriptRow::Alias> aliases;
 
   // `key` is anything evenly spread: the same key gets the same version as long as the shares stay. Null: none
   // deployed.
   const RoutedVersion* pick(uint64_t key) const;
+
+  // What the version that a preview of this name shows has its id begin with: an alias, or eight digits. Nullopt:
+  // neither.
+  std::optional<uint32_t> previewOf(std::string_view name) const;
 };
 
 class ZoneRoutes;

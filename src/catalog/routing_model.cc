@@ -191,6 +191,7 @@ void RoutingModel::refreshScript(ScriptState& state) {
       script->workersDev = state.row->workersDev;
       script->previews = state.row->previews;
       script->crons = state.row->crons;
+      script->aliases = state.row->aliases;
     }
     uint32_t upTo = 0;
     const auto add = [&](uint64_t number, const std::string& id, uint32_t share, bool hasAssets) {

@@ -2,14 +2,32 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "base/hex.h"
 #include "catalog/account.h"
 #include "catalog/script.h"
 #include "catalog/zone.h"
 
 namespace weir::catalog {
+
+// So much of a version's id stands before its script's name where a preview is asked for.
+inline constexpr size_t kPreviewDigits = 8;
+
+// The hexadecimal digits that `text` begins with; nullopt: it begins with something else.
+inline std::optional<uint32_t> readPreviewDigits(std::string_view text) {
+  if (text.size() < kPreviewDigits) return std::nullopt;
+  uint32_t digits = 0;
+  for (const char c : text.substr(0, kPreviewDigits)) {
+    const int value = base::hexValue(c);
+    if (value < 0) return std::nullopt;
+    digits = digits << 4 | static_cast<uint32_t>(value);
+  }
+  return digits;
+}
 
 struct ScriptRow {
   struct Version {
@@ -25,6 +43,11 @@ struct ScriptRow {
   std::vector<Version> versions;  // of the active deployment
   bool previews = false;
   std::vector<std::string> crons = {};
+  struct Alias {
+    std::string name;
+    uint32_t digits = 0;  // the first eight of its version's id
+  };
+  std::vector<Alias> aliases = {};
 };
 
 enum class ChangeKind : uint8_t { kAccount = 1, kScript = 2, kZone = 3, kDomain = 4 };

@@ -153,6 +153,34 @@ TEST(Routing, theMostSpecificRouteWins) {
   EXPECT_EQ(routing->zoneCount(), 3u);
 }
 
+TEST(Routing, previewsHaveDigitsOrAnAliasBeforeTheScriptsName) {
+  RoutingRows rows;
+  rows.accounts = {account("acme", "acme")};
+  rows.scripts = {script("acme", "shop", 1), script("acme", "old-shop", 2), script("acme", "quiet", 3)};
+  rows.scripts[0].previews = true;
+  rows.scripts[0].aliases = {{"staging", 0xabcdef01}, {"very-new", 7}, {"deadbeef", 9}};
+  rows.scripts[1].previews = true;
+  rows.scripts[1].aliases = {{"very", 8}};
+  rows.scripts[2].aliases = {{"staging", 5}};
+  RoutingModel model({.hashSeed = 1});
+  model.apply(rows);
+  const auto routing = model.build();
+  const auto asked = [&](const std::string& label) {
+    const auto match = routing->find(label + ".acme.workers.dev", kHttp, "/");
+    if (match.kind != Match::Kind::kScript) return answer(match);
+    return match.script->name + (match.preview ? " " + std::to_string(*match.preview) : "");
+  };
+  EXPECT_EQ(asked("staging-shop"), "shop 2882400001");
+  EXPECT_EQ(asked("0000000a-shop"), "shop 10");
+  EXPECT_EQ(asked("deadbeef-shop"), "shop 9");  // an alias is what somebody chose
+  EXPECT_EQ(asked("very-new-shop"), "shop 7");
+  EXPECT_EQ(asked("very-old-shop"), "old-shop 8");
+  EXPECT_EQ(asked("old-shop"), "old-shop");  // a script's own name comes first
+  EXPECT_EQ(asked("staging-quiet"), "no script");
+  EXPECT_EQ(asked("other-shop"), "no script");
+  EXPECT_EQ(asked("-shop"), "no script");
+}
+
 TEST(Routing, aMatchSaysWhoseItIsAndWhatMayHappen) {
   RoutingModel model({.hashSeed = 1});
   model.apply(exampleRows());

@@ -278,10 +278,24 @@ CREATE TABLE asset_session_missing (
 ) WITHOUT ROWID;
 )sql";
 
+// Names that clients give to previews of versions.
+constexpr const char* kAliases = R"sql(
+-- The one that was set last has the highest number.
+CREATE TABLE version_aliases (
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  script INTEGER NOT NULL REFERENCES scripts ON DELETE CASCADE,
+  name TEXT NOT NULL,
+  version INTEGER NOT NULL REFERENCES versions ON DELETE CASCADE,
+  UNIQUE (script, name)
+);
+CREATE INDEX version_aliases_version ON version_aliases (version);
+)sql";
+
 constexpr store::Migration kSteps[] = {
     {"catalog", kFirst},
     {"vault", kVault},
     {"assets", kAssets},
+    {"aliases", kAliases},
 };
 
 }  // namespace

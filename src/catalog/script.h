@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "catalog/account.h"
@@ -109,6 +110,7 @@ struct NewVersion {
   std::string limits = "{}";
   std::string etag;
   StartCheck check;
+  std::string alias = {};       // its preview is also asked for by this name, as isAlias() has it; empty: by none
   std::vector<Module> modules;  // the first is the main module; none: it has assets and nothing else
   std::optional<VersionAssets> assets;
   std::vector<SealedSecret> secrets;
@@ -154,8 +156,12 @@ struct Schedule {
   UnixMs modifiedMs = 0;
 };
 
-// What of a script's history is kept: the newest of both, and every version that a kept deployment names.
+// Whether a preview may be asked for by this name: it goes before the script's in a host name.
+bool isAlias(std::string_view name);
+
+// What of a script's history is kept: the newest of each, and every version that a kept deployment or alias names.
 inline constexpr size_t kVersionsKeptMax = 100;
+inline constexpr size_t kAliasesKeptMax = 100;
 inline constexpr size_t kDeploymentsKeptMax = 100;
 
 }  // namespace weir::catalog

@@ -281,6 +281,19 @@ Status SqliteCatalog::removeAccount(std::string_view account) {
 
 // --- For routing
 
+namespace {
+
+template <class Take>
+void forEachLine(std::string_view text, Take take) {
+  while (!text.empty()) {
+    const auto one = text.substr(0, text.find('\n'));
+    take(one);
+    text.remove_prefix(std::min(text.size(), one.size() + 1));
+  }
+}
+
+}  // namespace
+
 Status SqliteCatalog::readRows(RoutingRows& rows) {
   const auto wanted = [&](ChangeKind kind) {
     std::vector<std::string_view> keys;
@@ -300,11 +313,11 @@ Status SqliteCatalog::readRows(RoutingRows& rows) {
         script.disabled = row.integer(2) != 0;
         script.workersDev = row.integer(3) != 0;
         script.previews = row.integer(8) != 0;
-        for (auto crons = row.text(9); !crons.empty();) {
-          const auto one = crons.substr(0, crons.find('\n'));
-          script.crons.emplace_back(one);
-          crons.remove_prefix(std::min(crons.size(), one.size() + 1));
-        }
+        forEachLine(row.text(9), [&](std::string_view cron) { script.crons.emplace_back(cron); });
+        forEachLine(row.text(10), [&](std::string_view alias) {
+          if (const auto digits = readPreviewDigits(alias))
+            script.aliases.push_back({std::string(alias.substr(kPreviewDigits)), *digits});
+        });
         rows.scripts.push_back(std::move(script));
         rows.scripts.back().versions.clear();
       }
@@ -345,7 +358,9 @@ Status SqliteCatalog::readRows(RoutingRows& rows) {
     if (auto s = readScript(db_->query(
             "SELECT s.account, s.name, s.disabled, s.workers_dev, v.number, v.id, dv.share, "
             "EXISTS (SELECT 1 FROM version_assets WHERE version = v.number), s.previews, "
-            "(SELECT group_concat(cron, char(10)) FROM schedules WHERE script = s.id) FROM scripts s "
+            "(SELECT group_concat(cron, char(10)) FROM schedules WHERE script = s.id), "
+            "(SELECT group_concat(substr(w.id, 1, 8) || a.name, char(10)) FROM version_aliases a "
+            "JOIN versions w ON w.number = a.version WHERE a.script = s.id) FROM scripts s "
             "LEFT JOIN deployment_versions dv ON dv.deployment = (SELECT max(number) FROM deployments WHERE script = s.id) "
             "LEFT JOIN versions v ON v.number = dv.version ORDER BY s.id, dv.position"));
         !s.ok()) {
@@ -365,7 +380,9 @@ Status SqliteCatalog::readRows(RoutingRows& rows) {
     if (auto s = readScript(db_->query(
             "SELECT s.account, s.name, s.disabled, s.workers_dev, v.number, v.id, dv.share, "
             "EXISTS (SELECT 1 FROM version_assets WHERE version = v.number), s.previews, "
-            "(SELECT group_concat(cron, char(10)) FROM schedules WHERE script = s.id) FROM scripts s "
+            "(SELECT group_concat(cron, char(10)) FROM schedules WHERE script = s.id), "
+            "(SELECT group_concat(substr(w.id, 1, 8) || a.name, char(10)) FROM version_aliases a "
+            "JOIN versions w ON w.number = a.version WHERE a.script = s.id) FROM scripts s "
             "LEFT JOIN deployment_versions dv ON dv.deployment = (SELECT max(number) FROM deployments WHERE script = s.id) "
             "LEFT JOIN versions v ON v.number = dv.version WHERE s.account = ? AND s.name = ? ORDER BY dv.position",
             key.substr(0, slash), key.substr(slash + 1)));

@@ -134,6 +134,8 @@ class SqliteCatalog final : public Catalog {
   Result<int64_t> scriptRow(std::string_view account, std::string_view name);
   Result<int64_t> storeBlob(store::BlobView content);
   Status deployRow(int64_t script, const std::string& id, const NewDeployment& deployment);
+  Status mayMakeZone(const Account& account, std::string_view name);
+  Status setAlias(int64_t script, int64_t version, const std::string& name);
   Status prune(int64_t script);
   Status removeUnusedBlobs(const std::vector<int64_t>& candidates);
   Result<RoutePattern> checkRoute(const Zone& zone, const NewRoute& route);

@@ -4,30 +4,15 @@
 #include <stdlib.h>
 
 #include <filesystem>
+#include <map>
 #include <random>
 
 #include "catalog/routing_model.h"
+#include "catalog/test_fakes.h"
 #include "store/crash_vfs.h"
 
 namespace weir::catalog {
 namespace {
-
-class FakeClock final : public base::Clock {
- public:
-  base::Instant now() const override { return base::Instant{}; }
-  double wallMs() const override { return static_cast<double>(ms); }
-  int64_t ms = 1'000;
-};
-
-class SeededRandom final : public base::Random {
- public:
-  void fill(std::span<std::byte> out) override {
-    for (auto& byte : out) byte = static_cast<std::byte>(random_());
-  }
-
- private:
-  std::mt19937 random_{42};
-};
 
 Bytes bytes(std::string_view text) {
   const auto* data = reinterpret_cast<const std::byte*>(text.data());
@@ -218,6 +203,53 @@ TEST_F(CatalogTest, historyIsBoundedAndWhatServesStays) {
   EXPECT_EQ(catalog_->deployments(account_, "hello").value().size(), kDeploymentsKeptMax);
   list = catalog_->versions(account_, "hello").value();
   EXPECT_EQ(list.size(), kVersionsKeptMax);  // nothing deploys the first one any more
+}
+
+TEST_F(CatalogTest, aliasesNameVersionsAreBoundedAndKeepThem) {
+  const auto aliased = [&](const std::string& alias) {
+    auto version = upload(account_, "hello", alias);
+    version.alias = alias;
+    return catalog_->addVersion(version, {}).value().id;
+  };
+  const auto aliases = [&] {
+    std::map<std::string, uint32_t> all;
+    const auto rows = catalog_->routingRows().value();
+    for (const auto& alias : rows.scripts.at(0).aliases) all[alias.name] = alias.digits;
+    return all;
+  };
+  (void)aliased("staging");
+  const std::string second = aliased("staging");
+  EXPECT_EQ(aliases(), (std::map<std::string, uint32_t>{{"staging", *readPreviewDigits(second)}}));
+  for (size_t i = 0; i < kVersionsKeptMax + 5; ++i)
+    ASSERT_TRUE(catalog_->addVersion(upload(account_, "hello", std::to_string(i)), {}).ok());
+  EXPECT_TRUE(catalog_->findVersion(account_, "hello", second).ok());  // it has a name
+  for (size_t i = 0; i < kAliasesKeptMax; ++i) (void)aliased("a" + std::to_string(i));
+  const auto left = aliases();
+  EXPECT_EQ(left.size(), kAliasesKeptMax);
+  EXPECT_FALSE(left.contains("staging"));
+  EXPECT_TRUE(left.contains("a0"));
+  EXPECT_EQ(situation(catalog_->findVersion(account_, "hello", second)), Situation::kVersionNotFound);
+  ASSERT_TRUE(catalog_->removeScript(account_, "hello").ok());
+  auto row = catalog_->connection().query("SELECT count(*) FROM version_aliases");
+  ASSERT_TRUE(row.next());
+  EXPECT_EQ(row.integer(0), 0);
+}
+
+TEST_F(CatalogTest, anAccountMayMakeZonesOfItsOwnWhereNobodyElsesAre) {
+  const auto make = [&](const std::string& account, const std::string& name) {
+    return catalog_->addZone({account, name, {}, true});
+  };
+  EXPECT_EQ(situation(make(account_, "mine.org")), Situation::kBadZone);  // none, unless the operator says so
+  AccountChange two;
+  two.setOverrides = {{"zones", 2}};
+  ASSERT_TRUE(catalog_->changeAccount(account_, two).ok());
+  ASSERT_TRUE(catalog_->addZone({other_, "shop.example.com", {}}).ok());
+  EXPECT_EQ(situation(make(account_, "example.com")), Situation::kZoneExists);         // around another's
+  EXPECT_EQ(situation(make(account_, "a.shop.example.com")), Situation::kZoneExists);  // inside it
+  EXPECT_TRUE(make(account_, "workshop.example.com").ok());
+  EXPECT_TRUE(make(account_, "mine.org").ok());
+  EXPECT_EQ(situation(make(account_, "third.org")), Situation::kBadZone);
+  EXPECT_TRUE(catalog_->addZone({account_, "third.org", {}}).ok());  // the operator may
 }
 
 TEST_F(CatalogTest, limitsOfThePlanAreKept) {

@@ -58,6 +58,11 @@ Error noVersion(std::string_view id) {
 
 }  // namespace
 
+bool isAlias(std::string_view name) {
+  if (name.empty() || name.size() > 61 || name[0] < 'a' || name[0] > 'z' || name.back() == '-') return false;
+  return name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string_view::npos;
+}
+
 Result<int64_t> SqliteCatalog::scriptRow(std::string_view account, std::string_view name) {
   auto row = db_->query("SELECT id FROM scripts WHERE account = ? AND name = ?", account, name);
   if (row.next()) return row.integer(0);
@@ -169,6 +174,21 @@ Status SqliteCatalog::removeUnusedBlobs(const std::vector<int64_t>& candidates) 
   return base::Nothing{};
 }
 
+// The version before loses it, and where there are too many the one that was set longest ago is forgotten.
+Status SqliteCatalog::setAlias(int64_t script, int64_t version, const std::string& name) {
+  if (auto error = failure(db_->execute(
+          "INSERT OR REPLACE INTO version_aliases (script, name, version) VALUES (?, ?, ?)", script, name, version))) {
+    return *error;
+  }
+  if (auto error = failure(
+          db_->execute("DELETE FROM version_aliases WHERE script = ?1 AND number <= "
+                       "(SELECT number FROM version_aliases WHERE script = ?1 ORDER BY number DESC LIMIT 1 OFFSET ?2)",
+                       script, kAliasesKeptMax))) {
+    return *error;
+  }
+  return base::Nothing{};
+}
+
 // Drops what of the script's history nobody can ask for any more.
 Status SqliteCatalog::prune(int64_t script) {
   if (auto error = failure(
@@ -182,7 +202,8 @@ Status SqliteCatalog::prune(int64_t script) {
   auto old = db_->query(
       "SELECT number FROM versions WHERE script = ?1 AND sequence <= "
       "(SELECT sequence FROM versions WHERE script = ?1 ORDER BY sequence DESC LIMIT 1 OFFSET ?2) "
-      "AND NOT EXISTS (SELECT 1 FROM deployment_versions WHERE version = number)",
+      "AND NOT EXISTS (SELECT 1 FROM deployment_versions WHERE version = versions.number) "
+      "AND NOT EXISTS (SELECT 1 FROM version_aliases WHERE version = versions.number)",
       script, kVersionsKeptMax);
   while (old.next()) versions.push_back(old.integer(0));
   if (auto error = failure(old)) return *error;
@@ -300,6 +321,9 @@ Result<Version> SqliteCatalog::addVersion(const NewVersion& version, const std::
       NewDeployment only = *deployment;
       only.versions = {{id, kWholeShare}};
       if (auto error = failure(deployRow(*script, newUuid(), only))) return *error;
+    }
+    if (!version.alias.empty()) {
+      if (auto error = failure(setAlias(*script, number, version.alias))) return *error;
     }
     if (auto error = failure(prune(*script))) return *error;
     if (auto error = failure(note(ChangeKind::kScript, scriptKey(account->id, version.script)))) return *error;

@@ -52,6 +52,27 @@ Error duplicateRoute(std::string_view pattern) {
 
 }  // namespace
 
+Status SqliteCatalog::mayMakeZone(const Account& account, std::string_view name) {
+  auto count = db_->query("SELECT count(*) FROM zones WHERE account = ?", account.id);
+  if (!count.next()) return *failure(count);
+  if (static_cast<uint64_t>(count.integer(0)) >= account.limits().zones) {
+    return Error{Situation::kBadZone, "zone " + std::string(name) + ": the account may make " +
+                                          std::to_string(account.limits().zones) +
+                                          " zones itself; whoever operates this platform makes more"};
+  }
+  auto near = db_->query(
+      "SELECT 1 FROM zones WHERE account <> ?1 AND (substr(?2, -length(name) - 1) = '.' || name "
+      "OR substr(name, -length(?2) - 1) = '.' || ?2)",
+      account.id, name);
+  if (near.next()) {
+    return Error{Situation::kZoneExists, "zone " + std::string(name) +
+                                             ": another account has a zone around it or inside; whoever operates this "
+                                             "platform can make it"};
+  }
+  if (auto error = failure(near)) return *error;
+  return base::Nothing{};
+}
+
 Result<Zone> SqliteCatalog::addZone(const NewZone& zone) {
   return change([&]() -> Result<Zone> {
     const auto name = normalizeHostname(zone.name);
@@ -78,6 +99,9 @@ Result<Zone> SqliteCatalog::addZone(const NewZone& zone) {
                                                std::string(foreign.text(0)) + " in it"};
     }
     if (auto error = failure(foreign)) return *error;
+    if (zone.byAccount) {
+      if (auto error = failure(mayMakeZone(*account, *name))) return *error;
+    }
     const std::string id = newId();
     if (auto error = failure(db_->execute("INSERT INTO zones VALUES (?, ?, ?, ?, ?, ?)", id, account->id, *name,
                                           textOf(zone.origin), nowMs(), nowMs()))) {

@@ -25,6 +25,8 @@ struct NewZone {
   std::string account;
   std::string name;
   std::optional<Origin> origin;
+  // The account makes it itself: within its limit, and only where no other account's zone lies around or inside.
+  bool byAccount = false;
 };
 
 struct Route {
