@@ -82,7 +82,9 @@ ApiResult remove(ApiContext& context, const ApiRequest& request) {
 }  // namespace
 
 std::vector<Endpoint> accountEndpoints() {
-  return {{"POST", "accounts", create}, {"PUT", "accounts/:account", change}, {"DELETE", "accounts/:account", remove}};
+  return {{"POST", "accounts", "Make an account", create},
+          {"PUT", "accounts/:account", "Change an account", change},
+          {"DELETE", "accounts/:account", "Remove an account and everything in it", remove}};
 }
 
 }  // namespace weir::control

@@ -112,6 +112,7 @@ ApiAnswer answerPage(json::value elements, Page page, size_t all) {
   info["per_page"] = page.size;
   info["count"] = elements.as_array().size();
   info["total_count"] = all;
+  if (!page.next.empty()) info["cursor"] = page.next;
   info["total_pages"] = page.size == 0 ? 0 : (all + page.size - 1) / page.size;
   out["result"] = std::move(elements);
   out["result_info"] = std::move(info);

@@ -58,6 +58,7 @@ ApiAnswer answerList(std::span<const std::string> elements);
 struct Page {
   size_t number = 1;
   size_t size = 20;
+  std::string next = {};  // the cursor of the page behind it; empty: none is said
 };
 ApiAnswer answerPage(boost::json::value elements, Page page, size_t all);
 // `docsUrl` as EdgeLoop::Options::errorDocsUrl.

@@ -45,7 +45,10 @@ std::optional<std::string> decodePercent(std::string_view text, bool plusIsSpace
 }
 
 ApiRouter::ApiRouter(std::vector<Endpoint> endpoints) : endpoints_(std::move(endpoints)) {
-  for (const auto& endpoint : endpoints_) patterns_.push_back(split(endpoint.pattern));
+  for (const auto& endpoint : endpoints_) {
+    const std::string_view pattern = endpoint.pattern;
+    patterns_.push_back(split(pattern.substr(0, pattern.find('?'))));
+  }
 }
 
 bool ApiRouter::owns(std::string_view target) {

@@ -29,16 +29,34 @@ enum class Access : uint8_t {
 inline constexpr uint64_t kJsonBodyBytesMax = 2u << 20;
 inline constexpr uint64_t kUploadBodyBytesMax = 100u << 20;
 
+// What a body is.
+enum class Media : uint8_t { kJson, kForm, kRaw };
+
 struct Endpoint {
   const char* method;
   // Below /client/v4, without a slash at either end: "accounts/:account/workers/scripts". A parameter `:account` is
-  // always an account's id, `:script` always the name of a script in it: both are checked before the endpoint runs.
+  // always an account's id, `:script` always the name of a script in it: both are checked before the endpoint runs. It
+  // may end in the names of what the endpoint reads of the query: "zones?name&page".
   const char* pattern;
+  const char* summary;  // in the imperative, without a full stop; openapi.h
   ApiResult (*handle)(ApiContext& context, const ApiRequest& request);
   uint64_t bodyBytesMax = kJsonBodyBytesMax;
   Access access = Access::kByMethod;
   // Of kOpen: looks at the head of a call before any more of its body is read. Null: everybody may send one.
   std::optional<ApiError> (*admit)(ApiContext& context, const ApiRequest& request) = nullptr;
+  Media takes = Media::kJson;
+  Media gives = Media::kJson;  // kJson: the envelope
+
+  Endpoint takesForm() const {
+    Endpoint other = *this;
+    other.takes = Media::kForm;
+    return other;
+  }
+  Endpoint givesRaw() const {
+    Endpoint other = *this;
+    other.gives = Media::kRaw;
+    return other;
+  }
 };
 
 class ApiRouter {

@@ -2,16 +2,22 @@
 
 #include <gtest/gtest.h>
 
+#include <boost/json.hpp>
+#include <cctype>
+
+#include "control/api_table.h"
+#include "control/openapi.h"
+
 namespace weir::control {
 namespace {
 
 ApiResult never(ApiContext&, const ApiRequest&) { return internalError("not called"); }
 
 const ApiRouter& router() {
-  static const ApiRouter kRouter({{"GET", "accounts/:account/things", never},
-                                  {"GET", "accounts/:account/things/:thing", never},
-                                  {"GET", "accounts/:account/things/special", never},
-                                  {"PUT", "accounts/:account/things/:thing", never}});
+  static const ApiRouter kRouter({{"GET", "accounts/:account/things", "Do it", never},
+                                  {"GET", "accounts/:account/things/:thing", "Do it", never},
+                                  {"GET", "accounts/:account/things/special", "Do it", never},
+                                  {"PUT", "accounts/:account/things/:thing", "Do it", never}});
   return kRouter;
 }
 
@@ -59,6 +65,33 @@ TEST(ApiRouter, saysWhatIsNotThere) {
   EXPECT_EQ(codeOf("GET", "/client/v4" + std::string(100, '/') +
                               std::string("a/b/c/d/e/f/g/h/i/j/k/l/m/n/o/p/q/r/s/t/u/v/w/x/y")),
             7003u);
+}
+
+TEST(OpenApi, describesEveryEndpointThereIs) {
+  const auto endpoints = apiEndpoints();
+  const auto document = describeApi(endpoints);
+  const auto& paths = document.at("paths").as_object();
+  size_t described = 0;
+  for (const auto& [path, operations] : paths) described += operations.as_object().size();
+  EXPECT_EQ(described, endpoints.size());
+  for (const auto& endpoint : endpoints) {
+    std::string path;
+    for (const char* at = endpoint.pattern; *at != 0 && *at != '?'; ++at) {
+      if (at == endpoint.pattern) path += '/';
+      if (*at == ':') {
+        path += '{';
+        while (at[1] != 0 && at[1] != '/' && at[1] != '?') path += *++at;
+        path += '}';
+      } else {
+        path += *at;
+      }
+    }
+    ASSERT_TRUE(paths.contains(path)) << path;
+    std::string method(endpoint.method);
+    for (char& c : method) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    ASSERT_TRUE(paths.at(path).as_object().contains(method)) << method << path;
+    EXPECT_EQ(paths.at(path).at(method).at("summary").as_string(), endpoint.summary);
+  }
 }
 
 }  // namespace

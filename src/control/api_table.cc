@@ -23,6 +23,7 @@ std::vector<Endpoint> apiEndpoints() {
   add(workerEndpoints());
   add(namespaceEndpoints());
   add(triggerEndpoints());
+  add(documentEndpoints());
   return all;
 }
 

@@ -13,6 +13,7 @@ std::vector<Endpoint> apiEndpoints();
 
 std::vector<Endpoint> accountEndpoints();     // account_endpoints.cc: for operators
 std::vector<Endpoint> auditEndpoints();       // audit_endpoints.cc
+std::vector<Endpoint> documentEndpoints();    // openapi.cc
 std::vector<Endpoint> domainEndpoints();      // domain_endpoints.cc: custom domains
 std::vector<Endpoint> routeEndpoints();       // route_endpoints.cc
 std::vector<Endpoint> tokenEndpoints();       // token_endpoints.cc

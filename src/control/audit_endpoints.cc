@@ -100,7 +100,13 @@ ApiResult ofAll(ApiContext& context, const ApiRequest& request) {
 }  // namespace
 
 std::vector<Endpoint> auditEndpoints() {
-  return {{"GET", "accounts/:account/audit_logs", ofAccount}, {"GET", "user/audit_logs", ofAll}};
+  return {
+      {"GET",
+       "accounts/:account/audit_logs?id&action.type&actor.email&actor.ip&resource.type&resource.id&direction&since&before&page&per_page",
+       "List the changes of an account", ofAccount},
+      {"GET",
+       "user/audit_logs?id&action.type&actor.email&actor.ip&resource.type&resource.id&direction&since&before&page&per_page",
+       "List the changes of every account that the caller reaches", ofAll}};
 }
 
 }  // namespace weir::control

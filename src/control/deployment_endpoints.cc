@@ -105,9 +105,11 @@ ApiResult view(ApiContext& context, const ApiRequest& request) {
 }  // namespace
 
 std::vector<Endpoint> deploymentEndpoints() {
-  return {{"GET", "accounts/:account/workers/scripts/:script/deployments", list},
-          {"GET", "accounts/:account/workers/scripts/:script/deployments/:deployment", view},
-          {"POST", "accounts/:account/workers/scripts/:script/deployments", deploy}};
+  return {{"GET", "accounts/:account/workers/scripts/:script/deployments",
+           "List the deployments of a Worker, newest first", list},
+          {"GET", "accounts/:account/workers/scripts/:script/deployments/:deployment", "Show a deployment", view},
+          {"POST", "accounts/:account/workers/scripts/:script/deployments?force",
+           "Deploy versions of a Worker, in shares", deploy}};
 }
 
 }  // namespace weir::control

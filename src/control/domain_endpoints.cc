@@ -218,15 +218,20 @@ ApiResult setOfScript(ApiContext& context, const ApiRequest& request) {
 }  // namespace
 
 std::vector<Endpoint> domainEndpoints() {
-  return {{"GET", "accounts/:account/workers/domains", list},
-          {"PUT", "accounts/:account/workers/domains", attach},
-          {"GET", "accounts/:account/workers/domains/records", list},
-          {"GET", "accounts/:account/workers/domains/records/:domain", show},
-          {"DELETE", "accounts/:account/workers/domains/records/:domain", remove},
-          {"GET", "accounts/:account/workers/domains/:domain", show},
-          {"DELETE", "accounts/:account/workers/domains/:domain", remove},
-          {"POST", "accounts/:account/workers/scripts/:script/domains/changeset", changeset},
-          {"PUT", "accounts/:account/workers/scripts/:script/domains/records", setOfScript}};
+  return {
+      {"GET", "accounts/:account/workers/domains?hostname&service&zone_id&zone_name&environment&page&per_page",
+       "List custom domains", list},
+      {"PUT", "accounts/:account/workers/domains", "Attach a custom domain to a Worker", attach},
+      {"GET", "accounts/:account/workers/domains/records?hostname&service&zone_id&zone_name&environment&page&per_page",
+       "List custom domains", list},
+      {"GET", "accounts/:account/workers/domains/records/:domain", "Show a custom domain", show},
+      {"DELETE", "accounts/:account/workers/domains/records/:domain", "Detach a custom domain", remove},
+      {"GET", "accounts/:account/workers/domains/:domain", "Show a custom domain", show},
+      {"DELETE", "accounts/:account/workers/domains/:domain", "Detach a custom domain", remove},
+      {"POST", "accounts/:account/workers/scripts/:script/domains/changeset?replace_state",
+       "Say what setting the custom domains of a Worker would change", changeset},
+      {"PUT", "accounts/:account/workers/scripts/:script/domains/records", "Set the custom domains of a Worker",
+       setOfScript}};
 }
 
 }  // namespace weir::control

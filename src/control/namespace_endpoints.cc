@@ -31,12 +31,14 @@ ApiResult noDispatch(ApiContext&, const ApiRequest&) { return notEntitled("dispa
 }  // namespace
 
 std::vector<Endpoint> namespaceEndpoints() {
-  return {{"GET", "accounts/:account/storage/kv/namespaces", none},
-          {"GET", "accounts/:account/workers/durable_objects/namespaces", none},
-          {"GET", "accounts/:account/workers/dispatch/namespaces", noDispatch},
-          {"GET", "accounts/:account/queues", noQueue},
-          {"GET", "accounts/:account/r2/buckets/:name", noBucket},
-          {"GET", "accounts/:account/workflows/:name", noWorkflow}};
+  return {{"GET", "accounts/:account/storage/kv/namespaces?page&per_page", "List KV namespaces: there are none", none},
+          {"GET", "accounts/:account/workers/durable_objects/namespaces?page&per_page",
+           "List Durable Object namespaces: there are none", none},
+          {"GET", "accounts/:account/workers/dispatch/namespaces", "List dispatch namespaces: they are not served",
+           noDispatch},
+          {"GET", "accounts/:account/queues?name", "List queues: they are not served", noQueue},
+          {"GET", "accounts/:account/r2/buckets/:name", "Show an R2 bucket: they are not served", noBucket},
+          {"GET", "accounts/:account/workflows/:name", "Show a workflow: they are not served", noWorkflow}};
 }
 
 }  // namespace weir::control

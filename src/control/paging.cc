@@ -20,9 +20,11 @@ bool readNumber(const ApiRequest& request, std::string_view name, size_t& out) {
 
 }  // namespace
 
-ApiResult answerPaged(const ApiRequest& request, boost::json::array all) {
+ApiResult answerPaged(const ApiRequest& request, boost::json::array all, Paging paging) {
   Page page{1, kPageSize};
-  if (!readNumber(request, "page", page.number)) return malformedParameter("page");
+  // A cursor is the number of the page that comes next.
+  const char* const where = paging == Paging::kPagesAndCursor && request.find("cursor") ? "cursor" : "page";
+  if (!readNumber(request, where, page.number)) return malformedParameter(where);
   if (!readNumber(request, "per_page", page.size)) return malformedParameter("per_page");
   page.size = std::min(page.size, kPageSizeMax);
   const size_t count = all.size();
@@ -30,6 +32,7 @@ ApiResult answerPaged(const ApiRequest& request, boost::json::array all) {
   const size_t from = page.number - 1 >= (count + page.size - 1) / page.size ? count : (page.number - 1) * page.size;
   boost::json::array shown;
   for (size_t i = from; i < count && shown.size() < page.size; ++i) shown.push_back(std::move(all[i]));
+  if (paging == Paging::kPagesAndCursor && from + shown.size() < count) page.next = std::to_string(page.number + 1);
   return answerPage(std::move(shown), page, count);
 }
 

@@ -21,7 +21,9 @@ ApiResult startupProfile(ApiContext& context, const ApiRequest& request) {
 }  // namespace
 
 std::vector<Endpoint> profileEndpoints() {
-  return {{"GET", "accounts/:account/workers/scripts/:script/startup-profile", startupProfile}};
+  return {Endpoint{"GET", "accounts/:account/workers/scripts/:script/startup-profile",
+                   "Download the CPU profile of the Worker's last start-up that failed", startupProfile}
+              .givesRaw()};
 }
 
 }  // namespace weir::control

@@ -190,14 +190,15 @@ ApiResult setOfScript(ApiContext& context, const ApiRequest& request) {
 }  // namespace
 
 std::vector<Endpoint> routeEndpoints() {
-  return {{"GET", "zones/:zone/workers/routes", list},
-          {"POST", "zones/:zone/workers/routes", create},
-          {"GET", "zones/:zone/workers/routes/:route", show},
-          {"PUT", "zones/:zone/workers/routes/:route", change},
-          {"DELETE", "zones/:zone/workers/routes/:route", remove},
-          {"GET", "accounts/:account/workers/scripts/:script/routes", showOfScript},
-          {"PUT", "accounts/:account/workers/scripts/:script/routes", setOfScript},
-          {"GET", "accounts/:account/workers/services/:script/environments/:environment/routes", showOfScript}};
+  return {{"GET", "zones/:zone/workers/routes", "List the routes of a zone", list},
+          {"POST", "zones/:zone/workers/routes", "Make a route", create},
+          {"GET", "zones/:zone/workers/routes/:route", "Show a route", show},
+          {"PUT", "zones/:zone/workers/routes/:route", "Change a route", change},
+          {"DELETE", "zones/:zone/workers/routes/:route", "Remove a route", remove},
+          {"GET", "accounts/:account/workers/scripts/:script/routes", "List the routes of a Worker", showOfScript},
+          {"PUT", "accounts/:account/workers/scripts/:script/routes", "Set the routes of a Worker", setOfScript},
+          {"GET", "accounts/:account/workers/services/:script/environments/:environment/routes",
+           "List the routes of a Worker", showOfScript}};
 }
 
 }  // namespace weir::control

@@ -86,13 +86,20 @@ ApiResult remove(ApiContext& context, const ApiRequest& request) {
 }  // namespace
 
 std::vector<Endpoint> scriptEndpoints() {
-  return {{"GET", "accounts/:account/workers/scripts", listScripts},
-          {"PUT", "accounts/:account/workers/scripts/:script", upload, kUploadBodyBytesMax},
-          {"GET", "accounts/:account/workers/scripts/:script", content},
-          {"DELETE", "accounts/:account/workers/scripts/:script", remove},
-          {"GET", "accounts/:account/workers/scripts/:script/content", content},
-          {"GET", "accounts/:account/workers/scripts/:script/content/v2", content},
-          {"DELETE", "accounts/:account/workers/services/:script", remove}};
+  return {{"GET", "accounts/:account/workers/scripts", "List Workers", listScripts},
+          Endpoint{"PUT", "accounts/:account/workers/scripts/:script", "Upload a Worker and deploy it", upload,
+                   kUploadBodyBytesMax}
+              .takesForm(),
+          Endpoint{"GET", "accounts/:account/workers/scripts/:script?version", "Download a Worker's content", content}
+              .givesRaw(),
+          {"DELETE", "accounts/:account/workers/scripts/:script", "Remove a Worker", remove},
+          Endpoint{"GET", "accounts/:account/workers/scripts/:script/content?version", "Download a Worker's content",
+                   content}
+              .givesRaw(),
+          Endpoint{"GET", "accounts/:account/workers/scripts/:script/content/v2?version",
+                   "Download the content of a version", content}
+              .givesRaw(),
+          {"DELETE", "accounts/:account/workers/services/:script", "Remove a Worker", remove}};
 }
 
 }  // namespace weir::control

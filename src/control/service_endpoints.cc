@@ -85,11 +85,14 @@ ApiResult tailProducers(ApiContext& context, const ApiRequest& request) {
 }  // namespace
 
 std::vector<Endpoint> serviceEndpoints() {
-  return {{"GET", "accounts/:account/workers/services/:script", show},
-          {"GET", "accounts/:account/workers/services/:script/environments/:environment", showEnvironment},
-          {"GET", "accounts/:account/workers/services/:script/environments/:environment/bindings", environmentBindings},
-          {"GET", "accounts/:account/workers/scripts/:script/references", references},
-          {"GET", "accounts/:account/workers/tails/by-consumer/:script", tailProducers}};
+  return {{"GET", "accounts/:account/workers/services/:script", "Show a Worker as a service", show},
+          {"GET", "accounts/:account/workers/services/:script/environments/:environment", "Show a Worker's environment",
+           showEnvironment},
+          {"GET", "accounts/:account/workers/services/:script/environments/:environment/bindings",
+           "List the bindings of a Worker", environmentBindings},
+          {"GET", "accounts/:account/workers/scripts/:script/references", "List what refers to a Worker", references},
+          {"GET", "accounts/:account/workers/tails/by-consumer/:script",
+           "List the Workers whose events a Worker consumes", tailProducers}};
 }
 
 }  // namespace weir::control

@@ -103,10 +103,15 @@ ApiResult patch(ApiContext& context, const ApiRequest& request) {
 }  // namespace
 
 std::vector<Endpoint> settingsEndpoints() {
-  return {{"GET", "accounts/:account/workers/scripts/:script/settings", show},
-          {"PATCH", "accounts/:account/workers/scripts/:script/settings", patch},
-          {"GET", "accounts/:account/workers/scripts/:script/script-settings", showScriptSettings},
-          {"PATCH", "accounts/:account/workers/scripts/:script/script-settings", patchScriptSettings}};
+  return {{"GET", "accounts/:account/workers/scripts/:script/settings",
+           "Show the settings of a Worker and of its newest version", show},
+          Endpoint{"PATCH", "accounts/:account/workers/scripts/:script/settings",
+                   "Change settings, in a new version where they are a version's", patch}
+              .takesForm(),
+          {"GET", "accounts/:account/workers/scripts/:script/script-settings", "Show the settings of a Worker",
+           showScriptSettings},
+          {"PATCH", "accounts/:account/workers/scripts/:script/script-settings", "Change the settings of a Worker",
+           patchScriptSettings}};
 }
 
 }  // namespace weir::control

@@ -253,18 +253,18 @@ ApiResult remove(ApiContext& context, const ApiRequest& request) {
 }  // namespace
 
 std::vector<Endpoint> tokenEndpoints() {
-  return {{"GET", "user/tokens", list},
-          {"POST", "user/tokens", create},
-          {"GET", "user/tokens/permission_groups", permissionGroups},
-          {"GET", "user/tokens/:token", show},
-          {"DELETE", "user/tokens/:token", remove},
-          {"PUT", "user/tokens/:token/value", roll},
-          {"GET", "accounts/:account/tokens", list},
-          {"POST", "accounts/:account/tokens", create},
-          {"GET", "accounts/:account/tokens/permission_groups", permissionGroups},
-          {"GET", "accounts/:account/tokens/:token", show},
-          {"DELETE", "accounts/:account/tokens/:token", remove},
-          {"PUT", "accounts/:account/tokens/:token/value", roll}};
+  return {{"GET", "user/tokens?page&per_page", "List the tokens that the caller reaches", list},
+          {"POST", "user/tokens", "Make a token", create},
+          {"GET", "user/tokens/permission_groups", "List what tokens can be allowed", permissionGroups},
+          {"GET", "user/tokens/:token", "Show a token, without its value", show},
+          {"DELETE", "user/tokens/:token", "Revoke a token", remove},
+          {"PUT", "user/tokens/:token/value", "Give a token a new value", roll},
+          {"GET", "accounts/:account/tokens?page&per_page", "List the tokens of an account", list},
+          {"POST", "accounts/:account/tokens", "Make a token of an account", create},
+          {"GET", "accounts/:account/tokens/permission_groups", "List what tokens can be allowed", permissionGroups},
+          {"GET", "accounts/:account/tokens/:token", "Show a token, without its value", show},
+          {"DELETE", "accounts/:account/tokens/:token", "Revoke a token", remove},
+          {"PUT", "accounts/:account/tokens/:token/value", "Give a token a new value", roll}};
 }
 
 }  // namespace weir::control

@@ -114,13 +114,17 @@ ApiResult setSchedules(ApiContext& context, const ApiRequest& request) {
 }  // namespace
 
 std::vector<Endpoint> triggerEndpoints() {
-  return {{"GET", "accounts/:account/workers/subdomain", accountSubdomain},
-          {"PUT", "accounts/:account/workers/subdomain", setAccountSubdomain},
-          {"GET", "accounts/:account/workers/subdomains/:subdomain", subdomainState},
-          {"GET", "accounts/:account/workers/scripts/:script/subdomain", scriptSubdomain},
-          {"POST", "accounts/:account/workers/scripts/:script/subdomain", setScriptSubdomain},
-          {"GET", "accounts/:account/workers/scripts/:script/schedules", schedules},
-          {"PUT", "accounts/:account/workers/scripts/:script/schedules", setSchedules}};
+  return {
+      {"GET", "accounts/:account/workers/subdomain", "Show the account's subdomain", accountSubdomain},
+      {"PUT", "accounts/:account/workers/subdomain", "Set the account's subdomain", setAccountSubdomain},
+      {"GET", "accounts/:account/workers/subdomains/:subdomain", "Say whether a subdomain is taken", subdomainState},
+      {"GET", "accounts/:account/workers/scripts/:script/subdomain",
+       "Show whether a Worker answers under the workers domain", scriptSubdomain},
+      {"POST", "accounts/:account/workers/scripts/:script/subdomain",
+       "Set whether a Worker answers under the workers domain", setScriptSubdomain},
+      {"GET", "accounts/:account/workers/scripts/:script/schedules", "List the cron triggers of a Worker", schedules},
+      {"PUT", "accounts/:account/workers/scripts/:script/schedules", "Set the cron triggers of a Worker",
+       setSchedules}};
 }
 
 }  // namespace weir::control

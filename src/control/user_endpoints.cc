@@ -66,11 +66,12 @@ ApiResult listMemberships(ApiContext& context, const ApiRequest& request) {
 }  // namespace
 
 std::vector<Endpoint> userEndpoints() {
-  return {{"GET", "user", showUser},
-          {"GET", "user/tokens/verify", verifyToken},
-          {"GET", "accounts", listAccounts},
-          {"GET", "accounts/:account", showAccount},
-          {"GET", "memberships", listMemberships}};
+  return {{"GET", "user", "Show who the caller is", showUser},
+          {"GET", "user/tokens/verify", "Say whether the caller's token is valid", verifyToken},
+          {"GET", "accounts?page&per_page", "List the accounts that the caller reaches", listAccounts},
+          {"GET", "accounts/:account", "Show an account", showAccount},
+          {"GET", "memberships?page&per_page", "List the accounts that the caller reaches, as memberships",
+           listMemberships}};
 }
 
 }  // namespace weir::control

@@ -52,9 +52,12 @@ ApiResult view(ApiContext& context, const ApiRequest& request) {
 }  // namespace
 
 std::vector<Endpoint> versionEndpoints() {
-  return {{"POST", "accounts/:account/workers/scripts/:script/versions", upload, kUploadBodyBytesMax},
-          {"GET", "accounts/:account/workers/scripts/:script/versions", list},
-          {"GET", "accounts/:account/workers/scripts/:script/versions/:version", view}};
+  return {Endpoint{"POST", "accounts/:account/workers/scripts/:script/versions",
+                   "Upload a version of a Worker, without deploying it", upload, kUploadBodyBytesMax}
+              .takesForm(),
+          {"GET", "accounts/:account/workers/scripts/:script/versions", "List the versions of a Worker, newest first",
+           list},
+          {"GET", "accounts/:account/workers/scripts/:script/versions/:version", "Show a version", view}};
 }
 
 }  // namespace weir::control

@@ -57,7 +57,7 @@ ApiResult list(ApiContext& context, const ApiRequest& request) {
     if (!request.principal.reaches(zone.account) || (name && *name != zone.name)) continue;
     all.push_back(shown(context, zone));
   }
-  return answerPaged(request, std::move(all));
+  return answerPaged(request, std::move(all), Paging::kPagesAndCursor);
 }
 
 ApiResult show(ApiContext& context, const ApiRequest& request) {
@@ -66,8 +66,17 @@ ApiResult show(ApiContext& context, const ApiRequest& request) {
   return answer(shown(context, *zone));
 }
 
+// Whether the caller may make zones of this account, and remove them: docs/decisions/0034.
+std::optional<ApiError> refuseZoneChange(ApiContext& context, const ApiRequest& request, const std::string& account,
+                                         std::string_view what) {
+  if (request.principal.everyAccount) return std::nullopt;
+  if (!request.principal.reaches(account)) return accountNotAllowed();
+  auto found = context.catalog.findAccount(account);
+  if (!found.ok()) return apiError(found.error());
+  return found->limits().zones > 0 ? std::nullopt : refuseUnlessOperator(request, what);
+}
+
 ApiResult create(ApiContext& context, const ApiRequest& request) {
-  if (auto refusal = refuseUnlessOperator(request, "making zones")) return *refusal;
   auto body = jsonObjectBody(request.body);
   if (!body.ok()) return body.error();
   auto name = textMember(*body, "name");
@@ -78,9 +87,14 @@ ApiResult create(ApiContext& context, const ApiRequest& request) {
   auto account = textMember(owner->get_object(), "id");
   if (!account.ok()) return account.error();
   if (!*account) return badBody("account has no id");
+  if (auto refusal = refuseZoneChange(context, request, **account, "making zones")) return *refusal;
   auto origin = originIn(*body);
   if (!origin.ok()) return origin.error();
-  auto zone = context.catalog.addZone({**account, **name, origin->value_or(std::nullopt)});
+  if (origin->value_or(std::nullopt)) {
+    if (auto refusal = refuseUnlessOperator(request, "giving a zone an origin")) return *refusal;
+  }
+  auto zone =
+      context.catalog.addZone({**account, **name, origin->value_or(std::nullopt), !request.principal.everyAccount});
   if (!zone.ok()) return apiError(zone.error());
   context.parts.publish();
   return answer(shown(context, *zone));
@@ -104,7 +118,7 @@ ApiResult change(ApiContext& context, const ApiRequest& request) {
 ApiResult remove(ApiContext& context, const ApiRequest& request) {
   auto zone = zoneOf(context, request);
   if (!zone.ok()) return zone.error();
-  if (auto refusal = refuseUnlessOperator(request, "removing zones")) return *refusal;
+  if (auto refusal = refuseZoneChange(context, request, zone->account, "removing zones")) return *refusal;
   if (auto removed = context.catalog.removeZone(zone->id); !removed.ok()) return apiError(removed.error());
   context.parts.publish();
   return answer(json::object{{"id", zone->id}});
@@ -113,11 +127,11 @@ ApiResult remove(ApiContext& context, const ApiRequest& request) {
 }  // namespace
 
 std::vector<Endpoint> zoneEndpoints() {
-  return {{"GET", "zones", list},
-          {"POST", "zones", create},
-          {"GET", "zones/:zone", show},
-          {"PATCH", "zones/:zone", change},
-          {"DELETE", "zones/:zone", remove}};
+  return {{"GET", "zones?name&account.id&page&per_page&cursor", "List zones", list},
+          {"POST", "zones", "Make a zone", create},
+          {"GET", "zones/:zone", "Show a zone, by its id or name", show},
+          {"PATCH", "zones/:zone", "Change a zone", change},
+          {"DELETE", "zones/:zone", "Remove a zone", remove}};
 }
 
 }  // namespace weir::control
