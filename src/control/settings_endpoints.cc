@@ -1,4 +1,5 @@
 // Settings of a script: bindings, which are its newest version's, and what is not versioned.
+#include <algorithm>
 #include <boost/json.hpp>
 
 #include "control/api_table.h"
@@ -14,11 +15,8 @@ namespace {
 // What is not versioned.
 json::object scriptSettings(const catalog::Script& script) {
   const json::object stored = parseObject(script.settings);
-  json::object out{{"logpush", false},
-                   {"tail_consumers", nullptr},
-                   {"streaming_tail_consumers", nullptr},
-                   {"observability", nullptr},
-                   {"tags", json::array()}};
+  json::object out{{"logpush", false},         {"tail_consumers", nullptr},   {"streaming_tail_consumers", nullptr},
+                   {"observability", nullptr}, {"placement", json::object()}, {"tags", json::array()}};
   for (auto& member : out) {
     const auto* value = stored.if_contains(member.key());
     if (value != nullptr && !value->is_null()) member.value() = *value;
@@ -86,17 +84,39 @@ ApiTry<json::object> settingsBody(const ApiRequest& request) {
   return jsonObjectBody(settings->text());
 }
 
+// Of a version and not of its script: to change one is to make another version.
+constexpr const char* kVersionMembers[] = {"bindings", "compatibility_date", "compatibility_flags", "limits"};
+
+// In one change, whichever they are of.
 ApiResult patch(ApiContext& context, const ApiRequest& request) {
   auto given = settingsBody(request);
   if (!given.ok()) return given.error();
-  if (auto merged = mergeSettings(context, request, *given); !merged.ok()) return merged.error();
-  if (const auto* bindings = given->if_contains("bindings"); bindings != nullptr && !bindings->is_null()) {
-    auto version = changeBindings(
-        context, request,
-        [&](const BaseVersion& base, const UploadRules& rules) { return patchBindings(*bindings, base, rules); },
-        false);
-    if (!version.ok()) return version.error();
+  const auto isThere = [&](const char* name) {
+    const auto* value = given->if_contains(name);
+    return value != nullptr && !value->is_null();
+  };
+  const bool ofVersion = std::any_of(std::begin(kVersionMembers), std::end(kVersionMembers), isThere);
+  if (!ofVersion) {
+    if (auto merged = mergeSettings(context, request, *given); !merged.ok()) return merged.error();
+    return show(context, request);
   }
+  auto version =
+      changeVersion(context, request,
+                    [&](const BaseVersion& base, const UploadRules& rules, Upload& upload) -> std::optional<ApiError> {
+                      if (isThere("bindings")) {
+                        auto bindings = patchBindings(given->at("bindings"), base, rules);
+                        if (!bindings.ok()) return bindings.error();
+                        if (!bindings->secrets.empty())
+                          upload.annotations = json::serialize(json::object{{"workers/triggered_by", "secret"}});
+                        upload.bindings = std::move(bindings).value();
+                      }
+                      if (auto error = readRuntime(*given, rules, upload)) return error;
+                      auto settings = readScriptSettings(*given);
+                      if (!settings.ok()) return settings.error();
+                      upload.settings = std::move(settings).value();
+                      return std::nullopt;
+                    });
+  if (!version.ok()) return version.error();
   return show(context, request);
 }
 

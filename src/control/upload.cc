@@ -11,6 +11,7 @@
 #include "base/check.h"
 #include "base/hex.h"
 #include "control/binding_types.h"
+#include "control/compatibility_flags.h"
 
 namespace weir::control {
 
@@ -18,23 +19,13 @@ namespace json = boost::json;
 
 namespace {
 
-constexpr std::string_view kOldestDate = "2021-11-02";
 constexpr size_t kFlagsMax = 256;
 constexpr size_t kAnnotationBytesMax = 1'024;
 constexpr size_t kTagsMax = 16;
+constexpr size_t kSettingBytesMax = 64u << 10;
 
 ApiError wrongMember(std::string_view name, std::string_view must) {
   return badBody(std::string("metadata.") + std::string(name) + " must be " + std::string(must));
-}
-
-// YYYY-MM-DD and a day there is.
-bool isDate(std::string_view text) {
-  if (text.size() != 10 || text[4] != '-' || text[7] != '-') return false;
-  for (const size_t at : {0, 1, 2, 3, 5, 6, 8, 9}) {
-    if (text[at] < '0' || text[at] > '9') return false;
-  }
-  const auto two = [&](size_t at) { return (text[at] - '0') * 10 + (text[at + 1] - '0'); };
-  return two(5) >= 1 && two(5) <= 12 && two(8) >= 1 && two(8) <= 31;
 }
 
 std::string_view typeOf(std::string_view contentType) {
@@ -72,13 +63,17 @@ std::string_view withoutDot(std::string_view name) {
   return name;
 }
 
-ApiTry<std::string> readDate(const json::object& metadata, std::string_view today) {
-  const auto* value = metadata.if_contains("compatibility_date");
-  if (value == nullptr || value->is_null()) return std::string(kOldestDate);
-  if (!value->is_string()) return wrongMember("compatibility_date", "a string");
-  const std::string_view date = value->as_string();
+// Nullptr: there is none of that name.
+const json::value* memberOf(const json::object& given, std::string_view name) {
+  const auto* value = given.if_contains(name);
+  return value != nullptr && !value->is_null() ? value : nullptr;
+}
+
+ApiTry<std::string> readDate(const json::value& value, std::string_view today) {
+  if (!value.is_string()) return wrongMember("compatibility_date", "a string");
+  const std::string_view date = value.as_string();
   if (date.empty()) return std::string(kOldestDate);
-  if (!isDate(date)) return invalidScript("Invalid compatibility date: \"" + catalog::shown(date) + "\".");
+  if (!isDate(date)) return invalidScript("Invalid compatibility date: " + catalog::shown(date));
   if (date > today) {
     return invalidScript("Can't set compatibility date in the future: \"" + std::string(date) +
                          "\". Today's date (UTC) is \"" + std::string(today) + "\".");
@@ -86,35 +81,28 @@ ApiTry<std::string> readDate(const json::object& metadata, std::string_view toda
   return std::string(date);
 }
 
-ApiTry<std::string> readFlags(const json::object& metadata) {
-  const auto* value = metadata.if_contains("compatibility_flags");
-  if (value == nullptr || value->is_null()) return std::string();
-  if (!value->is_array() || value->as_array().size() > kFlagsMax)
+ApiTry<std::string> readFlags(const json::value& value) {
+  if (!value.is_array() || value.as_array().size() > kFlagsMax)
     return wrongMember("compatibility_flags", "a list of names");
-  std::string out;
-  for (const auto& flag : value->as_array()) {
+  std::vector<std::string_view> flags;
+  for (const auto& flag : value.as_array()) {
     if (!flag.is_string()) return wrongMember("compatibility_flags", "a list of names");
-    const std::string_view name = flag.as_string();
-    if (name.empty() || name.size() > 100 ||
-        name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_:-.") != std::string_view::npos) {
-      return invalidScript("No such compatibility flag: " + catalog::shown(name));
-    }
-    if (!out.empty()) out += ',';
-    out += name;
+    flags.push_back(flag.as_string());
   }
+  if (const std::string problems = problemsWithFlags(flags); !problems.empty()) return invalidScript(problems);
+  std::string out;
+  for (const std::string_view flag : flags) (out += out.empty() ? "" : ",") += flag;
   return out;
 }
 
-ApiTry<std::string> readLimits(const json::object& metadata, const catalog::PlanLimits& plan) {
-  const auto* value = metadata.if_contains("limits");
-  if (value == nullptr || value->is_null()) return std::string("{}");
-  if (!value->is_object()) return wrongMember("limits", "an object");
+ApiTry<std::string> readLimits(const json::value& value, const catalog::PlanLimits& plan) {
+  if (!value.is_object()) return wrongMember("limits", "an object");
   json::object out;
   for (const auto& [name, most] :
        {std::pair<std::string_view, uint64_t>{"cpu_ms", std::max<uint64_t>(plan.cpuMs, 300'000)},
         {"subrequests", std::max<uint64_t>(plan.subrequests, 10'000'000)}}) {
-    const auto* limit = value->as_object().if_contains(name);
-    if (limit == nullptr || limit->is_null()) continue;
+    const auto* limit = memberOf(value.as_object(), name);
+    if (limit == nullptr) continue;
     json::error_code error;
     const auto number = limit->to_number<int64_t>(error);
     if (error || number < 1 || static_cast<uint64_t>(number) > most) {
@@ -129,10 +117,10 @@ ApiTry<std::string> readLimits(const json::object& metadata, const catalog::Plan
   return json::serialize(out);
 }
 
-ApiTry<std::string> readAnnotations(const json::object& metadata) {
-  const auto* value = metadata.if_contains("annotations");
-  if (value == nullptr || value->is_null()) return std::string("{}");
-  return readAnnotationsOf(*value);
+// ALIAS-NAME is one label of a host name.
+bool isPreviewAlias(std::string_view alias, std::string_view script) {
+  constexpr size_t kLabelBytesMax = 63;
+  return catalog::isAlias(alias) && alias.size() + 1 + script.size() <= kLabelBytesMax;
 }
 
 // What weir knows of and does not serve. A deploy that asks for it must not seem to have worked.
@@ -149,6 +137,24 @@ std::optional<ApiError> refuseUnserved(const json::object& metadata) {
 }
 
 }  // namespace
+
+std::optional<ApiError> readRuntime(const json::object& given, const UploadRules& rules, Upload& upload) {
+  const auto take = [](ApiTry<std::string> read, std::string& into) -> std::optional<ApiError> {
+    if (!read.ok()) return read.error();
+    into = std::move(read).value();
+    return std::nullopt;
+  };
+  if (const auto* date = memberOf(given, "compatibility_date")) {
+    if (auto error = take(readDate(*date, rules.today), upload.compatibilityDate)) return error;
+  }
+  if (const auto* flags = memberOf(given, "compatibility_flags")) {
+    if (auto error = take(readFlags(*flags), upload.compatibilityFlags)) return error;
+  }
+  if (const auto* limits = memberOf(given, "limits")) {
+    if (auto error = take(readLimits(*limits, rules.limits), upload.limits)) return error;
+  }
+  return std::nullopt;
+}
 
 ApiTry<std::string> readAnnotationsOf(const json::value& value) {
   if (!value.is_object()) return wrongMember("annotations", "an object of strings");
@@ -182,18 +188,35 @@ ApiTry<UploadForm> readUploadForm(std::string_view contentType, std::string_view
   return form;
 }
 
+std::vector<std::string> notesOn(const json::object& metadata) {
+  std::vector<std::string> notes;
+  if (const auto* flags = memberOf(metadata, "compatibility_flags"); flags != nullptr && flags->is_array()) {
+    std::vector<std::string_view> names;
+    for (const auto& flag : flags->as_array()) {
+      if (flag.is_string()) names.push_back(flag.as_string());
+    }
+    const auto* date = memberOf(metadata, "compatibility_date");
+    notes = needlessFlags(names, date != nullptr && date->is_string() ? std::string_view(date->as_string()) : "");
+  }
+  if (const auto* placement = memberOf(metadata, "placement");
+      placement != nullptr && placement->is_object() && !placement->as_object().empty()) {
+    notes.emplace_back("placement is kept and has no effect: a Worker runs on the machine that weir runs on.");
+  }
+  return notes;
+}
+
 ApiTry<json::object> readScriptSettings(const json::object& given) {
   json::object out;
   for (const std::string_view name :
-       {"logpush", "tail_consumers", "streaming_tail_consumers", "observability", "tags"}) {
+       {"logpush", "tail_consumers", "streaming_tail_consumers", "observability", "placement", "tags"}) {
     const auto* value = given.if_contains(name);
     if (value == nullptr) continue;
-    const bool fits = value->is_null() || (name == "logpush"         ? value->is_bool()
-                                           : name == "observability" ? value->is_object()
-                                                                     : value->is_array());
-    if (!fits) {
-      return wrongMember(name, name == "logpush" ? "true or false" : name == "observability" ? "an object" : "a list");
-    }
+    const bool isObject = name == "observability" || name == "placement";
+    const bool fits = value->is_null() || (name == "logpush" ? value->is_bool()
+                                           : isObject        ? value->is_object()
+                                                             : value->is_array());
+    if (!fits) return wrongMember(name, name == "logpush" ? "true or false" : isObject ? "an object" : "a list");
+    if (json::serialize(*value).size() > kSettingBytesMax) return wrongMember(name, "shorter");
     if (name == "tags" && value->is_array()) {
       const auto& tags = value->as_array();
       if (tags.size() > kTagsMax || !std::all_of(tags.begin(), tags.end(), [](const auto& tag) {
@@ -298,12 +321,10 @@ ApiTry<Upload> readUpload(const UploadForm& form, const BaseVersion* base, const
                           catalog::shown(part.contentType) + "\".",
                       {}};
     }
-    if (*kind == catalog::ModuleKind::kPython) return notEntitled("Python Workers are not served here");
-    if (modules && *kind == catalog::ModuleKind::kCommonJs) {
-      return invalidScript(isMain ? "Main module must be an ES module."
-                                  : "CommonJS modules are not supported: " + catalog::shown(part.name) +
-                                        " must be an ES module.");
-    }
+    if (*kind == catalog::ModuleKind::kPython)
+      return notEntitled(catalog::shown(part.name) + " is a Python module: Python Workers are not served here");
+    if (modules && isMain && *kind != catalog::ModuleKind::kEsModule)
+      return invalidScript("Main module must be an ES module.");
     auto module = moduleOf(part, *kind);
     if (isMain) upload.modules.insert(upload.modules.begin(), std::move(module));
     else upload.modules.push_back(std::move(module));
@@ -316,23 +337,24 @@ ApiTry<Upload> readUpload(const UploadForm& form, const BaseVersion* base, const
     upload.modules.push_back(*at);
   }
 
-  auto date = readDate(metadata, rules.today);
-  if (!date.ok()) return date.error();
-  upload.compatibilityDate = std::move(date).value();
-  auto flags = readFlags(metadata);
-  if (!flags.ok()) return flags.error();
-  upload.compatibilityFlags = std::move(flags).value();
-  auto limits = readLimits(metadata, rules.limits);
-  if (!limits.ok()) return limits.error();
-  upload.limits = std::move(limits).value();
-  auto annotations = readAnnotations(metadata);
-  if (!annotations.ok()) return annotations.error();
-  upload.annotations = std::move(annotations).value();
+  if (auto error = readRuntime(metadata, rules, upload)) return *error;
+  if (const auto* given = memberOf(metadata, "annotations")) {
+    auto annotations = readAnnotationsOf(*given);
+    if (!annotations.ok()) return annotations.error();
+    upload.annotations = std::move(annotations).value();
+    if (const auto* alias = memberOf(given->as_object(), "workers/alias")) {
+      upload.alias = alias->as_string();
+      if (!isPreviewAlias(upload.alias, rules.script)) {
+        return wrongMember(
+            "annotations",
+            "an object whose workers/alias begins with a letter, has only lower-case letters, digits and "
+            "dashes, does not end in one, and fits into a label of a host name with the Worker's name");
+      }
+    }
+  }
   auto settings = readScriptSettings(metadata);
   if (!settings.ok()) return settings.error();
   upload.settings = std::move(settings).value();
-  if (const auto* placement = metadata.if_contains("placement"); placement != nullptr && placement->is_object())
-    upload.settings["placement"] = *placement;
   return upload;
 }
 

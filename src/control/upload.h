@@ -59,25 +59,35 @@ ApiTry<Bindings> readBindings(const boost::json::value& given, const std::vector
 // settings).
 ApiTry<Bindings> patchBindings(const boost::json::value& given, const BaseVersion& base, const UploadRules& rules);
 
+// Of a version that names no compatibility date.
+inline constexpr std::string_view kOldestDate = "2021-11-02";
+
 // Without modules: it has static assets and nothing else.
 struct Upload {
   catalog::VersionSyntax syntax = catalog::VersionSyntax::kEsModules;
   std::vector<catalog::Module> modules;          // the main module first
   std::optional<catalog::VersionAssets> assets;  // set by whoever asks the catalog (asset_upload.h)
   Bindings bindings;
-  std::string compatibilityDate;
+  std::string compatibilityDate = std::string(kOldestDate);
   std::string compatibilityFlags;  // separated by commas
   std::string limits = "{}";
   std::string annotations = "{}";
+  std::string alias;             // of its preview; empty: none
   boost::json::object settings;  // what concerns the script and not the version; members that were given
 };
 // `base` null: the script has no version.
 ApiTry<Upload> readUpload(const UploadForm& form, const BaseVersion* base, const UploadRules& rules);
 
+// Of `given`, what it says of compatibility and limits, into `upload`; what it does not say stays as it is there.
+std::optional<ApiError> readRuntime(const boost::json::object& given, const UploadRules& rules, Upload& upload);
+
+// What the metadata of an upload asks for and does not get, or need not ask for; a line each.
+std::vector<std::string> notesOn(const boost::json::object& metadata);
+
 // An object of short strings, as JSON.
 ApiTry<std::string> readAnnotationsOf(const boost::json::value& value);
 
-// Of `given`, the members that are settings of a script; the error is about one of a wrong type.
+// Of `given`, the members that are settings of a script, unversioned; the error is about one of a wrong type.
 ApiTry<boost::json::object> readScriptSettings(const boost::json::object& given);
 
 // Hex; equal for equal modules.

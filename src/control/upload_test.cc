@@ -3,6 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <boost/json.hpp>
+#include <set>
+
+#include "control/compatibility_flags.h"
+#include "wire/bounds.h"
+#include "wire/compatibility.h"
 
 namespace weir::control {
 namespace {
@@ -69,7 +74,7 @@ constexpr const char* kModule = "application/javascript+module";
 
 TEST_F(UploadTest, takesModulesByTheirTypesTheMainOneFirst) {
   const auto read = readUpload(form(R"({"main_module":"main.js","compatibility_date":"2026-01-01",
-                                        "compatibility_flags":["a_flag","b_flag"]})",
+                                        "compatibility_flags":["nodejs_compat","no_global_navigator"]})",
                                     {{"./lib.js", kModule, "1"},
                                      {"a.wasm", "application/wasm", "2"},
                                      {"main.js", kModule, "3"},
@@ -83,7 +88,79 @@ TEST_F(UploadTest, takesModulesByTheirTypesTheMainOneFirst) {
   EXPECT_EQ(read->modules[2].kind, catalog::ModuleKind::kWasm);
   EXPECT_EQ(read->modules[3].kind, catalog::ModuleKind::kText);
   EXPECT_EQ(read->modules[4].kind, catalog::ModuleKind::kSourceMap);
-  EXPECT_EQ(read->compatibilityFlags, "a_flag,b_flag");
+  EXPECT_EQ(read->compatibilityFlags, "nodejs_compat,no_global_navigator");
+}
+
+TEST_F(UploadTest, modulesMayBeCommonJsButTheMainOne) {
+  const auto read = readUpload(
+      form(R"({"main_module":"m"})", {{"m", kModule, ""}, {"c.cjs", "application/javascript", ""}}), nullptr, rules());
+  ASSERT_TRUE(read.ok()) << read.error().message;
+  EXPECT_EQ(read->modules[1].kind, catalog::ModuleKind::kCommonJs);
+  for (const char* type : {"application/javascript", "text/plain", "application/wasm", "application/json"}) {
+    const auto refused = readUpload(form(R"({"main_module":"m"})", {{"m", type, ""}}), nullptr, rules());
+    ASSERT_FALSE(refused.ok()) << type;
+    EXPECT_EQ(refused.error().message, "Main module must be an ES module.");
+  }
+  const auto python = readUpload(form(R"({"main_module":"m.py"})", {{"m.py", "text/x-python", ""}}), nullptr, rules());
+  EXPECT_EQ(python.error().code, 10015u);
+}
+
+TEST_F(UploadTest, compatibilityIsAsThePlatformHasIt) {
+  const auto said = [&](const std::string& member) {
+    const auto read =
+        readUpload(form((R"({"main_module":"m",)" + member + "}").c_str(), {{"m", kModule, ""}}), nullptr, rules());
+    return read.ok() ? std::string("ok") : std::to_string(read.error().code) + " " + read.error().message;
+  };
+  EXPECT_EQ(said(R"("compatibility_date":"2024-02-29")"), "ok");
+  EXPECT_EQ(said(R"("compatibility_date":"2026-02-29")"), "10021 Invalid compatibility date: 2026-02-29");
+  EXPECT_EQ(said(R"("compatibility_date":"2026-13-01")"), "10021 Invalid compatibility date: 2026-13-01");
+  EXPECT_EQ(said(R"("compatibility_date":"2026-1-1")"), "10021 Invalid compatibility date: 2026-1-1");
+  EXPECT_EQ(said(R"("compatibility_date":"2026-11-25")"),
+            "10021 Can't set compatibility date in the future: \"2026-11-25\". Today's date (UTC) is \"2026-11-24\".");
+  EXPECT_EQ(said(R"("compatibility_flags":["nodejs_als","no_such_flag","other flag"])"),
+            "10021 No such compatibility flag: no_such_flag\nNo such compatibility flag: other flag");
+  EXPECT_EQ(said(R"("compatibility_flags":["url_original","url_standard"])"),
+            "10021 Compatibility flags are mutually contradictory: url_standard vs url_original");
+  EXPECT_EQ(said(R"("compatibility_flags":["nodejs_als","nodejs_als"])"),
+            "10021 Compatibility flag specified multiple times: nodejs_als");
+  EXPECT_EQ(said(R"("compatibility_flags":["experimental"])").substr(0, 58),
+            "10021 The compatibility flag experimental is experimental ");
+  // What the date turns on anyway is no mistake; the answer says so.
+  const auto metadata = json::parse(R"({"compatibility_date":"2026-01-01","placement":{"mode":"smart"},
+                                        "compatibility_flags":["url_standard","nodejs_als","no_global_navigator"]})");
+  const auto notes = notesOn(metadata.as_object());
+  ASSERT_EQ(notes.size(), 2u);
+  EXPECT_EQ(notes[0],
+            "The compatibility flag url_standard became the default as of 2022-10-31 so does not need to be specified "
+            "anymore.");
+  EXPECT_EQ(notes[1].substr(0, 9), "placement");
+}
+
+TEST(CompatibilityFlags, thoseThatWeirActsOnAreAmongThemAsTheyAre) {
+  const auto all = compatibilityFlags();
+  for (const auto& rule : wire::kCompatibilityRules) {
+    const auto at = std::find_if(all.begin(), all.end(), [&](const auto& flag) { return flag.name == rule.name; });
+    ASSERT_NE(at, all.end()) << rule.name;
+    EXPECT_EQ(at->opposite, rule.opposite);
+    EXPECT_EQ(at->since, rule.since);
+  }
+  std::set<std::string_view> names;
+  for (const auto& flag : all) {
+    for (const auto name : {flag.name, flag.opposite}) EXPECT_TRUE(name.empty() || names.insert(name).second) << name;
+    EXPECT_TRUE(flag.since.empty() || isDate(flag.since)) << flag.since;
+  }
+}
+
+TEST_F(UploadTest, aPreviewsAliasFitsIntoAHostName) {
+  const auto codeOfAlias = [&](const std::string& alias) {
+    return codeOf(form((R"({"main_module":"m","annotations":{"workers/alias":")" + alias + R"("}})").c_str(),
+                       {{"m", kModule, ""}}));
+  };
+  EXPECT_EQ(codeOfAlias("staging-2"), 0u);
+  EXPECT_EQ(codeOfAlias("a" + std::string(58, 'b')), 0u);  // with a dash and "own": 63
+  for (const std::string& bad : {std::string(), std::string("Staging"), std::string("2b"), std::string("a-"),
+                                 std::string("a.b"), std::string("-a"), "a" + std::string(59, 'b')})
+    EXPECT_EQ(codeOfAlias(bad), 10026u) << bad;
 }
 
 TEST_F(UploadTest, aMissingDateIsTheOldest) {
@@ -124,7 +201,12 @@ TEST_F(UploadTest, refusesBindingsByTheirFaults) {
             10055u);
   EXPECT_EQ(codeOfBindings(R"([{"name":"A","type":"inherit"}])"), 10057u);
   EXPECT_EQ(codeOfBindings(R"([{"name":"A","type":"service","service":"nobody"}])"), 10143u);
-  EXPECT_EQ(codeOfBindings(R"([{"name":"A","type":"service","service":"other","props":{"a":1}}])"), 10015u);
+  EXPECT_EQ(codeOfBindings(R"([{"name":"A","type":"service","service":"other","props":{"a":1}}])"), 0u);
+  EXPECT_EQ(codeOfBindings(R"([{"name":"A","type":"service","service":"other","props":1}])"), 10021u);
+  const std::string props(wire::Bounds::kTextBytesMax, 'x');
+  EXPECT_EQ(
+      codeOfBindings((R"([{"name":"A","type":"service","service":"other","props":{"a":")" + props + R"("}}])").c_str()),
+      10021u);
   EXPECT_EQ(codeOfBindings(R"([{"name":"A","type":"r2_bucket","bucket_name":"b"}])"), 10015u);
   EXPECT_EQ(codeOfBindings(R"([{"name":"A","type":"text_blob","part":"A"}])"), 10021u);
   EXPECT_EQ(codeOfBindings(R"([{"name":"A","type":"service","service":"other"},

@@ -49,6 +49,45 @@ ApiError refusalOf(ApiContext& context, const ApiRequest& request, const sandbox
   return invalidScript(refusal.message + profileNote(context, request, refusal.profile));
 }
 
+// What its check finds out of it, in a throwaway engine; handlers are separated by commas.
+ApiTry<sandbox::VersionRecord> checkUpload(ApiContext& context, const ApiRequest& request, const RulesSource& source,
+                                           const Upload& upload) {
+  const std::string& account = request.account();
+  const std::string& script = request.script();
+  // Only a script in service-worker format sees the values of its bindings while it is checked.
+  std::map<std::string, std::string> secrets = upload.bindings.secrets;
+  if (upload.syntax == catalog::VersionSyntax::kServiceWorker) {
+    for (const auto& kept : upload.bindings.kept) {
+      auto text = context.parts.keys.open({account, script, kept.name}, kept);
+      if (!text.ok()) return internalError("secret " + kept.name + ": " + text.error().message);
+      secrets[kept.name] = text->view();
+    }
+  }
+  const BundleSource bundle{account,
+                            script,
+                            upload.syntax,
+                            upload.compatibilityDate,
+                            upload.compatibilityFlags,
+                            upload.bindings.entries,
+                            upload.modules,
+                            secrets,
+                            versionLimits(source.limits, upload.limits)};
+  auto toCheck = makeCheckBundle(bundle);
+  for (auto& [name, text] : secrets) catalog::wipe(text);
+  if (!toCheck.ok()) return scriptTooLarge(source.limits.bundleBytes);
+  auto verdict = context.parts.checks.check(*toCheck, script);
+  if (!verdict.ok()) return internalError("the Worker could not be checked: " + verdict.error().message);
+  if (const auto* refusal = std::get_if<sandbox::StartRefusal>(&*verdict)) return refusalOf(context, request, *refusal);
+  auto record = std::get<sandbox::VersionRecord>(std::move(*verdict));
+  const auto handlers = split(record.handlers);
+  if (std::none_of(handlers.begin(), handlers.end(), [](const auto& handler) {
+        return std::find(std::begin(kServedHandlers), std::end(kServedHandlers), handler) != std::end(kServedHandlers);
+      })) {
+    return ApiError{400, 10069, "The uploaded Worker contains event handlers unsupported by the Workers runtime.", {}};
+  }
+  return record;
+}
+
 }  // namespace
 
 ApiTry<std::optional<Newest>> findNewest(ApiContext& context, const std::string& account, const std::string& script,
@@ -119,45 +158,11 @@ ApiTry<catalog::Version> storeUpload(ApiContext& context, const ApiRequest& requ
                                      Upload upload, const StoreOptions& options) {
   const std::string& account = request.account();
   const std::string& script = request.script();
-
   sandbox::VersionRecord record;
-  std::vector<std::string> handlers;
-  // Static assets alone have nothing to run.
-  if (!upload.modules.empty()) {
-    // Only a script in service-worker format sees the values of its bindings while it is checked.
-    std::map<std::string, std::string> secrets = upload.bindings.secrets;
-    if (upload.syntax == catalog::VersionSyntax::kServiceWorker) {
-      for (const auto& kept : upload.bindings.kept) {
-        auto text = context.parts.keys.open({account, script, kept.name}, kept);
-        if (!text.ok()) return internalError("secret " + kept.name + ": " + text.error().message);
-        secrets[kept.name] = text->view();
-      }
-    }
-    const BundleSource bundle{account,
-                              script,
-                              upload.syntax,
-                              upload.compatibilityDate,
-                              upload.compatibilityFlags,
-                              upload.bindings.entries,
-                              upload.modules,
-                              secrets,
-                              versionLimits(source.limits, upload.limits)};
-    auto toCheck = makeCheckBundle(bundle);
-    for (auto& [name, text] : secrets) catalog::wipe(text);
-    if (!toCheck.ok()) return scriptTooLarge(source.limits.bundleBytes);
-    auto verdict = context.parts.checks.check(*toCheck, script);
-    if (!verdict.ok()) return internalError("the Worker could not be checked: " + verdict.error().message);
-    if (const auto* refusal = std::get_if<sandbox::StartRefusal>(&*verdict))
-      return refusalOf(context, request, *refusal);
-    record = std::get<sandbox::VersionRecord>(std::move(*verdict));
-    handlers = split(record.handlers);
-    if (std::none_of(handlers.begin(), handlers.end(), [](const auto& handler) {
-          return std::find(std::begin(kServedHandlers), std::end(kServedHandlers), handler) !=
-                 std::end(kServedHandlers);
-        })) {
-      return ApiError{
-          400, 10069, "The uploaded Worker contains event handlers unsupported by the Workers runtime.", {}};
-    }
+  if (!upload.modules.empty()) {  // static assets alone have nothing to run
+    auto checked = checkUpload(context, request, source, upload);
+    if (!checked.ok()) return checked.error();
+    record = std::move(checked).value();
   }
 
   catalog::NewVersion version;
@@ -172,6 +177,7 @@ ApiTry<catalog::Version> storeUpload(ApiContext& context, const ApiRequest& requ
   version.bindings = json::serialize(upload.bindings.entries);
   version.limits = upload.limits;
   version.etag = etagOf(upload.modules);
+  version.alias = upload.alias;
   if (upload.assets) {
     const std::string text = version.etag + " " + std::to_string(upload.assets->set) + " " + upload.assets->config;
     const auto bytes = std::as_bytes(std::span(text));
@@ -183,7 +189,7 @@ ApiTry<catalog::Version> storeUpload(ApiContext& context, const ApiRequest& requ
   version.check.reason = record.reason;
   version.check.startupMs = static_cast<uint32_t>((record.startupUs + 500) / 1000);
   json::array names;
-  for (const auto& handler : handlers) names.emplace_back(handler);
+  for (const auto& handler : split(record.handlers)) names.emplace_back(handler);
   version.check.handlers = json::serialize(names);
   version.modules = std::move(upload.modules);
   version.assets = std::move(upload.assets);
@@ -216,7 +222,7 @@ ApiTry<catalog::Version> storeUpload(ApiContext& context, const ApiRequest& requ
     if (stored.error().situation == catalog::Situation::kTooLarge) return scriptTooLarge(source.limits.bundleBytes);
     return apiError(stored.error());
   }
-  if (options.deploy) context.parts.publish();
+  if (options.deploy || !upload.alias.empty()) context.parts.publish();
   return std::move(stored).value();
 }
 
@@ -229,7 +235,7 @@ struct FromNewest {
   ApiError noVersions;
 };
 
-ApiTry<catalog::Version> makeFromNewest(ApiContext& context, const ApiRequest& request, const EditBindings& edit,
+ApiTry<catalog::Version> makeFromNewest(ApiContext& context, const ApiRequest& request, const EditUpload& edit,
                                         const FromNewest& how) {
   auto newest = findNewest(context, request.account(), request.script(), true);
   if (!newest.ok()) return newest.error();
@@ -249,12 +255,12 @@ ApiTry<catalog::Version> makeFromNewest(ApiContext& context, const ApiRequest& r
   }
   auto source = rulesSource(context, request);
   if (!source.ok()) return source.error();
-  auto bindings = edit((*newest)->base, rulesOf(context, request, *source));
-  if (!bindings.ok()) return bindings.error();
+  BaseVersion& base = (*newest)->base;
   Upload upload;
   upload.syntax = version.syntax;
-  upload.bindings = std::move(bindings).value();
-  upload.modules = std::move((*newest)->base.modules);
+  upload.modules = std::move(base.modules);
+  upload.bindings.entries = base.bindings;
+  upload.bindings.kept = base.secrets;
   upload.compatibilityDate = version.compatibilityDate;
   upload.compatibilityFlags = version.compatibilityFlags;
   upload.limits = version.limits;
@@ -264,11 +270,20 @@ ApiTry<catalog::Version> makeFromNewest(ApiContext& context, const ApiRequest& r
     upload.assets = std::move(assets).value();
   }
   upload.annotations = how.annotations;
+  if (auto error = edit(base, rulesOf(context, request, *source), upload)) return *error;
   StoreOptions options;
   options.deploy = how.deploy;
   options.expectedNewest = version.id;
-  options.withSettings = false;
   return storeUpload(context, request, *source, std::move(upload), options);
+}
+
+EditUpload editing(const EditBindings& edit) {
+  return [&edit](const BaseVersion& base, const UploadRules& rules, Upload& upload) -> std::optional<ApiError> {
+    auto bindings = edit(base, rules);
+    if (!bindings.ok()) return bindings.error();
+    upload.bindings = std::move(bindings).value();
+    return std::nullopt;
+  };
 }
 
 }  // namespace
@@ -276,12 +291,17 @@ ApiTry<catalog::Version> makeFromNewest(ApiContext& context, const ApiRequest& r
 ApiTry<catalog::Version> changeBindings(ApiContext& context, const ApiRequest& request, const EditBindings& edit,
                                         bool mustBeDeployed) {
   const json::object annotations{{"workers/triggered_by", "secret"}};
-  return makeFromNewest(context, request, edit, {mustBeDeployed, true, json::serialize(annotations), workerNotFound()});
+  return makeFromNewest(context, request, editing(edit),
+                        {mustBeDeployed, true, json::serialize(annotations), workerNotFound()});
+}
+
+ApiTry<catalog::Version> changeVersion(ApiContext& context, const ApiRequest& request, const EditUpload& edit) {
+  return makeFromNewest(context, request, edit, {false, true, "{}", workerNotFound()});
 }
 
 ApiTry<catalog::Version> uploadBindings(ApiContext& context, const ApiRequest& request, const EditBindings& edit,
                                         std::string annotations, const ApiError& noVersions) {
-  return makeFromNewest(context, request, edit, {false, false, std::move(annotations), noVersions});
+  return makeFromNewest(context, request, editing(edit), {false, false, std::move(annotations), noVersions});
 }
 
 ApiTry<StoredForm> storeForm(ApiContext& context, const ApiRequest& request, const UploadForm& form,
@@ -295,6 +315,7 @@ ApiTry<StoredForm> storeForm(ApiContext& context, const ApiRequest& request, con
   if (!read.ok()) return read.error();
   auto problems = takeAssets(context, request, form.metadata, *newest, *read);
   if (!problems.ok()) return problems.error();
+  for (auto& note : notesOn(form.metadata)) problems->push_back(std::move(note));
   options.expectedNewest = base != nullptr ? base->id : std::string();
   auto version = storeUpload(context, request, *source, std::move(read).value(), options);
   if (!version.ok()) return version.error();

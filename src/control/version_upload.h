@@ -44,7 +44,8 @@ struct StoreOptions {
 ApiTry<catalog::Version> storeUpload(ApiContext& context, const ApiRequest& request, const RulesSource& source,
                                      Upload upload, const StoreOptions& options);
 
-// The whole way of an upload as a client sends it. `problems`: as takeAssets. `options.expectedNewest` is set here.
+// The whole way of an upload as a client sends it. `problems`: as takeAssets, and what else has no effect.
+// `options.expectedNewest` is set here.
 struct StoredForm {
   catalog::Version version;
   std::vector<std::string> problems;
@@ -61,5 +62,10 @@ ApiTry<catalog::Version> changeBindings(ApiContext& context, const ApiRequest& r
 // from.
 ApiTry<catalog::Version> uploadBindings(ApiContext& context, const ApiRequest& request, const EditBindings& edit,
                                         std::string annotations, const ApiError& noVersions);
+
+// A new version that differs from the newest in what `edit` changes of it, and serves; it is given the newest as an
+// upload. Its settings, if it has some, become the script's in the same change.
+using EditUpload = std::function<std::optional<ApiError>(const BaseVersion& base, const UploadRules& rules, Upload&)>;
+ApiTry<catalog::Version> changeVersion(ApiContext& context, const ApiRequest& request, const EditUpload& edit);
 
 }  // namespace weir::control

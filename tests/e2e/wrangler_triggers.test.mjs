@@ -67,6 +67,38 @@ test("a version answers at its own name, deployed or not", async (t) => {
   assert.ok(traces.some((one) => one.scriptVersion?.id === two), "its traces name the whole version");
 });
 
+for (const release of ["wrangler", "wrangler-4-86"]) {
+  test(`${release}: a version answers at an alias, until another one has it`, async (t) => {
+    const weir = await startWeir({});
+    t.after(() => weir.kill());
+    const project = await startProject(t, weir, { release, files: { "src/index.js": answering("'deployed'") }, config: { preview_urls: true, workers_dev: true } });
+    await project.run("deploy");
+    const at = async (label) => {
+      const answer = await weir.request("", "/", { host: `${label}.local.workers.dev` });
+      return answer.status === 200 ? answer.text : answer.status;
+    };
+    const uploadAs = async (text, alias) => {
+      project.write("src/index.js", answering(`'${text}'`));
+      return (await project.run("versions", "upload", "--preview-alias", alias)).stdout;
+    };
+    assert.match(await uploadAs("one", "pr-7"), /Version Preview Alias URL: https:\/\/pr-7-hello\.local\./);
+    assert.equal(await at("pr-7-hello"), "one");
+    assert.equal(await at("hello"), "deployed");
+    await uploadAs("two", "pr-7");
+    assert.equal(await at("pr-7-hello"), "two");
+    await uploadAs("three", "staging");
+    assert.equal(await at("pr-7-hello"), "two");
+    assert.equal(await at("staging-hello"), "three");
+    assert.equal(await at("pr-8-hello"), 404);
+    const refused = await project.tryRun("versions", "upload", "--preview-alias", "No_Alias");
+    assert.equal(refused.code, 1);
+    await weir.kill();
+    const again = await startWeir({}, { folder: weir.folder });
+    t.after(() => again.stop());
+    assert.equal((await again.request("", "/", { host: "pr-7-hello.local.workers.dev" })).text, "two");
+  });
+}
+
 test("service-worker format: text, data and Wasm come as globals", async (t) => {
   const weir = await startWeir({});
   t.after(() => weir.stop());
