@@ -28,9 +28,9 @@ std::optional<wire::ModuleType> typeOf(catalog::ModuleKind kind) {
     case catalog::ModuleKind::kData: return wire::ModuleType::kData;
     case catalog::ModuleKind::kJson: return wire::ModuleType::kJson;
     case catalog::ModuleKind::kWasm: return wire::ModuleType::kWasm;
+    case catalog::ModuleKind::kCommonJs: return wire::ModuleType::kCommonJs;
     case catalog::ModuleKind::kSourceMap:
-    case catalog::ModuleKind::kPython:
-    case catalog::ModuleKind::kCommonJs: break;
+    case catalog::ModuleKind::kPython: break;
   }
   return std::nullopt;
 }

@@ -23,6 +23,7 @@ js::SourceKind kindOf(wire::ModuleType type) {
     case wire::ModuleType::kData: return js::SourceKind::kData;
     case wire::ModuleType::kJson: return js::SourceKind::kJson;
     case wire::ModuleType::kWasm: return js::SourceKind::kWasm;
+    case wire::ModuleType::kCommonJs: return js::SourceKind::kCommonJs;
     case wire::ModuleType::kEsModule: break;
   }
   return js::SourceKind::kEsModule;

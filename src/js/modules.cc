@@ -74,7 +74,8 @@ void ModuleGraph::installCallbacks(v8::Isolate* isolate) {
 }
 
 std::vector<intptr_t> ModuleGraph::externalReferences() {
-  return {reinterpret_cast<intptr_t>(&ModuleGraph::evaluateSynthetic), reinterpret_cast<intptr_t>(&giveNamespace)};
+  return {reinterpret_cast<intptr_t>(&ModuleGraph::evaluateSynthetic), reinterpret_cast<intptr_t>(&giveNamespace),
+          reinterpret_cast<intptr_t>(&ModuleGraph::require)};
 }
 
 const ModuleSource* ModuleGraph::find(std::string_view specifier, std::string_view referrer) const {
@@ -122,7 +123,8 @@ v8::MaybeLocal<v8::Value> ModuleGraph::valueOf(v8::Local<v8::Context> context, c
       holdsWasm_ = true;
       return module;
     }
-    case SourceKind::kEsModule: break;
+    case SourceKind::kEsModule:
+    case SourceKind::kCommonJs: break;
   }
   CHECK(false);
   return {};
@@ -156,10 +158,11 @@ v8::MaybeLocal<v8::Module> ModuleGraph::load(v8::Local<v8::Context> context, con
     loaded.unbound.Reset(isolate_, module->GetUnboundModuleScript());
   } else {
     v8::Local<v8::Value> value;
-    if (!valueOf(context, source).ToLocal(&value)) return {};
+    loaded.isCommonJs = source.kind == SourceKind::kCommonJs;
+    if (!loaded.isCommonJs && !valueOf(context, source).ToLocal(&value)) return {};
     const v8::Local<v8::String> exports[] = {text(isolate_, "default")};
     module = v8::Module::CreateSyntheticModule(isolate_, text(isolate_, source.name), {exports, 1}, &evaluateSynthetic);
-    loaded.value.Reset(isolate_, value);
+    if (!loaded.isCommonJs) loaded.value.Reset(isolate_, value);
   }
   loaded.module.Reset(isolate_, module);
   loaded_.emplace(std::string(source.name), std::move(loaded));
@@ -215,8 +218,14 @@ v8::MaybeLocal<v8::Value> ModuleGraph::evaluateSynthetic(v8::Local<v8::Context> 
   v8::Isolate* isolate = v8::Isolate::GetCurrent();
   ModuleGraph* graph = of(isolate);
   for (auto& [name, loaded] : graph->loaded_) {
-    if (loaded.value.IsEmpty() || loaded.module.Get(isolate) != module) continue;
-    if (loaded.isBuiltin) {
+    if ((loaded.value.IsEmpty() && !loaded.isCommonJs) || loaded.module.Get(isolate) != module) continue;
+    if (loaded.isCommonJs) {
+      v8::Local<v8::Value> exports;
+      if (!graph->runCommonJs(context, name).ToLocal(&exports) ||
+          module->SetSyntheticModuleExport(isolate, text(isolate, "default"), exports).IsNothing()) {
+        return {};
+      }
+    } else if (loaded.isBuiltin) {
       if (!graph->exportBuiltin(context, module, name, loaded.value.Get(isolate).As<v8::Object>())) return {};
     } else if (module->SetSyntheticModuleExport(isolate, text(isolate, "default"), loaded.value.Get(isolate))
                    .IsNothing()) {

@@ -18,7 +18,7 @@
 
 namespace weir::js {
 
-enum class SourceKind { kEsModule, kText, kData, kJson, kWasm };
+enum class SourceKind { kEsModule, kText, kData, kJson, kWasm, kCommonJs };
 
 struct ModuleSource {
   std::string_view name;  // without "./"
@@ -82,6 +82,7 @@ class ModuleGraph {
     v8::Global<v8::Module> module;
     v8::Global<v8::Value> value;  // of a synthetic module that has not been evaluated
     bool isBuiltin = false;       // the value's properties are its exports, else it is the default one
+    bool isCommonJs = false;      // its default export is found by running it
     v8::Global<v8::UnboundModuleScript> unbound;
   };
 
@@ -103,6 +104,10 @@ class ModuleGraph {
                                          v8::Local<v8::Object> exports);
   bool exportBuiltin(v8::Local<v8::Context> context, v8::Local<v8::Module> module, std::string_view name,
                      v8::Local<v8::Object> exports);
+  // CommonJS, common_js.cc. What the module has exported once it has run; empty: an exception is pending.
+  v8::MaybeLocal<v8::Value> runCommonJs(v8::Local<v8::Context> context, const std::string& name);
+  static void require(const v8::FunctionCallbackInfo<v8::Value>& info);
+  v8::MaybeLocal<v8::Value> requireFrom(v8::Local<v8::Context> context, std::string_view wanted, std::string_view from);
   v8::MaybeLocal<v8::Value> valueOf(v8::Local<v8::Context> context, const ModuleSource& source);
   // Links and evaluates; the promise is that of the evaluation. Empty: an exception is pending.
   v8::MaybeLocal<v8::Promise> evaluate(v8::Local<v8::Context> context, v8::Local<v8::Module> module);
@@ -115,7 +120,8 @@ class ModuleGraph {
   std::vector<ModuleSource> sources_;
   Compile compile_;
   std::map<std::string, Loaded, std::less<>> loaded_;
-  v8::Global<v8::UnboundScript> script_;  // service-worker syntax
+  std::map<std::string, v8::Global<v8::Object>, std::less<>> running_;  // `module` of CommonJS modules that run now
+  v8::Global<v8::UnboundScript> script_;                                // service-worker syntax
   bool usedCodeCache_ = false;
   bool holdsWasm_ = false;
 };

@@ -21,7 +21,7 @@ void headFields(F& f, S& s) {
 template <class F, class S>
 void moduleFields(F& f, S& s) {
   f.text(s.name, BundleBounds::kModuleNameBytesMax);
-  f.enumeration(s.type, ModuleType::kWasm);
+  f.enumeration(s.type, ModuleType::kCommonJs);
   f.bytes(s.content, BundleBounds::kModuleBytesMax);
 }
 

@@ -10,7 +10,7 @@
 
 namespace weir::wire {
 
-enum class ModuleType : uint8_t { kEsModule = 0, kText = 1, kData = 2, kJson = 3, kWasm = 4 };
+enum class ModuleType : uint8_t { kEsModule = 0, kText = 1, kData = 2, kJson = 3, kWasm = 4, kCommonJs = 5 };
 
 struct Module {
   std::string_view name;  // as imported, without "./"

@@ -1,0 +1,101 @@
+// CommonJS modules of a version: `module.exports` is what they export, `require` finds any other module of the version.
+#include "base/check.h"
+#include "js/exception.h"
+#include "js/modules.h"
+
+namespace weir::js {
+
+namespace {
+
+constexpr size_t kNameBytesMax = 4096;
+
+v8::Local<v8::String> text(v8::Isolate* isolate, std::string_view value) {
+  return v8::String::NewFromUtf8(isolate, value.data(), v8::NewStringType::kInternalized,
+                                 static_cast<int>(value.size()))
+      .ToLocalChecked();
+}
+
+void throwError(v8::Isolate* isolate, const std::string& message) {
+  isolate->ThrowException(v8::Exception::Error(text(isolate, message)));
+}
+
+}  // namespace
+
+v8::MaybeLocal<v8::Value> ModuleGraph::runCommonJs(v8::Local<v8::Context> context, const std::string& name) {
+  const ModuleSource* const source = find(name, "");
+  CHECK(source != nullptr);
+  v8::Local<v8::String> code;
+  if (!codeOf(*source).ToLocal(&code)) return {};
+  v8::ScriptCompiler::Source compilable(code, v8::ScriptOrigin(text(isolate_, name)));
+  v8::Local<v8::String> names[] = {text(isolate_, "exports"), text(isolate_, "require"), text(isolate_, "module")};
+  const auto options =
+      compile_ == Compile::kEagerly ? v8::ScriptCompiler::kEagerCompile : v8::ScriptCompiler::kNoCompileOptions;
+  v8::Local<v8::Function> body;
+  v8::Local<v8::Function> require;
+  if (!v8::ScriptCompiler::CompileFunction(context, &compilable, std::size(names), names, 0, nullptr, options)
+           .ToLocal(&body) ||
+      !v8::Function::New(context, &ModuleGraph::require, text(isolate_, name), 1, v8::ConstructorBehavior::kThrow)
+           .ToLocal(&require)) {
+    return {};
+  }
+  const auto module = v8::Object::New(isolate_);
+  const auto exports = v8::Object::New(isolate_);
+  const auto key = text(isolate_, "exports");
+  if (module->CreateDataProperty(context, key, exports).IsNothing()) return {};
+  running_[name].Reset(isolate_, module);
+  v8::Local<v8::Value> arguments[] = {exports, require, module};
+  const bool ended = !body->Call(context, exports, std::size(arguments), arguments).IsEmpty();
+  running_.erase(name);
+  if (!ended) return {};
+  return module->Get(context, key);
+}
+
+void ModuleGraph::require(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  v8::Isolate* const isolate = info.GetIsolate();
+  ModuleGraph* const graph = of(isolate);
+  if (!info[0]->IsString()) {
+    isolate->ThrowException(v8::Exception::TypeError(text(isolate, "require() takes the name of a module.")));
+    return;
+  }
+  const std::string wanted = toUtf8(isolate, info[0], kNameBytesMax);
+  const std::string from = toUtf8(isolate, info.Data(), kNameBytesMax);
+  v8::Local<v8::Value> value;
+  if (graph != nullptr && graph->requireFrom(isolate->GetCurrentContext(), wanted, from).ToLocal(&value))
+    info.GetReturnValue().Set(value);
+}
+
+v8::MaybeLocal<v8::Value> ModuleGraph::requireFrom(v8::Local<v8::Context> context, std::string_view wanted,
+                                                   std::string_view from) {
+  const ModuleSource* const source = find(wanted, from);
+  // Two that require each other: the second sees what the first has exported so far.
+  if (source != nullptr) {
+    const auto running = running_.find(source->name);
+    if (running != running_.end()) return running->second.Get(isolate_)->Get(context, text(isolate_, "exports"));
+  }
+  v8::Local<v8::Module> module;
+  if (!import(context, wanted, from).ToLocal(&module)) return {};
+  if (module->GetStatus() < v8::Module::kEvaluating) {
+    v8::Local<v8::Promise> promise;
+    if (!evaluate(context, module).ToLocal(&promise)) return {};
+    if (promise->State() == v8::Promise::kPending) {
+      throwError(isolate_,
+                 "The module \"" + std::string(wanted) + "\" cannot be required: it awaits at its top level.");
+      return {};
+    }
+    promise->MarkAsHandled();
+  }
+  if (module->GetStatus() == v8::Module::kErrored) {
+    isolate_->ThrowException(module->GetException());
+    return {};
+  }
+  if (module->GetStatus() != v8::Module::kEvaluated) {
+    throwError(isolate_, "The module \"" + std::string(wanted) + "\" cannot be required while it is being loaded.");
+    return {};
+  }
+  const auto space = module->GetModuleNamespace().As<v8::Object>();
+  const bool isNamespace = source == nullptr || source->kind == SourceKind::kEsModule;
+  if (isNamespace) return space;
+  return space->Get(context, text(isolate_, "default"));
+}
+
+}  // namespace weir::js
