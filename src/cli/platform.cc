@@ -418,8 +418,8 @@ base::Status Platform::openVersions() {
   const uint32_t cores = std::max(1u, std::thread::hardware_concurrency());
   checks_ = std::make_unique<control::UploadChecks>(control::UploadChecks::Options{
       {check, std::max(1u, cores / 2), true, 1'024}, *store_, options_.startFrom == "snapshot"});
-  VersionLoader::Options loader{[this] { return openCatalog(); }, *checks_, *keyring_};
-  loader.useImages = options_.startFrom != "source";
+  VersionLoader::Options loader{[this] { return openCatalog(); }, *keyring_};
+  if (options_.startFrom != "source") loader.checks = checks_.get();
   loader.loops = options_.loops;
   loader.loaded = [this] {
     for (auto& loop : loops_) loop->versionsLoaded();

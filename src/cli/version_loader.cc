@@ -24,17 +24,32 @@ bool hasFlag(std::string_view flags, std::string_view name) {
   return false;
 }
 
-base::Result<std::shared_ptr<const assets::Site>> loadSite(catalog::Catalog& catalog, const catalog::Version& version) {
+LoadError errorOf(const catalog::Error& error) {
+  using enum LoadError::Kind;
+  switch (error.situation) {
+    case catalog::Situation::kStoreFailed: return {kForNow, error.message};
+    case catalog::Situation::kVersionNotFound:
+    case catalog::Situation::kScriptNotFound: return {kMissing, error.message};
+    default: return {kForGood, error.message};
+  }
+}
+
+template <class T>
+using Loaded = base::Result<T, LoadError>;
+
+LoadError forGood(std::string message) { return {LoadError::Kind::kForGood, std::move(message)}; }
+
+Loaded<std::shared_ptr<const assets::Site>> loadSite(catalog::Catalog& catalog, const catalog::Version& version) {
   auto of = catalog.assets().assetsOf(version.number);
-  if (!of.ok()) return base::Error{of.error().message};
-  if (!*of) return base::Error{"its static assets are gone"};
+  if (!of.ok()) return errorOf(of.error());
+  if (!*of) return forGood("its static assets are gone");
   auto files = catalog.assets().set((*of)->set);
-  if (!files.ok()) return base::Error{files.error().message};
+  if (!files.ok()) return errorOf(files.error());
   auto table = assets::FileTable::decode(std::move(files).value());
-  if (!table) return base::Error{"the table of its static assets cannot be read"};
+  if (!table) return forGood("the table of its static assets cannot be read");
   std::vector<std::string> problems;  // told when it was uploaded
   auto config = assets::SiteConfig::parse((*of)->config, problems);
-  if (!config.ok()) return config.error();
+  if (!config.ok()) return forGood(config.error().message);
   const bool navigation = !hasFlag(version.compatibilityFlags, "assets_navigation_has_no_effect") &&
                           (version.compatibilityDate >= kNavigationDate ||
                            hasFlag(version.compatibilityFlags, "assets_navigation_prefers_asset_serving"));
@@ -86,13 +101,14 @@ void VersionLoader::work() {
     if (stopping_) return;
     const auto version = std::move(queue_.front());
     queue_.pop_front();
-    lock.unlock();
-    if (!catalog) {
-      auto opened = options_.openCatalog();
-      if (opened.ok()) catalog = std::move(opened).value();
+    for (uint32_t attempt = 1;; ++attempt) {
+      lock.unlock();
+      const bool settled = version->content || version->refusal || tryLoad(catalog, version);
+      lock.lock();
+      if (settled || attempt >= options_.attemptsMax) break;
+      wake_.wait_for(lock, options_.retryAfter * attempt, [&] { return stopping_; });
+      if (stopping_) return;
     }
-    if (catalog && !version->content && !version->refusal) loadOne(*catalog, version);
-    lock.lock();
     waiting_.erase(version.get());
     lock.unlock();
     options_.loaded();
@@ -100,52 +116,65 @@ void VersionLoader::work() {
   }
 }
 
-void VersionLoader::loadOne(catalog::Catalog& catalog, const std::shared_ptr<const sandbox::RunnableVersion>& version) {
-  const auto refuse = [&](const std::string& why) {
+bool VersionLoader::tryLoad(std::unique_ptr<catalog::Catalog>& catalog, const Wanted& version) {
+  const auto complain = [&](const std::string& why) {
     std::fprintf(stderr, "weir: script %s: version %s cannot be loaded: %s\n", version->script.c_str(),
                  version->id.c_str(), why.c_str());
-    sandbox::StartRefusal refusal;
-    refusal.failure = wire::StartFailure::kMalformed;
-    refusal.message = "internal error; reference = " + version->id;
-    version->refusal.set(std::move(refusal));
   };
-  auto account = catalog.findAccount(version->account);
-  if (!account.ok()) return refuse(account.error().message);
-  auto row = findRow(catalog, *version);
-  if (!row.ok()) {
-    const auto situation = row.error().situation;
-    if (situation != catalog::Situation::kVersionNotFound && situation != catalog::Situation::kScriptNotFound)
-      return refuse(row.error().message);
-    sandbox::StartRefusal refusal;
-    refusal.missing = true;
-    return version->refusal.set(std::move(refusal));
+  if (!catalog) {
+    auto opened = options_.openCatalog();
+    if (!opened.ok()) {
+      complain(opened.error().message);
+      return false;
+    }
+    catalog = std::move(opened).value();
   }
+  const auto loaded = read(*catalog, version);
+  if (loaded.ok()) return true;
+  sandbox::StartRefusal refusal;
+  switch (loaded.error().kind) {
+    case LoadError::Kind::kForNow: complain(loaded.error().message); return false;
+    case LoadError::Kind::kMissing: refusal.missing = true; break;
+    case LoadError::Kind::kForGood:
+      complain(loaded.error().message);
+      refusal.failure = wire::StartFailure::kMalformed;
+      refusal.message = "internal error; reference = " + version->id;
+      break;
+  }
+  version->refusal.set(std::move(refusal));
+  return true;
+}
+
+base::Result<base::Nothing, LoadError> VersionLoader::read(catalog::Catalog& catalog, const Wanted& version) {
+  auto account = catalog.findAccount(version->account);
+  if (!account.ok()) return errorOf(account.error());
+  auto row = findRow(catalog, *version);
+  if (!row.ok()) return errorOf(row.error());
   std::shared_ptr<const assets::Site> site;
   if (row->hasAssets) {
     auto loaded = loadSite(catalog, *row);
-    if (!loaded.ok()) return refuse(loaded.error().message);
+    if (!loaded.ok()) return loaded.error();
     site = std::move(loaded).value();
   }
+  const uint64_t siteBytes = site ? site->files().memoryBytes() : 0;
   auto modules = catalog.modules(row->number);
-  if (!modules.ok()) return refuse(modules.error().message);
+  if (!modules.ok()) return errorOf(modules.error());
   if (modules->empty()) {
-    const uint64_t bytes = site ? site->files().memoryBytes() : 0;
     // In this order: who sees the refusal finds the content.
     version->content.set({{}, {}, {}, {}, std::move(site), false});
     sandbox::StartRefusal refusal;
     refusal.failure = wire::StartFailure::kNoHandlers;
     refusal.message = "This Worker has static assets and no code.";
     version->refusal.set(std::move(refusal));
-    const std::lock_guard lock(mutex_);
-    residents_.push_back({version, bytes});
-    return;
+    remember(version, siteBytes);
+    return base::Nothing{};
   }
   auto sealed = catalog.secrets(row->number);
-  if (!sealed.ok()) return refuse(sealed.error().message);
+  if (!sealed.ok()) return errorOf(sealed.error());
   std::map<std::string, std::string> secrets;
   for (const auto& secret : *sealed) {
     auto text = options_.keys.open({version->account, version->script, secret.name}, secret);
-    if (!text.ok()) return refuse("secret " + secret.name + ": " + text.error().message);
+    if (!text.ok()) return forGood("secret " + secret.name + ": " + text.error().message);
     secrets[secret.name] = text->view();
   }
   const auto bindings = control::parseArray(row->bindings);
@@ -164,28 +193,34 @@ void VersionLoader::loadOne(catalog::Catalog& catalog, const std::shared_ptr<con
                                tag != nullptr && tag->is_string() ? std::string_view(tag->as_string()) : "",
                                row->createdMs};
   auto bundle = control::makeBundle(source);
-  if (!bundle.ok()) return refuse(bundle.error().message);
-  if (options_.useImages) {
-    // What is checked has no id yet, and no tag.
-    source.versionId = {};
-    source.versionTag = {};
-    source.createdMs = 0;
-    if (auto toCheck = control::makeCheckBundle(source); toCheck.ok()) {
-      if (auto record = options_.checks.find(toCheck->key)) {
-        if (record->image) version->image.set(std::move(*record->image));
-      } else {
-        options_.checks.renew(std::move(toCheck).value(), version);
-      }
-    }
-  }
+  if (!bundle.ok()) return forGood(bundle.error().message);
+  if (options_.checks != nullptr) findImage(source, version);
   struct stat found {};
   const uint64_t bytes = ::fstat(bundle->sealed.get(), &found) == 0 ? static_cast<uint64_t>(found.st_size) : 0;
-  const uint64_t siteBytes = site ? site->files().memoryBytes() : 0;
   version->content.set({source.limits, wire::CompatibilitySet::of(row->compatibilityDate, row->compatibilityFlags),
                         std::move(bundle->sealed), std::move(bundle->services), std::move(site), true, row->id});
   for (auto& [name, text] : secrets) catalog::wipe(text);
+  remember(version, bytes + siteBytes);
+  return base::Nothing{};
+}
+
+// What is checked has no id yet, and no tag.
+void VersionLoader::findImage(control::BundleSource source, const Wanted& version) {
+  source.versionId = {};
+  source.versionTag = {};
+  source.createdMs = 0;
+  auto toCheck = control::makeCheckBundle(source);
+  if (!toCheck.ok()) return;
+  if (auto record = options_.checks->find(toCheck->key)) {
+    if (record->image) version->image.set(std::move(*record->image));
+  } else {
+    options_.checks->renew(std::move(toCheck).value(), version);
+  }
+}
+
+void VersionLoader::remember(const Wanted& version, uint64_t bytes) {
   const std::lock_guard lock(mutex_);
-  residents_.push_back({version, bytes + siteBytes});
+  residents_.push_back({version, bytes});
 }
 
 std::vector<std::shared_ptr<const sandbox::RunnableVersion>> VersionLoader::takeIdle() {
