@@ -138,6 +138,7 @@ std::vector<std::vector<uint8_t>> weir::fuzz::seeds() {
                             .head = {kHead},
                             .cf = "{}",
                             .entrypoint = "Named",
+                            .props = R"({"tier":"gold"})",
                             .body = content});
   addSeed<Event>(out, 0,
                  LoadVersion{.version = {7},
@@ -186,6 +187,15 @@ std::vector<std::vector<uint8_t>> weir::fuzz::seeds() {
   addSeed<Effect>(out, 1, BodyChunk{.invocation = invocation, .stream = 1, .bytes = content});
   addSeed<Event>(out, 0, SocketPiece{.invocation = invocation, .socket = 1, .last = true, .bytes = content});
   addSeed<Effect>(out, 1, SocketClose{.invocation = invocation, .socket = 1, .code = 4000, .reason = "bye"});
+  addSeed<Effect>(out, 1,
+                  CountRate{.invocation = invocation,
+                            .call = 1,
+                            .limiter = 1,
+                            .limit = 100,
+                            .periodSeconds = 60,
+                            .delta = 1,
+                            .key = "192.0.2.1"});
+  addSeed<Event>(out, 0, RateCounted{.invocation = invocation, .call = 1, .nowMs = 5, .within = true});
   addSeed<Effect>(out, 1, Fail{.invocation = invocation});
   addSeed<Effect>(out, 1,
                   Forward{.invocation = invocation, .failedOpen = true, .bodyKind = BodyKind::kPipe, .body = {}});
@@ -202,6 +212,8 @@ std::vector<std::vector<uint8_t>> weir::fuzz::seeds() {
   bundle.env = R"({"A":1})";
   bundle.modules.push_back({"index.js", ModuleType::kEsModule, content});
   bundle.modules.push_back({"a.wasm", ModuleType::kWasm, content});
+  bundle.services = {"BACK"};
+  bundle.limiters = {{"LIMITER", 100, 60}};
   auto& bundleSeed = out.emplace_back(std::vector<uint8_t>{3});
   encodeBundle(bundle, bundleSeed);
   Confinements report;

@@ -1,6 +1,7 @@
 #include "cli/config.h"
 
 #include "catalog/cron.h"
+#include "control/compatibility_flags.h"
 
 #include <toml++/toml.h>
 
@@ -35,6 +36,7 @@ bool readFile(const fs::path& path, std::string& out) {
 bool typeOf(const fs::path& path, wire::ModuleType& type) {
   const std::string ending = path.extension().string();
   if (ending == ".js" || ending == ".mjs") type = wire::ModuleType::kEsModule;
+  else if (ending == ".cjs") type = wire::ModuleType::kCommonJs;
   else if (ending == ".txt" || ending == ".html" || ending == ".sql") type = wire::ModuleType::kText;
   else if (ending == ".bin") type = wire::ModuleType::kData;
   else if (ending == ".json") type = wire::ModuleType::kJson;
@@ -89,15 +91,6 @@ bool isScriptName(const std::string& name) {
                      [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; });
 }
 
-// YYYY-MM-DD.
-bool isDate(const std::string& text) {
-  if (text.size() != 10) return false;
-  for (size_t i = 0; i < text.size(); ++i) {
-    if ((i == 4 || i == 7) ? text[i] != '-' : (text[i] < '0' || text[i] > '9')) return false;
-  }
-  return true;
-}
-
 std::string jsonOf(const toml::table& table) {
   std::ostringstream out;
   out << toml::json_formatter(table);
@@ -141,6 +134,71 @@ base::Status readLimits(const std::string& path, const toml::node& node, const s
                 "must be a whole number from 1 to " + std::to_string(known->max));
     }
     limits.*known->member = static_cast<uint32_t>(*number);
+  }
+  return base::Nothing{};
+}
+
+base::Status readServices(const std::string& path, const toml::node& node, const std::string& where,
+                          std::vector<ScriptConfig::Service>& services) {
+  const auto* table = node.as_table();
+  if (table == nullptr) return at(path, node.source(), where, "must be a table of NAME = \"script\"");
+  for (const auto& [binding, target] : *table) {
+    ScriptConfig::Service service;
+    service.binding = std::string(binding.str());
+    const std::string place = where + "." + service.binding;
+    if (const auto* fields = target.as_table()) {
+      for (const auto& [field, value] : *fields) {
+        const std::string inside = place + "." + std::string(field.str());
+        if (field == "props") {
+          const auto* props = value.as_table();
+          if (props == nullptr) return at(path, value.source(), inside, "must be a table");
+          service.props = jsonOf(*props);
+          if (service.props.size() > wire::Bounds::kTextBytesMax)
+            return at(path, value.source(), inside, "must have at most 64 KiB");
+          continue;
+        }
+        auto* out = field == "script" ? &service.script : field == "entrypoint" ? &service.entrypoint : nullptr;
+        if (out == nullptr) return at(path, field.source(), place, "unknown key; known are script, entrypoint, props");
+        if (!value.is_string()) return at(path, value.source(), inside, "must be a string");
+        *out = *value.value<std::string>();
+      }
+    } else if (target.is_string()) {
+      service.script = *target.value<std::string>();
+    }
+    if (!isScriptName(service.script)) {
+      return at(path, target.source(), place,
+                "must name a script: \"name\" or { script = \"name\", entrypoint = \"Name\", props = { … } }");
+    }
+    services.push_back(std::move(service));
+  }
+  return base::Nothing{};
+}
+
+base::Status readLimiters(const std::string& path, const toml::node& node, const std::string& where,
+                          std::vector<ScriptConfig::Limiter>& limiters) {
+  constexpr const char* kForm = "must be { namespace_id = \"1001\", limit = 100, period = 60 }";
+  const auto* table = node.as_table();
+  if (table == nullptr) return at(path, node.source(), where, "must be a table of NAME = { … }");
+  for (const auto& [binding, given] : *table) {
+    ScriptConfig::Limiter limiter;
+    limiter.binding = std::string(binding.str());
+    const std::string place = where + "." + limiter.binding;
+    const auto* fields = given.as_table();
+    if (fields == nullptr) return at(path, given.source(), place, kForm);
+    for (const auto& [field, value] : *fields) {
+      if (field != "namespace_id" && field != "limit" && field != "period")
+        return at(path, field.source(), place, "unknown key; known are namespace_id, limit, period");
+      const auto number = value.value_exact<int64_t>();
+      if (field == "namespace_id") limiter.space = value.value_exact<std::string>().value_or("");
+      if (field == "limit" && number && *number >= 1 && *number <= UINT32_MAX)
+        limiter.limit = static_cast<uint32_t>(*number);
+      if (field == "period" && number && *number >= 0 && wire::isRatePeriod(static_cast<uint64_t>(*number)))
+        limiter.periodSeconds = static_cast<uint32_t>(*number);
+    }
+    if (limiter.space.empty()) return at(path, given.source(), place + ".namespace_id", "must be a string");
+    if (limiter.limit == 0) return at(path, given.source(), place + ".limit", "must be a whole number from 1");
+    if (limiter.periodSeconds == 0) return at(path, given.source(), place + ".period", "must be 10 or 60 (seconds)");
+    limiters.push_back(std::move(limiter));
   }
   return base::Nothing{};
 }
@@ -235,7 +293,7 @@ base::Result<Config> readConfig(const std::string& path, const Settings& default
           main = *value;
           mainAt = node.source();
         } else if (name == "compatibility_date") {
-          if (!isDate(*value)) return at(path, node.source(), full, "must be a date like \"2026-01-01\"");
+          if (!control::isDate(*value)) return at(path, node.source(), full, "must be a date like \"2026-01-01\"");
           script.compatibilityDate = *value;
         } else if (!isScriptName(*value)) {
           return at(path, node.source(), full,
@@ -246,11 +304,16 @@ base::Result<Config> readConfig(const std::string& path, const Settings& default
       } else if (name == "compatibility_flags") {
         const auto* flags = node.as_array();
         if (flags == nullptr) return at(path, node.source(), full, "must be a list of strings");
+        std::vector<std::string> names;
         for (const auto& flag : *flags) {
           if (!flag.is_string()) return at(path, flag.source(), full, "must be a list of strings");
-          if (!script.compatibilityFlags.empty()) script.compatibilityFlags += ',';
-          script.compatibilityFlags += *flag.value<std::string>();
+          names.push_back(*flag.value<std::string>());
         }
+        for (const auto& flag : names)
+          (script.compatibilityFlags += script.compatibilityFlags.empty() ? "" : ",") += flag;
+        std::string problems = control::problemsWithFlags({names.begin(), names.end()});
+        std::replace(problems.begin(), problems.end(), '\n', ';');
+        if (!problems.empty()) return at(path, node.source(), full, problems);
       } else if (name == "vars") {
         const auto* vars = node.as_table();
         if (vars == nullptr) return at(path, node.source(), full, "must be a table");
@@ -268,35 +331,15 @@ base::Result<Config> readConfig(const std::string& path, const Settings& default
           script.crons.push_back(*text);
         }
       } else if (name == "services") {
-        const auto* services = node.as_table();
-        if (services == nullptr) return at(path, node.source(), full, "must be a table of NAME = \"script\"");
-        for (const auto& [binding, target] : *services) {
-          ScriptConfig::Service service;
-          service.binding = std::string(binding.str());
-          const std::string place = full + "." + service.binding;
-          if (const auto* fields = target.as_table()) {
-            for (const auto& [field, value] : *fields) {
-              auto* out = field == "script" ? &service.script : field == "entrypoint" ? &service.entrypoint : nullptr;
-              if (out == nullptr) return at(path, field.source(), place, "unknown key; known are script, entrypoint");
-              if (!value.is_string())
-                return at(path, value.source(), place + "." + std::string(field.str()), "must be a string");
-              *out = *value.value<std::string>();
-            }
-          } else if (target.is_string()) {
-            service.script = *target.value<std::string>();
-          }
-          if (!isScriptName(service.script)) {
-            return at(path, target.source(), place,
-                      "must name a script: \"name\" or { script = \"name\", entrypoint = \"Name\" }");
-          }
-          script.services.push_back(std::move(service));
-        }
+        if (auto status = readServices(path, node, full, script.services); !status.ok()) return status.error();
+      } else if (name == "rate_limits") {
+        if (auto status = readLimiters(path, node, full, script.limiters); !status.ok()) return status.error();
       } else if (name == "limits") {
         if (auto status = readLimits(path, node, full, script.limits); !status.ok()) return status.error();
       } else {
-        return at(
-            path, key.source(), full,
-            "unknown key; known are name, main, vars, services, crons, limits, compatibility_date, compatibility_flags");
+        return at(path, key.source(), full,
+                  "unknown key; known are name, main, vars, services, rate_limits, crons, limits, compatibility_date, "
+                  "compatibility_flags");
       }
     }
     if (script.name.empty()) return at(path, table->source(), where + ".name", "is missing");

@@ -27,8 +27,16 @@ struct ScriptConfig {
     std::string binding;
     std::string script;
     std::string entrypoint;  // empty: the default export
+    std::string props;       // JSON; empty: none
+  };
+  struct Limiter {
+    std::string binding;
+    std::string space;  // namespace_id
+    uint32_t limit = 0;
+    uint32_t periodSeconds = 0;
   };
   std::vector<Service> services;
+  std::vector<Limiter> limiters;
   std::vector<std::string> crons;  // expressions that catalog::Cron reads
   wire::VersionLimits limits;
   std::vector<ModuleFile> modules;  // the first is the main module

@@ -74,21 +74,29 @@ cpu_ms = 50
 name = "all-of-it"
 main = "index.js"
 compatibility_date = "2025-05-05"
-compatibility_flags = ["one", "two"]
+compatibility_flags = ["nodejs_compat", "url_original"]
 vars = { TEXT = "t", NUMBER = 1, DEEP = { list = [1, "x", true], odd = nan, day = 2026-01-01 } }
-services = { OTHER = "b", NAMED = { script = "c", entrypoint = "Api" } }
+services = { OTHER = "b", NAMED = { script = "c", entrypoint = "Api", props = { tier = "gold", n = 1 } } }
+rate_limits = { LIMITER = { namespace_id = "1001", limit = 5, period = 10 } }
 limits = { cpu_ms = 100, subrequests = 7 }
 )");
   ASSERT_TRUE(config.ok()) << config.error().message;
   const ScriptConfig& script = config->scripts.at(0);
   EXPECT_EQ(script.name, "all-of-it");
   EXPECT_EQ(script.compatibilityDate, "2025-05-05");
-  EXPECT_EQ(script.compatibilityFlags, "one,two");
+  EXPECT_EQ(script.compatibilityFlags, "nodejs_compat,url_original");
   EXPECT_TRUE(base::isJson(script.env, base::JsonKind::kObject)) << script.env;
   EXPECT_EQ(script.limits.cpuMs, 100u);    // its own
   EXPECT_EQ(script.limits.memoryMb, 64u);  // the file's
   EXPECT_EQ(script.limits.subrequests, 7u);
   ASSERT_EQ(script.services.size(), 2u);
+  EXPECT_TRUE(base::isJson(script.services[0].props.empty() ? script.services[1].props : script.services[0].props,
+                           base::JsonKind::kObject));
+  ASSERT_EQ(script.limiters.size(), 1u);
+  EXPECT_EQ(script.limiters[0].binding, "LIMITER");
+  EXPECT_EQ(script.limiters[0].space, "1001");
+  EXPECT_EQ(script.limiters[0].limit, 5u);
+  EXPECT_EQ(script.limiters[0].periodSeconds, 10u);
 }
 
 TEST_F(ConfigTest, modulesBesideTheMainOneComeWithTheirTypes) {
@@ -146,6 +154,21 @@ TEST_F(ConfigTest, whatIsWrongIsNamedWithLineColumnAndKey) {
       {script + "services = { B = \"No Name\" }\n", "4:18: script[0].services.B: must name a script"},
       {script + "services = { B = { script = \"b\", x = 1 } }\n", "4:34: script[0].services.B: unknown key"},
       {script + "services = { B = { script = 1 } }\n", "4:29: script[0].services.B.script: must be a string"},
+      {script + "services = { B = { script = \"b\", props = 1 } }\n",
+       "4:42: script[0].services.B.props: must be a table"},
+      {script + "rate_limits = 1\n", "4:15: script[0].rate_limits: must be a table"},
+      {script + "rate_limits = { L = 1 }\n", "4:21: script[0].rate_limits.L: must be { namespace_id"},
+      {script + "rate_limits = { L = { namespace_id = \"1\", limit = 0, period = 10 } }\n",
+       "4:21: script[0].rate_limits.L.limit: must be a whole number from 1"},
+      {script + "rate_limits = { L = { namespace_id = \"1\", limit = 1, period = 30 } }\n",
+       "4:21: script[0].rate_limits.L.period: must be 10 or 60"},
+      {script + "rate_limits = { L = { limit = 1, period = 60 } }\n",
+       "4:21: script[0].rate_limits.L.namespace_id: must be a string"},
+      {script + "rate_limits = { L = { x = 1 } }\n", "4:23: script[0].rate_limits.L: unknown key"},
+      {script + "compatibility_flags = [\"nodejs_compat\", \"no_nodejs_compat\", \"x\"]\n",
+       "4:23: script[0].compatibility_flags: Compatibility flags are mutually contradictory: nodejs_compat vs "
+       "no_nodejs_compat;No such compatibility flag: x"},
+      {script + "compatibility_date = \"2026-02-30\"\n", "4:22: script[0].compatibility_date: must be a date"},
       {script + "limits = 1\n", "4:10: script[0].limits: must be a table"},
       {script + "limits = { cpu = 1 }\n", "4:12: script[0].limits.cpu: unknown key; known are cpu_ms"},
       {script + "limits = { cpu_ms = 0 }\n", "4:21: script[0].limits.cpu_ms: must be a whole number from 1 to 300000"},
@@ -163,7 +186,7 @@ TEST_F(ConfigTest, whatIsWrongIsNamedWithLineColumnAndKey) {
   };
   for (const auto& [toml, expected] : cases)
     EXPECT_EQ(errorOf(toml).find(expected), 0u) << toml << "\n=> " << errorOf(toml);
-  EXPECT_EQ(std::size(cases), 41u);
+  EXPECT_EQ(std::size(cases), 50u);
 }
 
 TEST_F(ConfigTest, everySettingCanBeWrittenAndKeepsItsBounds) {

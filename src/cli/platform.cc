@@ -196,6 +196,7 @@ base::Status Platform::openLoops() {
         {},
         {}};
     loop.assets = assets_;
+    loop.rates = rates_;
     loop.load = [this](const auto& version) {
       if (loader_) loader_->load(version);
     };

@@ -121,6 +121,7 @@ class Platform final : private sandbox::EngineUsers {
   std::unique_ptr<control::UploadChecks> checks_;
   std::unique_ptr<VersionLoader> loader_;
   std::shared_ptr<edge::AssetCache> assets_;
+  const std::shared_ptr<edge::RateCounters> rates_ = std::make_shared<edge::RateCounters>();
   bool expectDeploys_ = false;
   std::mutex schedulesMutex_;  // of the next two
   std::shared_ptr<const std::vector<edge::Schedule>> configuredSchedules_;

@@ -75,6 +75,8 @@ base::Result<ScriptSet::Prepared> ScriptSet::prepare(const ScriptConfig& script)
   bundle.compatibilityFlags = script.compatibilityFlags;
   bundle.env = script.env;
   for (const auto& service : script.services) bundle.services.push_back(service.binding);
+  for (const auto& limiter : script.limiters)
+    bundle.limiters.push_back({limiter.binding, limiter.limit, limiter.periodSeconds});
   for (const auto& module : script.modules)
     bundle.modules.push_back({module.name, module.type, bytesOf(module.content)});
   std::vector<uint8_t> whole;
@@ -101,13 +103,16 @@ base::Result<ScriptSet::Prepared> ScriptSet::prepare(const ScriptConfig& script)
   prepared.version->script = script.name;
   std::string settings = script.env;
   for (const auto& service : script.services) {
-    settings += '\n' + service.binding + '\n' + service.script + '\n' + service.entrypoint;
+    settings += '\n' + service.binding + '\n' + service.script + '\n' + service.entrypoint + '\n' + service.props;
   }
+  for (const auto& limiter : script.limiters) settings += '\n' + limiter.space;
   prepared.version->id = uuidOf(sha256({key, bytesOf(settings)}));
   sandbox::VersionContent content;
   content.limits = script.limits;
   content.compatibility = wire::CompatibilitySet::of(script.compatibilityDate, script.compatibilityFlags);
-  for (const auto& service : script.services) content.services.push_back({service.script, service.entrypoint});
+  for (const auto& service : script.services)
+    content.services.push_back({service.script, service.entrypoint, false, service.props});
+  for (const auto& limiter : script.limiters) content.rateSpaces.push_back(limiter.space);
   content.bundleBlob = std::move(blob).value();
   prepared.version->content.set(std::move(content));
   prepared.toCheck = std::move(toCheck).value();

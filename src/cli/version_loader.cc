@@ -161,7 +161,7 @@ base::Result<base::Nothing, LoadError> VersionLoader::read(catalog::Catalog& cat
   if (!modules.ok()) return errorOf(modules.error());
   if (modules->empty()) {
     // In this order: who sees the refusal finds the content.
-    version->content.set({{}, {}, {}, {}, std::move(site), false});
+    version->content.set({{}, {}, {}, {}, {}, std::move(site), false});
     sandbox::StartRefusal refusal;
     refusal.failure = wire::StartFailure::kNoHandlers;
     refusal.message = "This Worker has static assets and no code.";
@@ -198,7 +198,8 @@ base::Result<base::Nothing, LoadError> VersionLoader::read(catalog::Catalog& cat
   struct stat found {};
   const uint64_t bytes = ::fstat(bundle->sealed.get(), &found) == 0 ? static_cast<uint64_t>(found.st_size) : 0;
   version->content.set({source.limits, wire::CompatibilitySet::of(row->compatibilityDate, row->compatibilityFlags),
-                        std::move(bundle->sealed), std::move(bundle->services), std::move(site), true, row->id});
+                        std::move(bundle->sealed), std::move(bundle->services), std::move(bundle->rateSpaces),
+                        std::move(site), true, row->id});
   for (auto& [name, text] : secrets) catalog::wipe(text);
   remember(version, bytes + siteBytes);
   return base::Nothing{};

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <boost/json/object.hpp>
+#include <cstdint>
 #include <optional>
 #include <string_view>
 
@@ -19,5 +20,12 @@ struct BindingType {
 
 // Null: no type of that name is known.
 const BindingType* findBindingType(std::string_view name);
+
+// The `simple` of a binding of type ratelimit. Nullopt: one of its numbers is missing or none that is allowed.
+struct RateLimit {
+  uint32_t limit = 0;
+  uint32_t periodSeconds = 0;
+};
+std::optional<RateLimit> readRateLimit(const boost::json::object& binding);
 
 }  // namespace weir::control

@@ -5,6 +5,7 @@
 
 #include "control/binding_types.h"
 #include "control/upload.h"
+#include "wire/message.h"
 
 namespace weir::control {
 
@@ -24,7 +25,7 @@ constexpr BindingType kTypes[] = {
     {"wasm_module", "part", true},
     {"text_blob", "part", true},
     {"data_blob", "part", true},
-    {"ratelimit", "namespace_id", false},
+    {"ratelimit", "namespace_id", true},
     {"kv_namespace", "namespace_id", false},
     {"durable_object_namespace", "class_name", false},
     {"r2_bucket", "bucket_name", false},
@@ -178,16 +179,19 @@ class Reader {
       if (auto error = countText(name, json::serialize(*value).size())) return error;
     } else if (type == "service") {
       const auto service = textOf(binding, "service");
-      if (const auto* props = binding.if_contains("props");
-          props != nullptr && !(props->is_null() || (props->is_object() && props->as_object().empty()))) {
-        return notEntitled("binding " + catalog::shown(name) + " has props, which are not served here");
-      }
+      if (auto error = checkProps(binding, name)) return error;
       if (service != rules_.script && !rules_.hasScript(service)) {
         return ApiError{400,
                         10143,
                         "Could not resolve service binding '" + catalog::shown(name) + "'. Target script '" +
                             catalog::shown(service) + "' not found.",
                         {}};
+      }
+    } else if (type == "ratelimit") {
+      if (!readRateLimit(binding)) {
+        return invalidScript("binding " + catalog::shown(name) +
+                             " of type ratelimit must have a `simple.limit` of at least 1 and a `simple.period` of 10 "
+                             "or 60 seconds");
       }
     } else if (const auto part = textOf(binding, "part"); !part.empty()) {
       if (blobs_ == nullptr) {
@@ -198,6 +202,16 @@ class Reader {
     }
     out_.entries.push_back(std::move(entry));
     return std::nullopt;
+  }
+
+  static std::optional<ApiError> checkProps(const json::object& binding, std::string_view name) {
+    const auto* props = binding.if_contains("props");
+    if (props == nullptr || props->is_null()) return std::nullopt;
+    if (!props->is_object()) return mustHave(name, "service", "props");
+    const size_t bytes = json::serialize(*props).size();
+    if (bytes <= wire::Bounds::kTextBytesMax) return std::nullopt;
+    return invalidScript("binding " + catalog::shown(name) + " of type service has props of " + std::to_string(bytes) +
+                         " bytes; the limit is " + std::to_string(wire::Bounds::kTextBytesMax) + " bytes");
   }
 
   std::optional<ApiError> countText(std::string_view name, size_t bytes) {
@@ -237,6 +251,20 @@ const BindingType* findBindingType(std::string_view name) {
   const auto* at =
       std::find_if(std::begin(kTypes), std::end(kTypes), [&](const BindingType& type) { return name == type.name; });
   return at == std::end(kTypes) ? nullptr : at;
+}
+
+std::optional<RateLimit> readRateLimit(const json::object& binding) {
+  const auto* simple = binding.if_contains("simple");
+  if (simple == nullptr || !simple->is_object()) return std::nullopt;
+  const auto numberOf = [&](std::string_view name) -> uint32_t {
+    const auto* value = simple->as_object().if_contains(name);
+    json::error_code error;
+    const auto number = value != nullptr ? value->to_number<uint32_t>(error) : 0;
+    return error ? 0 : number;
+  };
+  const RateLimit rate{numberOf("limit"), numberOf("period")};
+  if (rate.limit == 0 || !wire::isRatePeriod(rate.periodSeconds)) return std::nullopt;
+  return rate;
 }
 
 ApiTry<Bindings> readBindings(const json::value& given, const std::vector<std::string>& keep, const BaseVersion* base,

@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/hex.h"
 #include "control/api_request.h"
+#include "control/binding_types.h"
 
 namespace weir::control {
 
@@ -42,7 +43,7 @@ const catalog::Module* findModule(const BundleSource& source, std::string_view n
   return nullptr;
 }
 
-// What of the bindings is a value: everything but services.
+// What of the bindings is a value.
 json::object valuesOf(const BundleSource& source) {
   json::object env;
   for (const auto& entry : source.bindings) {
@@ -86,9 +87,29 @@ bool importsBindings(const BundleSource& source) {
   });
 }
 
+// A binding that is an object of the platform's: its name for the engine, what it stands for the platform itself.
+void addStub(const json::object& binding, wire::Bundle& bundle, VersionBundle& made) {
+  const auto name = textOf(binding, "name");
+  const auto type = textOf(binding, "type");
+  if (type == "assets") {
+    bundle.services.push_back(name);
+    made.services.push_back({{}, {}, true});
+  } else if (type == "service") {
+    bundle.services.push_back(name);
+    const auto* props = binding.if_contains("props");
+    const bool some = props != nullptr && props->is_object() && !props->as_object().empty();
+    made.services.push_back({std::string(textOf(binding, "service")), std::string(textOf(binding, "entrypoint")), false,
+                             some ? json::serialize(*props) : std::string()});
+  } else if (type == "ratelimit") {
+    if (const auto rate = readRateLimit(binding)) {
+      bundle.limiters.push_back({name, rate->limit, rate->periodSeconds});
+      made.rateSpaces.emplace_back(textOf(binding, "namespace_id"));
+    }
+  }
+}
+
 base::Result<std::vector<uint8_t>> encode(const BundleSource& source, const std::string& env,
-                                          const wire::VersionLimits& limits,
-                                          std::vector<sandbox::ServiceTarget>* services) {
+                                          const wire::VersionLimits& limits, VersionBundle& made) {
   wire::Bundle bundle;
   bundle.scriptName = source.script;
   bundle.syntax =
@@ -97,18 +118,7 @@ base::Result<std::vector<uint8_t>> encode(const BundleSource& source, const std:
   bundle.compatibilityDate = source.compatibilityDate;
   bundle.compatibilityFlags = source.compatibilityFlags;
   bundle.env = env;
-  for (const auto& entry : source.bindings) {
-    const auto& binding = entry.as_object();
-    if (textOf(binding, "type") == "assets") {
-      bundle.services.push_back(textOf(binding, "name"));
-      if (services != nullptr) services->push_back({{}, {}, true});
-      continue;
-    }
-    if (textOf(binding, "type") != "service") continue;
-    bundle.services.push_back(textOf(binding, "name"));
-    if (services != nullptr)
-      services->push_back({std::string(textOf(binding, "service")), std::string(textOf(binding, "entrypoint"))});
-  }
+  for (const auto& entry : source.bindings) addStub(entry.as_object(), bundle, made);
   // A script in service-worker format imports nothing: what comes with it are values of its bindings, by their names.
   if (bundle.syntax == wire::Syntax::kServiceWorker) {
     const auto add = [&](std::string_view name, wire::ModuleType type, const catalog::Module& module) {
@@ -168,7 +178,7 @@ wire::VersionLimits versionLimits(const catalog::PlanLimits& plan, std::string_v
 
 base::Result<VersionBundle> makeBundle(const BundleSource& source) {
   VersionBundle made;
-  const auto bytes = encode(source, json::serialize(valuesOf(source)), source.limits, &made.services);
+  const auto bytes = encode(source, json::serialize(valuesOf(source)), source.limits, made);
   if (!bytes.ok()) return bytes.error();
   auto sealed = seal(*bytes);
   if (!sealed.ok()) return sealed.error();
@@ -183,7 +193,8 @@ base::Result<CheckBundle> makeCheckBundle(const BundleSource& source) {
   wire::VersionLimits limits;
   limits.startupCpuMs = source.limits.startupCpuMs;
   limits.memoryMb = source.limits.memoryMb;
-  const auto bytes = encode(source, withoutValues ? "{}" : json::serialize(valuesOf(source)), limits, nullptr);
+  VersionBundle unused;
+  const auto bytes = encode(source, withoutValues ? "{}" : json::serialize(valuesOf(source)), limits, unused);
   if (!bytes.ok()) return bytes.error();
   made.mayKeepHeap = withoutValues || !hasValuesToHide(source);
 

@@ -42,6 +42,7 @@ wire::VersionLimits versionLimits(const catalog::PlanLimits& plan, std::string_v
 struct VersionBundle {
   wire::Descriptor sealed;
   std::vector<sandbox::ServiceTarget> services;
+  std::vector<std::string> rateSpaces;
 };
 // For running it. The error says what is too large.
 base::Result<VersionBundle> makeBundle(const BundleSource& source);

@@ -28,6 +28,7 @@ class CallChain {
 // What an invocation that a service binding starts has from its caller.
 struct InheritedCall {
   std::string entrypoint;  // of the version; empty: the default export
+  std::string props;       // JSON; empty: none
   std::string zone;        // of the first script of the chain
   std::shared_ptr<CallChain> chain;
   uint8_t invocationsLeft = kInvocationsMax;  // with this one

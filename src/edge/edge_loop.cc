@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 
 #include "edge/admission.h"
 #include "edge/error_page.h"
@@ -47,6 +46,7 @@ EdgeLoop::EdgeLoop(Options options)
       holdTimer_(loop_.timers(), [this] { expireHeld(); }) {}
 
 base::Result<std::unique_ptr<EdgeLoop>> EdgeLoop::open(Options options) {
+  if (!options.rates) options.rates = std::make_shared<RateCounters>();
   auto self = std::unique_ptr<EdgeLoop>(new EdgeLoop(std::move(options)));
   self->client_ =
       std::make_unique<http::Client>(self->loop_, self->resolver_, self->options_.tls.get(), self->options_.http);
@@ -313,10 +313,7 @@ void EdgeLoop::serveOwnAssets(InnerExchange& exchange, const sandbox::RunnableVe
 std::shared_ptr<const sandbox::RunnableVersion> EdgeLoop::findPreview(const Routes& routes,
                                                                       const catalog::Match& match) const {
   for (const auto& version : match.script->versions) {
-    uint32_t digits = 0;
-    const auto read =
-        std::from_chars(version.id.data(), version.id.data() + std::min<size_t>(version.id.size(), 8), digits, 16);
-    if (read.ec == std::errc() && digits == *match.preview) return routes.runnable(version);
+    if (catalog::readPreviewDigits(version.id) == match.preview) return routes.runnable(version);
   }
   return options_.preview ? options_.preview(match.account->id, match.script->name, *match.preview) : nullptr;
 }

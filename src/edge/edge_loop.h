@@ -20,6 +20,7 @@
 #include "edge/engine_seat.h"
 #include "edge/origin_proxy.h"
 #include "edge/outbound_policy.h"
+#include "edge/rate_counters.h"
 #include "edge/ray.h"
 #include "edge/routes.h"
 #include "edge/socket_home.h"
@@ -64,6 +65,7 @@ class EdgeLoop final : private http::RequestHandler,
     std::function<std::shared_ptr<const sandbox::RunnableVersion>(std::string_view account, std::string_view script,
                                                                   uint32_t digits)>
         preview = nullptr;
+    std::shared_ptr<RateCounters> rates = nullptr;  // the same for every loop; null: its own
   };
 
   // Listens at once; `run` serves.

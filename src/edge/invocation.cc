@@ -49,6 +49,7 @@ void Invocation::startService(InnerExchange& exchange, const Ray& ray, Inherited
   isService_ = true;
   asker_.zone = std::move(inherited.zone);
   entrypoint_ = std::move(inherited.entrypoint);
+  props_ = std::move(inherited.props);
   chain_ = std::move(inherited.chain);
   start(exchange, ray, inherited.invocationsLeft, body);
 }
@@ -129,6 +130,7 @@ void Invocation::describe(wire::StartFetch& event) const {
   event.url = url_;
   event.head.text = head_;
   event.entrypoint = entrypoint_;
+  event.props = props_;
 }
 
 void Invocation::describe(wire::StartScheduled& event) const {
@@ -491,7 +493,8 @@ ServiceCall Invocation::callService(uint32_t service, http::ClientRequest reques
   auto version = loop_.options_.routes->findScript(version_->account, target.script, ray_.id());
   if (!version) return {};
   if (invocationsLeft_ == 1) return {nullptr, 1019};
-  InheritedCall inherited{target.entrypoint, asker_.zone, chain_, static_cast<uint8_t>(invocationsLeft_ - 1)};
+  InheritedCall inherited{target.entrypoint, target.props, asker_.zone, chain_,
+                          static_cast<uint8_t>(invocationsLeft_ - 1)};
   return {InnerCall::start(loop_.loop_, std::move(request), client_,
                            {version_->heldBytes(loop_.options_.index), loop_.callBytes_}, events,
                            [&loop = loop_, version = std::move(version), inherited = std::move(inherited)](
@@ -525,6 +528,19 @@ std::unique_ptr<http::ClientCall> Invocation::callHost(const HostWay& way, http:
 bool Invocation::on(const wire::CancelSubrequest& effect) {
   if (done_ || !subrequests_ || !subrequests_->wasStarted(effect.subrequest)) return false;
   subrequests_->cancel(effect.subrequest);
+  return true;
+}
+
+bool Invocation::on(const wire::CountRate& effect) {
+  const auto& spaces = version_->content->rateSpaces;
+  if (done_ || effect.call != ++rateCalls_ || effect.limiter == 0 || effect.limiter > spaces.size() ||
+      effect.delta == 0 || !wire::isRatePeriod(effect.periodSeconds)) {
+    return false;
+  }
+  const RateQuery query{version_->account, spaces[effect.limiter - 1], effect.key,
+                        effect.limit,      effect.periodSeconds,       effect.delta};
+  const bool within = loop_.options_.rates->take(query, loop_.options_.clock.now());
+  voice_.say(wire::RateCounted{id_, effect.call, loop_.options_.clock.wallMs(), within});
   return true;
 }
 

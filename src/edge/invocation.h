@@ -64,6 +64,7 @@ class Invocation final : private http::ExchangeEvents,
   bool on(const wire::Fail& effect);
   bool on(const wire::Subrequest& effect);
   bool on(const wire::CancelSubrequest& effect);
+  bool on(const wire::CountRate& effect);
   bool on(const wire::LogLine& effect);
   bool on(const wire::ExceptionThrown& effect);
   bool on(const wire::Done& effect);
@@ -186,7 +187,8 @@ class Invocation final : private http::ExchangeEvents,
   http::Exchange* exchange_ = nullptr;  // null once it is dead
   InnerExchange* inner_ = nullptr;  // the same, when the client is a script; of use only while exchange_ is not null
   bool isService_ = false;          // the client is a script by its service binding
-  std::string entrypoint_;
+  std::string entrypoint_, props_;
+  uint32_t rateCalls_ = 0;
   net::Address client_;
   uint8_t invocationsLeft_ = kInvocationsMax;
   std::shared_ptr<CallChain> chain_;      // made with the first subrequest, unless it is inherited

@@ -248,6 +248,33 @@ void cancelFetch(Arguments info) {
   script.effects().emit(invocation->id.loop(), wire::CancelSubrequest{invocation->id, id});
 }
 
+constexpr size_t kOpenRateCallsMax = 1'000;
+
+void countRate(Arguments info) {
+  v8::Isolate* isolate = info.GetIsolate();
+  auto& script = *ScriptIsolate::of(isolate);
+  Invocation* invocation = invocationOf(info, script);
+  if (invocation == nullptr) return;
+  if (invocation->awaitedRates.size() >= kOpenRateCallsMax)
+    return throwError(isolate, v8::Exception::Error, "Too many rate limit calls are open.");
+  const std::string key = js::toUtf8(isolate, info[2], wire::Bounds::kRateKeyBytesMax + 4);  // cut between characters
+  if (key.size() > wire::Bounds::kRateKeyBytesMax)
+    return throwError(isolate, v8::Exception::Error, "the key of a rate limit may have at most 32768 bytes");
+  wire::CountRate count;
+  count.invocation = invocation->id;
+  count.call = ++invocation->rateCalls;
+  count.limiter = unsignedOf(info[1]);
+  count.limit = unsignedOf(info[3]);
+  count.periodSeconds = unsignedOf(info[4]);
+  count.delta = unsignedOf(info[5]);
+  count.key = key;
+  script.effects().emit(invocation->id.loop(), count);
+  invocation->awaitedRates.insert(count.call);
+  ++invocation->pending;
+  script.touch(*invocation);
+  info.GetReturnValue().Set(count.call);
+}
+
 void setTimer(Arguments info) {
   auto& script = *ScriptIsolate::of(info.GetIsolate());
   Invocation* invocation = invocationOf(info, script);
@@ -317,6 +344,7 @@ std::span<const js::Native> hostFunctions() {
       js::Native{"cancelRead", cancelRead},
       js::Native{"fetch", fetch},
       js::Native{"cancelFetch", cancelFetch},
+      js::Native{"countRate", countRate},
       js::Native{"setTimer", setTimer},
       js::Native{"clearTimer", clearTimer},
       js::Native{"log", log},

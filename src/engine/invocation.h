@@ -65,6 +65,8 @@ struct Invocation {
   std::map<wire::StreamId, Socket> sockets;
   size_t socketBacklog = 0;         // bytes of them that wait for credit
   std::set<uint32_t> awaitedHeads;  // subrequests that have neither response nor failure
+  uint32_t rateCalls = 0;           // begun
+  std::set<uint32_t> awaitedRates;  // of them, those without an answer
   std::set<uint32_t> timers;
 };
 

@@ -361,8 +361,9 @@ bool ScriptIsolate::on(const wire::StartFetch& event) {
                                       body,
                                       number(length),
                                       event.cf.empty() ? v8::Undefined(isolate).As<v8::Value>() : oneByte(event.cf),
-                                      oneByte(event.entrypoint)};
-  call(kFetch, 9, arguments);
+                                      oneByte(event.entrypoint),
+                                      event.props.empty() ? v8::Undefined(isolate).As<v8::Value>() : utf8(event.props)};
+  call(kFetch, 10, arguments);
   return true;
 }
 
@@ -443,6 +444,18 @@ bool ScriptIsolate::on(const wire::SubrequestFailed& event) {
                                       number(static_cast<double>(event.failure)), utf8(event.message),
                                       utf8(event.name)};
   call(kResponseError, 5, arguments);
+  return true;
+}
+
+bool ScriptIsolate::on(const wire::RateCounted& event) {
+  Invocation* invocation = byId(event.invocation);
+  if (invocation == nullptr || invocation->awaitedRates.erase(event.call) == 0) return false;
+  if (event.nowMs > nowMs_) nowMs_ = event.nowMs;
+  --invocation->pending;
+  touch(*invocation);
+  v8::Local<v8::Value> arguments[] = {number(invocation->seq), number(event.call),
+                                      v8::Boolean::New(heap_->isolate(), event.within)};
+  call(kRateCounted, 3, arguments);
   return true;
 }
 

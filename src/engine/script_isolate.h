@@ -203,6 +203,7 @@ class ScriptIsolate {
     kSocketMessage,
     kSocketClosed,
     kUnusedBody,
+    kRateCounted,
     kFunctionCount
   };
   struct Rejection {
@@ -223,7 +224,7 @@ class ScriptIsolate {
   bool startFromSnapshot(v8::Local<v8::Context> context, v8::Local<v8::Object> dispatch, Failure& failure);
   v8::MaybeLocal<v8::Value> bindingValues(v8::Local<v8::Context> context);
   bool addBlobs(v8::Local<v8::Context> context, v8::Local<v8::Object> values);
-  v8::MaybeLocal<v8::Value> serviceNames(v8::Local<v8::Context> context);
+  v8::MaybeLocal<v8::Value> stubs(v8::Local<v8::Context> context);
   // The bindings as globals of service-worker syntax, or as the `env` that modules import. False: an exception is
   // pending.
   enum class Bind { kGlobals, kEnv };
@@ -248,6 +249,7 @@ class ScriptIsolate {
   bool on(const wire::ExpireInvocation& event);
   bool on(const wire::SubresponseHead& event);
   bool on(const wire::SubrequestFailed& event);
+  bool on(const wire::RateCounted& event);
   bool on(const wire::BodyChunk& event);
   bool on(const wire::BodyEnd& event);
   bool on(const wire::BodyAbort& event);

@@ -27,7 +27,8 @@ constexpr const char* kFunctionNames[] = {"fetch",
                                           "unhandledRejection",
                                           "socketMessage",
                                           "socketClosed",
-                                          "unusedBody"};
+                                          "unusedBody",
+                                          "rateCounted"};
 
 constexpr std::string_view kWorkersModule = "cloudflare:workers";  // its `env` are the bindings
 
@@ -163,13 +164,24 @@ bool ScriptIsolate::addBlobs(v8::Local<v8::Context> context, v8::Local<v8::Objec
   return true;
 }
 
-v8::MaybeLocal<v8::Value> ScriptIsolate::serviceNames(v8::Local<v8::Context> context) {
-  const auto& services = version_->bundle().services;
-  const auto names = v8::Array::New(heap_->isolate());
-  for (uint32_t i = 0; i < services.size(); ++i) {
-    if (names->Set(context, i, utf8(services[i])).IsNothing()) return {};
+// host.d.ts, Stubs.
+v8::MaybeLocal<v8::Value> ScriptIsolate::stubs(v8::Local<v8::Context> context) {
+  v8::Isolate* isolate = heap_->isolate();
+  const auto& bundle = version_->bundle();
+  std::vector<v8::Local<v8::Value>> services;
+  for (const std::string_view name : bundle.services) services.push_back(utf8(name));
+  std::vector<v8::Local<v8::Value>> limiters;
+  for (const auto& limiter : bundle.limiters) {
+    v8::Local<v8::Value> parts[] = {utf8(limiter.name), number(limiter.limit), number(limiter.periodSeconds)};
+    limiters.push_back(v8::Array::New(isolate, parts, std::size(parts)));
   }
-  return names;
+  const auto stubs = v8::Object::New(isolate);
+  const auto put = [&](const char* name, std::vector<v8::Local<v8::Value>>& list) {
+    return stubs->CreateDataProperty(context, text(isolate, name), v8::Array::New(isolate, list.data(), list.size()))
+        .FromMaybe(false);
+  };
+  if (!put("services", services) || !put("limiters", limiters)) return {};
+  return stubs;
 }
 
 bool ScriptIsolate::bind(v8::Local<v8::Context> context, v8::Local<v8::Object> dispatch, Bind what) {
@@ -186,9 +198,9 @@ bool ScriptIsolate::bind(v8::Local<v8::Context> context, v8::Local<v8::Object> d
     if (!argument.As<v8::Object>()->GetOwnPropertyNames(context).ToLocal(&names)) return false;
     argument = names;
   }
-  v8::Local<v8::Value> services = v8::Array::New(isolate);
-  if (!fromSnapshot_ && !serviceNames(context).ToLocal(&services)) return false;
-  v8::Local<v8::Value> arguments[] = {argument, services};
+  v8::Local<v8::Value> platform = v8::Undefined(isolate);
+  if (!fromSnapshot_ && !stubs(context).ToLocal(&platform)) return false;
+  v8::Local<v8::Value> arguments[] = {argument, platform};
   const char* const name = what == Bind::kGlobals ? toBeWritten ? "announceBindings" : "defineBindings"
                            : toBeWritten          ? "announceEnv"
                                                   : "defineEnv";
@@ -262,10 +274,10 @@ bool ScriptIsolate::callStart(v8::Local<v8::Context> context, v8::Local<v8::Obje
   v8::Isolate* isolate = heap_->isolate();
   v8::TryCatch caught(isolate);
   v8::Local<v8::Value> values = v8::Object::New(isolate);
-  v8::Local<v8::Value> services = v8::Array::New(isolate);
+  v8::Local<v8::Value> platform = v8::Undefined(isolate);
   // The heap of a check is written to disk: the values come when an isolate starts from it.
   if (purpose_ == js::Heap::Purpose::kRun &&
-      (!bindingValues(context).ToLocal(&values) || !serviceNames(context).ToLocal(&services))) {
+      (!bindingValues(context).ToLocal(&values) || !stubs(context).ToLocal(&platform))) {
     return malformed("The version's bindings cannot be read.", failure);
   }
   v8::Local<v8::Value> handlers = v8::Undefined(isolate);
@@ -273,7 +285,7 @@ bool ScriptIsolate::callStart(v8::Local<v8::Context> context, v8::Local<v8::Obje
     return failureOf(context, caught, failure);
   }
   v8::Local<v8::Value> names;
-  v8::Local<v8::Value> arguments[] = {handlers, space, values, services};
+  v8::Local<v8::Value> arguments[] = {handlers, space, values, platform};
   if (!callDispatch(context, dispatch, "start", arguments).ToLocal(&names)) return failureOf(context, caught, failure);
   handlers_.clear();
   if (names->IsArray()) {

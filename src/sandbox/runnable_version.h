@@ -29,6 +29,7 @@ struct ServiceTarget {
   std::string script;
   std::string entrypoint;  // empty: the default export
   bool ownAssets = false;  // instead: the static assets of the version itself
+  std::string props = {};  // JSON of what the entrypoint gets as ctx.props; empty: nothing
 };
 
 // Null until it is set, by any thread, once; others may look meanwhile.
@@ -56,6 +57,7 @@ struct VersionContent {
   wire::CompatibilitySet compatibility;                // likewise: of use here where the platform itself behaves by it
   wire::Descriptor bundleBlob;                         // sealed
   std::vector<ServiceTarget> services;                 // by the number of the binding, from 1
+  std::vector<std::string> rateSpaces = {};            // likewise: what rate limit bindings count in, `namespace_id`
   std::shared_ptr<const assets::Site> site = nullptr;  // its static assets; null: it has none
   bool runs = true;                                    // false: it has assets and no code
   std::string id = {};                                 // UUID text, where the version was asked for by less

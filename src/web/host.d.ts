@@ -83,6 +83,10 @@ interface Host {
   /** Whether a compatibility flag is on for this version, by its enabling name. */
   compatible(flag: string): boolean;
 
+  // ---- rate limits ----
+  /** Counts for the n-th rate limit binding; returns the call's number (+1 until Dispatch.rateCounted). */
+  countRate(seq: number, limiter: number, key: string, limit: number, period: number, delta: number): number;
+
   // ---- timers ----
   /** (+1 while armed) Dispatch.timer(seq, id) after delay milliseconds, again and again when repeat. */
   setTimer(seq: number, delay: number, repeat: boolean): number;
@@ -136,6 +140,13 @@ interface Host {
   isError(value: unknown): boolean;
 }
 
+/** The bindings that are objects of the platform: the names of service bindings, and of each rate limit binding its name,
+ *  limit and period in seconds; in the order of their numbers. */
+interface Stubs {
+  services: string[];
+  limiters: [string, number, number][];
+}
+
 interface Dispatch {
   /** The modules that a script imports from the platform: name -> exports. */
   modules: Record<string, Record<string, unknown>>;
@@ -145,20 +156,20 @@ interface Dispatch {
   withdraw(): string | undefined;
   arrive(): void;
   /** Service-worker syntax: the bindings become globals, before the script runs or after its heap was read back (which has
-   *  the services already). Announced ones ask host.binding() for their value until then. */
-  announceBindings(names: string[], services: string[]): void;
-  defineBindings(values: object, services: string[]): void;
+   *  the stubs already: undefined). Announced ones ask host.binding() for their value until then. */
+  announceBindings(names: string[], stubs: Stubs | undefined): void;
+  defineBindings(values: object, stubs: Stubs | undefined): void;
   /** The same for the `env` of "cloudflare:workers", before the module that imports it runs, or after its heap was read
    *  back. */
-  announceEnv(names: string[], services: string[]): void;
-  defineEnv(values: object, services: string[]): void;
+  announceEnv(names: string[], stubs: Stubs | undefined): void;
+  defineEnv(values: object, stubs: Stubs | undefined): void;
   /** Called once per version after its top-level scope has run. handlers: the default export (or undefined for
-   *  service-worker syntax), named: the main module's namespace, env: the values of the bindings, services: the names of
-   *  service bindings in the order of their numbers. Returns the names of the handlers found. */
-  start(handlers: unknown, named: unknown, env: object, services: string[]): string[];
+   *  service-worker syntax), named: the main module's namespace, env: the values of the bindings, stubs: undefined in
+   *  a check. Returns the names of the handlers found. */
+  start(handlers: unknown, named: unknown, env: object, stubs: Stubs | undefined): string[];
 
   fetch(seq: number, method: string, url: string, head: string, kind: BodyKind, body: ArrayBuffer | undefined,
-        length: number, cf: string | undefined, entrypoint: string): void;
+        length: number, cf: string | undefined, entrypoint: string, props: string | undefined): void;
   scheduled(seq: number, cron: string, scheduledTime: number): void;
   /** The body of the incoming request as it came: null for none, its bytes, or 0 for stream 0; undefined: the script has
    *  used it. */
@@ -169,6 +180,7 @@ interface Dispatch {
   /** kind: 0 connection lost, 1 other (message says), 2 redirect refused, 3 too many redirects, 4 the script behind a
    *  service binding threw: name and message are its exception's. */
   responseError(seq: number, id: number, kind: number, message: string, name: string): void;
+  rateCounted(seq: number, call: number, within: boolean): void;
   chunk(seq: number, stream: number, bytes: ArrayBuffer): void;
   chunkEnd(seq: number, stream: number): void;
   chunkError(seq: number, stream: number, message: string): void;

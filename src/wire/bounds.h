@@ -5,7 +5,7 @@
 
 namespace weir::wire {
 
-inline constexpr uint32_t kWireVersion = 3;
+inline constexpr uint32_t kWireVersion = 4;
 
 struct Bounds {
   static constexpr uint32_t kEventRingBytes = 4u << 20;
@@ -25,13 +25,15 @@ struct Bounds {
   static constexpr uint32_t kLogBytesMax = 256u << 10;
   static constexpr uint32_t kTextBytesMax = 64u << 10;  // a name, message or stack
   static constexpr uint32_t kNameBytesMax = 256;
+  static constexpr uint32_t kRateKeyBytesMax = 32u << 10;  // as long as a URL, which it often is
   static constexpr uint32_t kHandlersMax = 64;
   static constexpr uint32_t kSubrequestsMax = 10'000'000;
   static constexpr uint32_t kProfileBytesMax = 4u << 20;  // of a start that took too long
   static constexpr uint32_t kImageBytesMax = 64u << 20;   // a heap snapshot or code cache of a version
 };
 
-static_assert(Bounds::kHeadBytesMax + Bounds::kInlineBodyBytesMax + Bounds::kUrlBytesMax + (32u << 10) <
+static_assert(Bounds::kHeadBytesMax + Bounds::kInlineBodyBytesMax + Bounds::kUrlBytesMax + 2 * Bounds::kTextBytesMax +
+                      (32u << 10) <
                   Bounds::kMessageBytesMax,
               "a request with the largest head and inline body fits one message");
 static_assert(Bounds::kMessageBytesMax * 4 <= Bounds::kEventRingBytes,

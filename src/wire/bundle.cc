@@ -19,6 +19,13 @@ void headFields(F& f, S& s) {
 }
 
 template <class F, class S>
+void limiterFields(F& f, S& s) {
+  f.text(s.name, Bounds::kNameBytesMax);
+  f.number(s.limit);
+  f.number(s.periodSeconds);
+}
+
+template <class F, class S>
 void moduleFields(F& f, S& s) {
   f.text(s.name, BundleBounds::kModuleNameBytesMax);
   f.enumeration(s.type, ModuleType::kCommonJs);
@@ -32,6 +39,8 @@ void encodeBundle(const Bundle& bundle, std::vector<uint8_t>& out) {
   headFields(encoder, bundle);
   encoder.number(bundle.services.size());
   for (const std::string_view service : bundle.services) encoder.text(service, Bounds::kNameBytesMax);
+  encoder.number(bundle.limiters.size());
+  for (const Limiter& limiter : bundle.limiters) limiterFields(encoder, limiter);
   encoder.number(bundle.modules.size());
   for (const Module& module : bundle.modules) moduleFields(encoder, module);
 }
@@ -47,6 +56,12 @@ std::optional<Bundle> decodeBundle(Bytes input) {
   for (uint64_t i = 0; i < count; ++i) {
     decoder.text(bundle.services.emplace_back(), Bounds::kNameBytesMax);
     if (!decoder.ok() || bundle.services.back().empty()) return std::nullopt;
+  }
+  decoder.number(count);
+  if (!decoder.ok() || count > BundleBounds::kLimitersMax) return std::nullopt;
+  for (uint64_t i = 0; i < count; ++i) {
+    limiterFields(decoder, bundle.limiters.emplace_back());
+    if (!decoder.ok() || bundle.limiters.back().name.empty()) return std::nullopt;
   }
   decoder.number(count);
   if (!decoder.ok() || count == 0 || count > BundleBounds::kModulesMax) return std::nullopt;

@@ -27,6 +27,7 @@ struct BundleBounds {
   static constexpr size_t kBundleBytesMax = 128u << 20;
   static constexpr size_t kEnvBytesMax = 8u << 20;
   static constexpr size_t kServicesMax = 256;
+  static constexpr size_t kLimitersMax = 256;
 };
 
 // Limits of one version, resolved by the platform from plan and script (reference/limits.md).
@@ -39,6 +40,13 @@ struct VersionLimits {
   bool operator==(const VersionLimits&) const = default;
 };
 
+// A rate limit binding; what it counts is the platform's to know.
+struct Limiter {
+  std::string_view name;
+  uint32_t limit = 0;
+  uint32_t periodSeconds = 0;
+};
+
 struct Bundle {
   std::string_view scriptName;
   Syntax syntax = Syntax::kEsModules;
@@ -47,6 +55,7 @@ struct Bundle {
   std::string_view compatibilityFlags;     // separated by commas
   std::string_view env;                    // JSON object of plain text, JSON and secret values
   std::vector<std::string_view> services;  // names of service bindings; their place, from 1, is their number
+  std::vector<Limiter> limiters;           // likewise numbered
   std::vector<Module> modules;             // the first is the main module
 };
 

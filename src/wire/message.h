@@ -177,6 +177,7 @@ struct StartFetch {
   HeadBlock head;
   std::string_view cf;          // JSON; empty: none
   std::string_view entrypoint;  // a named export of the main module; empty: the default one
+  std::string_view props;       // JSON: what the service binding it came by adds; empty: nothing
   Bytes body;
   template <class F, class S>
   static void fields(F& f, S& s) {
@@ -190,6 +191,7 @@ struct StartFetch {
     f.head(s.head);
     f.text(s.cf, Bounds::kTextBytesMax);
     f.text(s.entrypoint, Bounds::kNameBytesMax);
+    f.text(s.props, Bounds::kTextBytesMax);
     f.bytes(s.body, Bounds::kInlineBodyBytesMax);
   }
 };
@@ -283,6 +285,21 @@ struct SubrequestFailed {
     f.enumeration(s.failure, SubrequestFailure::kException);
     f.text(s.name, Bounds::kTextBytesMax);
     f.text(s.message, Bounds::kTextBytesMax);
+  }
+};
+
+// The answer to a CountRate.
+struct RateCounted {
+  InvocationId invocation;
+  uint32_t call = 0;
+  double nowMs = 0;
+  bool within = false;  // its limit
+  template <class F, class S>
+  static void fields(F& f, S& s) {
+    f.number(s.invocation.value);
+    f.number(s.call);
+    f.real(s.nowMs);
+    f.flag(s.within);
   }
 };
 
@@ -530,6 +547,30 @@ struct CancelSubrequest {
   }
 };
 
+// A call of a rate limit binding, numbered from 1 within its invocation. Counts `delta` for `key` unless `limit` is
+// reached already; answered at once by RateCounted.
+struct CountRate {
+  InvocationId invocation;
+  uint32_t call = 0;
+  uint32_t limiter = 0;  // the version's n-th rate limit binding, from 1
+  uint32_t limit = 0;
+  uint32_t periodSeconds = 0;  // isRatePeriod()
+  uint32_t delta = 0;
+  std::string_view key;
+  template <class F, class S>
+  static void fields(F& f, S& s) {
+    f.number(s.invocation.value);
+    f.number(s.call);
+    f.number(s.limiter);
+    f.number(s.limit);
+    f.number(s.periodSeconds);
+    f.number(s.delta);
+    f.text(s.key, Bounds::kRateKeyBytesMax);
+  }
+};
+
+constexpr bool isRatePeriod(uint64_t seconds) { return seconds == 10 || seconds == 60; }
+
 enum class LogLevel : uint8_t { kDebug = 0, kInfo = 1, kLog = 2, kWarn = 3, kError = 4 };
 
 struct LogLine {
@@ -620,10 +661,10 @@ struct EngineLoad {
 
 using Event = std::variant<LoadVersion, DropVersion, StartFetch, StartScheduled, CancelInvocation, SubresponseHead,
                            SubrequestFailed, BodyChunk, BodyEnd, BodyAbort, BodyCredit, BodyCancel, Shutdown,
-                           ExpireInvocation, Ping, SocketPiece, SocketClose, SocketCredit, ReplayBody>;
+                           ExpireInvocation, Ping, SocketPiece, SocketClose, SocketCredit, ReplayBody, RateCounted>;
 
 using Effect = std::variant<Respond, Subrequest, CancelSubrequest, LogLine, ExceptionThrown, Done, IsolateStarted,
                             VersionFailed, IsolateEnded, EngineLoad, BodyChunk, BodyEnd, BodyAbort, BodyCredit,
-                            BodyCancel, SocketPiece, SocketClose, SocketCredit, Forward, Fail>;
+                            BodyCancel, SocketPiece, SocketClose, SocketCredit, Forward, Fail, CountRate>;
 
 }  // namespace weir::wire

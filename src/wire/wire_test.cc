@@ -244,10 +244,16 @@ TEST(Bundle, comesBackAsItWasAndRefusesTruncation) {
   const std::string code = "export default {}";
   bundle.modules.push_back(
       {"index.js", ModuleType::kEsModule, {reinterpret_cast<const uint8_t*>(code.data()), code.size()}});
+  bundle.services = {"BACK"};
+  bundle.limiters = {{"LIMITER", 100, 60}};
   std::vector<uint8_t> bytes;
   encodeBundle(bundle, bytes);
   const auto decoded = decodeBundle(bytes);
   ASSERT_TRUE(decoded.has_value());
+  ASSERT_EQ(decoded->limiters.size(), 1u);
+  EXPECT_EQ(decoded->limiters[0].name, "LIMITER");
+  EXPECT_EQ(decoded->limiters[0].limit, 100u);
+  EXPECT_EQ(decoded->limiters[0].periodSeconds, 60u);
   EXPECT_EQ(decoded->modules.at(0).name, "index.js");
   EXPECT_EQ(decoded->limits, bundle.limits);
   for (size_t size = 0; size < bytes.size(); ++size) EXPECT_FALSE(decodeBundle(Bytes(bytes.data(), size)).has_value());

@@ -14,6 +14,9 @@ const scripts = {
       if (path === "/spin") { try { await env.BACK.fetch("http://x/spin"); } catch (e) { return new Response(e.message); } }
       if (path === "/named") return env.NAMED.fetch("http://x/named");
       if (path === "/class") return env.CLASS.fetch("http://x/class");
+      if (path === "/props") return env.PROPS.fetch("http://x/props");
+      if (path === "/noprops") return env.CLASS.fetch("http://x/props");
+      if (path === "/defaultprops") return env.DEFAULT.fetch("http://x/props");
       if (path === "/missing") { try { await env.MISSING.fetch("http://x/"); } catch (e) { return new Response(e.message); } }
       if (path === "/gone") { try { await env.GONE.fetch("http://x/"); } catch (e) { return new Response(e.message); } }
       if (path === "/large") { const r = await env.BACK.fetch("http://x/large"); let n = 0; for await (const c of r.body) n += c.length; return new Response(String(n)); }
@@ -21,12 +24,14 @@ const scripts = {
       if (path === "/receiver") { const { fetch } = env.BACK; try { await fetch("http://x/"); } catch (e) { return new Response(e.name); } }
       if (path === "/many") { let n = 0; try { for (;;) { await env.BACK.fetch("http://x/two"); n++; } } catch (e) { return new Response(n + " " + e.message); } }
       return new Response("no such path"); } }`,
-    services: { BACK: "back", NAMED: { script: "back", entrypoint: "named" }, CLASS: { script: "back", entrypoint: "Entry" }, MISSING: { script: "back", entrypoint: "Nowhere" }, GONE: "not-there" },
+    services: { BACK: "back", NAMED: { script: "back", entrypoint: "named" }, CLASS: { script: "back", entrypoint: "Entry" }, PROPS: { script: "back", entrypoint: "Entry", props: { tier: "gold", list: [1, "é"] } },
+      DEFAULT: { script: "back", props: { tier: "plain" } }, MISSING: { script: "back", entrypoint: "Nowhere" }, GONE: "not-there" },
   },
   back: {
     code: `export const named = { fetch(request, env) { return new Response("named " + env.V); } };
-      export class Entry { constructor(ctx, env) { this.env = env; } fetch(request) { return new Response("class " + this.env.V + " " + new URL(request.url).pathname); } }
-      export default { async fetch(request, env) { const url = new URL(request.url);
+      export class Entry { constructor(ctx, env) { this.env = env; this.ctx = ctx; } fetch(request) { if (request.url.endsWith("/props")) return Response.json(this.ctx.props); return new Response("class " + this.env.V + " " + new URL(request.url).pathname); } }
+      export default { async fetch(request, env, ctx) { const url = new URL(request.url);
+      if (url.pathname === "/props") return Response.json(ctx.props);
       if (url.pathname === "/echo") return new Response(request.method + " " + request.url + " " + request.headers.get("x-a") + " " + request.headers.get("cf-ray") + " " + await request.text(), { headers: { "x-back": "1" }, status: 201 });
       if (url.pathname === "/pass") return new Response(request.url + " " + await request.text());
       if (url.pathname === "/throw") throw new RangeError("from the back");
@@ -67,6 +72,12 @@ test("service bindings", async (t) => {
     assert.match((await get("/missing")).text, /^The entrypoint name Nowhere was not found in this worker\./);
     assert.equal((await get("/gone")).text, "Worker not found.");
     assert.equal((await get("/receiver")).text, "TypeError");
+  });
+  await t.test("props come with the binding, whatever the entrypoint; a client's request has none", async () => {
+    assert.equal((await get("/props")).text, '{"list":[1,"é"],"tier":"gold"}');
+    assert.equal((await get("/noprops")).text, "{}");
+    assert.equal((await get("/defaultprops")).text, '{"tier":"plain"}');
+    assert.equal((await weir.request("back", "/props")).text, "{}");
   });
   await t.test("bodies stream both ways", async () => {
     assert.equal((await get("/large")).text, String(200 * 50000));

@@ -20,7 +20,7 @@ function tomlOf(value) {
   return `{ ${Object.entries(value).map(([key, one]) => `${key} = ${tomlOf(one)}`).join(", ")} }`;
 }
 
-/** scripts: name → { code, vars, services, crons, limits, date, flags, files }. dev: run this one of them by `weir dev` instead of all by
+/** scripts: name → { code, vars, services, rate_limits, crons, limits, date, flags, files }. dev: run this one of them by `weir dev` instead of all by
  *  `weir serve`. folder: of a weir before. Resolves when weir listens. */
 export async function startWeir(scripts, { flags = [], config, dev, outbound = ["--outbound-allow", "127.0.0.0/8"],
                                            folder = mkdtempSync(join(tmpdir(), "weir-e2e-")) } = {}) {
@@ -35,7 +35,7 @@ export async function startWeir(scripts, { flags = [], config, dev, outbound = [
     toml += `[[script]]\nname = "${name}"\nmain = "${name}/index.js"\n`;
     if (script.date) toml += `compatibility_date = "${script.date}"\n`;
     if (script.flags) toml += `compatibility_flags = ${JSON.stringify(script.flags)}\n`;
-    for (const [key, table] of Object.entries({ vars: script.vars, services: script.services, crons: script.crons, limits: script.limits })) {
+    for (const [key, table] of Object.entries({ vars: script.vars, services: script.services, rate_limits: script.rate_limits, crons: script.crons, limits: script.limits })) {
       if (table) toml += `${key} = ${tomlOf(table)}\n`;
     }
   }

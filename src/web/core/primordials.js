@@ -21,10 +21,11 @@ export const {
 export const bindFunction = uncurryThis(bind);
 export const { getOwnPropertySymbols: objectSymbols, keys: objectKeys } = Object;
 export const { isArray } = Array;
+export const { isFinite } = Number;
 export const { isView } = ArrayBuffer;
 export const { fromCharCode } = String;
 export const { parse: jsonParse, stringify: jsonStringify } = JSON;
-export const { max, min, trunc } = Math;
+export const { ceil, max, min, trunc } = Math;
 export const { asyncIterator, iterator, toStringTag } = Symbol;
 
 export const NativeArray = Array;
@@ -44,6 +45,7 @@ export const NativeUint8Array = Uint8Array;
 
 export const captureStackTrace = Error.captureStackTrace;
 
+export const arrayJoin = uncurryThis(Array.prototype.join);
 export const arrayPush = uncurryThis(Array.prototype.push);
 export const arraySort = uncurryThis(Array.prototype.sort);
 export const arraySplice = uncurryThis(Array.prototype.splice);

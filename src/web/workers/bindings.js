@@ -8,6 +8,7 @@ import {
   NativeMap, defineProperty, getOwnPropertyDescriptor, mapGet, mapSet, objectKeys,
 } from "../core/primordials.js";
 import { newFetcher } from "./fetcher.js";
+import { newRatelimit } from "./rate_limit.js";
 
 const announced = new NativeMap();  // name -> the getter that stands for its value
 
@@ -15,14 +16,24 @@ function setValue(scope, name, value) {
   defineProperty(scope, name, { __proto__: null, value, writable: true, enumerable: true, configurable: true });
 }
 
-// A service is no secret, only a number.
-function defineServices(scope, services) {
-  for (let i = 0; i < services.length; i++) setValue(scope, services[i], newFetcher(i + 1));
+/** Calls put(name, value) for each. A stub is no secret, only a number. */
+export function forEachStub(stubs, put) {
+  if (stubs === undefined) return;
+  const { services, limiters } = stubs;
+  for (let i = 0; i < services.length; i++) put(services[i], newFetcher(i + 1));
+  for (let i = 0; i < limiters.length; i++) {
+    const limiter = limiters[i];
+    put(limiter[0], newRatelimit(i + 1, limiter[1], limiter[2]));
+  }
+}
+
+function defineStubs(scope, stubs) {
+  forEachStub(stubs, (name, value) => setValue(scope, name, value));
 }
 
 /** host.d.ts, Dispatch.announceBindings */
-export function announceBindings(scope, names, services) {
-  defineServices(scope, services);
+export function announceBindings(scope, names, stubs) {
+  defineStubs(scope, stubs);
   for (let i = 0; i < names.length; i++) {
     const name = names[i];
     const accessor = {
@@ -36,8 +47,8 @@ export function announceBindings(scope, names, services) {
 }
 
 /** host.d.ts, Dispatch.defineBindings: a name that the script has taken for itself since it was announced stays its own. */
-export function defineBindings(scope, values, services) {
-  defineServices(scope, services);
+export function defineBindings(scope, values, stubs) {
+  defineStubs(scope, stubs);
   const names = objectKeys(values);
   for (let i = 0; i < names.length; i++) {
     const getter = mapGet(announced, names[i]);

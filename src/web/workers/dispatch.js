@@ -22,6 +22,7 @@ import { closeFetchEvent, newFetchEvent, newScheduledController, newScheduledEve
 import { dispatchGlobal, globalScope, hasListener, reportException, unhandledRejection } from "./global_events.js";
 import { callHandler, isModule, startHandlers } from "./handlers.js";
 import { Invocation, findInvocation, forgetInvocation, keepInvocation, setRunning, settle } from "./invocation.js";
+import { rateCounted } from "./rate_limit.js";
 import { abandonResponse, fail, respondWith } from "./responding.js";
 
 const kInline = 1;
@@ -34,11 +35,11 @@ function incomingBody(record, kind, buffer, length) {
   return (record.incoming = new Body(record, null, record.inbound.readable, null));
 }
 
-function fetchModule(record, request, entrypoint) {
+function fetchModule(record, request, entrypoint, props) {
   let result;
   setRunning(record);
   try {
-    result = callHandler("fetch", request, newContext(record), entrypoint);
+    result = callHandler("fetch", request, newContext(record, props), entrypoint);
   } catch (error) {
     setRunning(undefined);
     fail(record, error);
@@ -119,8 +120,8 @@ function pumpOf(record, stream) {
 }
 
 export const dispatch = {
-  start(handlers, named, env, services) {
-    return startHandlers(handlers, named, env, services);
+  start(handlers, named, env, stubs) {
+    return startHandlers(handlers, named, env, stubs);
   },
 
   standIn() {
@@ -130,19 +131,19 @@ export const dispatch = {
   withdraw,
   arrive,
 
-  announceBindings(names, services) {
-    announceBindings(globalScope(), names, services);
+  announceBindings(names, stubs) {
+    announceBindings(globalScope(), names, stubs);
   },
 
   modules,
   announceEnv,
   defineEnv,
 
-  defineBindings(values, services) {
-    defineBindings(globalScope(), values, services);
+  defineBindings(values, stubs) {
+    defineBindings(globalScope(), values, stubs);
   },
 
-  fetch(seq, method, url, head, kind, body, length, cf, entrypoint) {
+  fetch(seq, method, url, head, kind, body, length, cf, entrypoint, props) {
     const record = new Invocation(seq);
     record.head = head;
     setRunning(undefined);
@@ -150,7 +151,7 @@ export const dispatch = {
     const request = newIncomingRequest(
       record, method, url, head, kind === 0 ? null : incomingBody(record, kind, body, length), cf);
     keepInvocation(record);
-    if (entrypoint !== "" || isModule()) fetchModule(record, request, entrypoint);
+    if (entrypoint !== "" || isModule()) fetchModule(record, request, entrypoint, props);
     else fetchServiceWorker(record, request);
   },
 
@@ -207,6 +208,11 @@ export const dispatch = {
     const record = enter(seq);
     if (record === undefined) return;
     findSubrequest(record, id)?.fail(subrequestError(kind, message, name));
+  },
+
+  rateCounted(seq, call, within) {
+    const record = enter(seq);
+    if (record !== undefined) rateCounted(record, call, within);
   },
 
   chunk(seq, stream, bytes) {

@@ -50,15 +50,15 @@ export function importedEnv() {
 }
 
 /** host.d.ts, Dispatch.announceEnv */
-export function announceEnv(names, services) {
+export function announceEnv(names, stubs) {
   inUse = true;
-  announceBindings(env, names, services);
+  announceBindings(env, names, stubs);
 }
 
 /** host.d.ts, Dispatch.defineEnv */
-export function defineEnv(values, services) {
+export function defineEnv(values, stubs) {
   inUse = true;
-  defineBindings(env, values, services);
+  defineBindings(env, values, stubs);
 }
 
 function waitUntil(promise) {

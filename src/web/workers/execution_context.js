@@ -3,7 +3,7 @@
 import { host } from "../core/host.js";
 import { brand, illegalConstructor, receiver, requireArguments } from "../core/errors.js";
 import { defineInterface } from "../core/idl.js";
-import { NativeError, resolved, then } from "../core/primordials.js";
+import { NativeError, jsonParse, resolved, then } from "../core/primordials.js";
 import { forgetInvocation, settle } from "./invocation.js";
 
 const kInternal = {};
@@ -26,12 +26,13 @@ export function waitFor(record, value) {
 
 export class ExecutionContext {
   #record;
-  #props = undefined;
+  #props;
   #exports = undefined;
 
-  constructor(token, record) {
+  constructor(token, record, props) {
     if (token !== kInternal) throw illegalConstructor();
     this.#record = record;
+    this.#props = props;
   }
 
   waitUntil(promise) {
@@ -60,6 +61,7 @@ export class ExecutionContext {
 }
 defineInterface(ExecutionContext, "ExecutionContext");
 
-export function newContext(record) {
-  return new ExecutionContext(kInternal, record);
+/** props: of the service binding that the event came by, as JSON. */
+export function newContext(record, props = undefined) {
+  return new ExecutionContext(kInternal, record, props === undefined ? undefined : jsonParse(props));
 }

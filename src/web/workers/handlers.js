@@ -3,8 +3,8 @@
 import { isObject, typeError } from "../core/errors.js";
 import { NativeError, apply, arrayPush, construct, objectKeys } from "../core/primordials.js";
 import { logWarning } from "../console/console.js";
+import { forEachStub } from "./bindings.js";
 import { importedEnv, isDurableObject, isWorkerEntrypoint } from "./entrypoints.js";
-import { newFetcher } from "./fetcher.js";
 import { hasListener, setModuleSyntax } from "./global_events.js";
 
 const kHandlerNames = [
@@ -16,10 +16,12 @@ let entrypoints;    // the main module's namespace
 let environment;
 
 /** host.d.ts, Dispatch.start */
-export function startHandlers(handlers, named, env, services = []) {
+export function startHandlers(handlers, named, env, stubs) {
   environment = importedEnv();
   if (environment === undefined) {
-    for (let i = 0; i < services.length; i++) env[services[i]] = newFetcher(i + 1);
+    forEachStub(stubs, (name, value) => {
+      env[name] = value;
+    });
     environment = env;
   }
   entrypoints = named;

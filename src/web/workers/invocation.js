@@ -20,6 +20,8 @@ export class Invocation {
   timersFinished = 0;
   /** id -> Subrequest, made with the first fetch(). */
   subrequests = null;
+  /** number -> the Deferred of a rate limit call, made with the first. */
+  rates = null;
   /** id -> Socket, made with the first connection. */
   sockets = null;
   /** The head of the incoming request (host.d.ts). */
