@@ -69,6 +69,13 @@ ApiResult setScriptSubdomain(ApiContext& context, const ApiRequest& request) {
     if (!value->is_bool()) return badBody(std::string(name) + " must be true or false");
     change.*member = value->as_bool();
   }
+  if (change.workersDev.value_or(false)) {
+    auto account = context.catalog.findAccount(request.account());
+    if (!account.ok()) return apiError(account.error());
+    if (!account->subdomain)
+      return apiError({catalog::Situation::kNoSubdomain,
+                       "the account has no subdomain that its Workers could answer under: register one first"});
+  }
   auto changed = context.catalog.changeScript(request.account(), request.script(), change);
   if (!changed.ok()) return apiError(changed.error());
   context.parts.publish();
