@@ -20,10 +20,6 @@ constexpr std::string_view kIp = "PLACE-OF-THE-ADDRESS";
 constexpr PageForm kForms[] = {PageForm::kHtml, PageForm::kPlainText, PageForm::kJson, PageForm::kProblemJson,
                                PageForm::kMarkdown};
 
-ErrorPage render(bool simple, uint16_t code, const ErrorContext& context, PageForm form) {
-  return simple ? renderSimplePage(code, context, form) : renderErrorPage(code, context, form);
-}
-
 // Element content and attributes: no character that HTML gives a meaning, but for our own references.
 void checkHtml(std::string_view shown) {
   CHECK(shown.find_first_of("<>\"'") == std::string_view::npos);
@@ -66,9 +62,8 @@ void compare(std::string_view page, std::string_view plain, const Check& check) 
 
 void tryPage(Input& input) {
   const auto& codes = errorCodes();
-  const bool simple = input.flag();
   const uint16_t code =
-      simple ? static_cast<uint16_t>(400 + input.upTo(110)) : codes[input.upTo(codes.size() - 1)].code;
+      input.flag() ? codeOrGeneral(static_cast<uint16_t>(400 + input.upTo(110))) : codes[input.upTo(codes.size() - 1)].code;
   const PageForm form = kForms[input.upTo(4)];
   ErrorContext plain;
   plain.timeSeconds = input.number<int64_t>();
@@ -80,8 +75,8 @@ void tryPage(Input& input) {
   hostile.clientIp = input.text();
   if (!hostile.host.empty()) plain.host = kHost;
   if (!hostile.clientIp.empty()) plain.clientIp = kIp;
-  const ErrorPage page = render(simple, code, hostile, form);
-  const ErrorPage model = render(simple, code, plain, form);
+  const ErrorPage page = renderErrorPage(code, hostile, form);
+  const ErrorPage model = renderErrorPage(code, plain, form);
   CHECK(page.status == model.status);
   CHECK(page.headers.size() == model.headers.size());
   for (size_t i = 0; i < page.headers.size(); ++i) CHECK(page.headers[i].value == model.headers[i].value);

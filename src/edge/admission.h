@@ -19,7 +19,7 @@ namespace weir::edge {
 struct Admission {
   enum class Way : uint8_t { kScript, kOrigin, kPage };
   Way way = Way::kPage;
-  uint16_t page = 0;                                // kPage: an error code, or an HTTP status below 1000
+  uint16_t page = 0;                                // kPage: an error code
   uint32_t retryAfterSeconds = 0;                   // of the page; 0: the code's own
   uint8_t invocationsLeft = 0;                      // kScript: before this one
   const catalog::RoutedVersion* version = nullptr;  // kScript; null for a preview

@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "edge/admission.h"
-#include "edge/error_page.h"
 #include "edge/invocation.h"
 #include "edge/scheduled_trigger.h"
 
@@ -214,18 +213,8 @@ void EdgeLoop::expireHeld() {
 void EdgeLoop::onRequest(http::Exchange& exchange) {
   const Ray ray = rays_.next();
   const std::string_view target = exchange.head().target;
-  constexpr std::string_view kErrorPath = "/cdn-cgi/error/";
-  if (target.starts_with(kErrorPath)) {
-    uint32_t code = 0;
-    const auto digits = target.substr(kErrorPath.size());
-    if (digits.size() <= 4 && !digits.empty() &&
-        std::all_of(digits.begin(), digits.end(), [](char c) { return c >= '0' && c <= '9'; })) {
-      code = static_cast<uint32_t>(std::stoul(std::string(digits)));
-    }
-    const auto& known = errorCodes();
-    const bool exists = std::any_of(known.begin(), known.end(), [&](const auto& facts) { return facts.code == code; });
-    return respondWithPage(exchange, exists ? static_cast<uint16_t>(code) : 404, ray);
-  }
+  if (const auto facts = errorTestPage(target.substr(0, target.find('?'))))
+    return respondWithPage(exchange, *facts != nullptr ? (*facts)->code : 404, ray);
   const Routes& routes = *options_.routes;
   if (const auto* every = routes.routing->everyHost(); every != nullptr && !every->versions.empty()) {
     if (const auto query = ScheduledTrigger::parse(target)) {
@@ -407,20 +396,8 @@ std::string EdgeLoop::workersZoneOf(const sandbox::RunnableVersion& version) con
   return account.subdomain.value_or(account.name) + "." + options_.routes->workersDomain;
 }
 
-void EdgeLoop::describeRefusal(const http::Refusal& refusal, http::HeaderList& headers, std::string& body) {
-  const Ray ray = rays_.next();
-  ErrorContext context;
-  context.ray = ray.header();
-  context.errorDocsUrl = options_.errorDocsUrl;
-  context.timeSeconds = static_cast<int64_t>(options_.clock.wallMs() / 1000);
-  const ErrorPage page = renderSimplePage(refusal.status, context, PageForm::kPlainText);
-  for (const auto& header : page.headers) headers.add(header.name, header.value);
-  headers.set("cf-ray", ray.header());
-  body = page.body;
-}
-
-void EdgeLoop::respondWithPage(http::Exchange& exchange, uint16_t code, const Ray& ray, uint32_t retryAfterSeconds) {
-  const auto& head = exchange.head();
+ErrorPage EdgeLoop::pageFor(const http::RequestHead& head, std::string_view clientIp, uint16_t code, const Ray& ray,
+                            uint32_t retryAfterSeconds) const {
   std::string accept;
   for (const auto header : head.headers) {
     if (!http::equalsIgnoreCase(header.name, "accept")) continue;
@@ -435,14 +412,26 @@ void EdgeLoop::respondWithPage(http::Exchange& exchange, uint16_t code, const Ra
   context.errorDocsUrl = options_.errorDocsUrl;
   context.host = head.authority;
   context.ray = ray.header();
-  context.clientIp = exchange.remoteIp();
+  context.clientIp = clientIp;
   context.retryAfterSeconds = retryAfterSeconds;
   context.timeSeconds = static_cast<int64_t>(options_.clock.wallMs() / 1000);
-  const ErrorPage page = code < 500 ? renderSimplePage(code, context, form) : renderErrorPage(code, context, form);
+  return renderErrorPage(code, context, form);
+}
+
+void EdgeLoop::describeRefusal(const http::Refusal& refusal, const http::RequestHead& head, const net::Address& client,
+                               http::HeaderList& headers, std::string& body) {
+  ErrorPage page = pageFor(head, client.ip(), codeOrGeneral(refusal.status), rays_.next(), 0);
+  for (const auto& header : page.headers) headers.add(header.name, header.value);
+  body = std::move(page.body);
+  pageCode_ = codeOrGeneral(refusal.status);
+}
+
+void EdgeLoop::respondWithPage(http::Exchange& exchange, uint16_t code, const Ray& ray, uint32_t retryAfterSeconds) {
+  const ErrorPage page =
+      pageFor(exchange.head(), exchange.remoteIp(), codeOrGeneral(code), ray, retryAfterSeconds);
   http::HeaderList headers;
   for (const auto& header : page.headers) headers.add(header.name, header.value);
-  headers.set("cf-ray", ray.header());
-  pageCode_ = code;
+  pageCode_ = codeOrGeneral(code);
   if (!exchange.respond(page.status, headers, page.body)) exchange.abort();
   pageCode_ = 0;
 }
@@ -461,7 +450,7 @@ void EdgeLoop::onAnswered(const http::Answered& answered) {
   fact.method = answered.head.method;
   fact.path = answered.head.target;
   fact.status = answered.status;
-  fact.errorCode = pageCode_;
+  fact.errorCode = std::exchange(pageCode_, 0);
   fact.requestBytes = answered.requestBytes;
   fact.responseBytes = answered.responseBytes;
   fact.wallUs = static_cast<uint64_t>(answered.wall.count() / 1000);

@@ -18,6 +18,7 @@
 #include "edge/call_chain.h"
 #include "edge/cron_clock.h"
 #include "edge/engine_seat.h"
+#include "edge/error_page.h"
 #include "edge/origin_proxy.h"
 #include "edge/outbound_policy.h"
 #include "edge/rate_counters.h"
@@ -108,7 +109,8 @@ class EdgeLoop final : private http::RequestHandler,
 
   explicit EdgeLoop(Options options);
   void onRequest(http::Exchange& exchange) override;
-  void describeRefusal(const http::Refusal& refusal, http::HeaderList& headers, std::string& body) override;
+  void describeRefusal(const http::Refusal& refusal, const http::RequestHead& head, const net::Address& client,
+                       http::HeaderList& headers, std::string& body) override;
   void onConnectionOpened() override;
   void onConnectionClosed(uint64_t requests) override;
   void onAnswered(const http::Answered& answered) override;
@@ -141,7 +143,9 @@ class EdgeLoop final : private http::RequestHandler,
   void sweep();
   void cutDrain();
   void endDrainIfEmpty();
-  // `retryAfterSeconds` 0: the code's own.
+  // In the form that the client of `head` asks for. `retryAfterSeconds` 0: the code's own.
+  ErrorPage pageFor(const http::RequestHead& head, std::string_view clientIp, uint16_t code, const Ray& ray,
+                    uint32_t retryAfterSeconds) const;
   void respondWithPage(http::Exchange& exchange, uint16_t code, const Ray& ray, uint32_t retryAfterSeconds);
   void respondWithPage(http::Exchange& exchange, uint16_t code, const Ray& ray) override {
     respondWithPage(exchange, code, ray, 0);

@@ -39,39 +39,6 @@ summary{color:var(--link);cursor:pointer;text-decoration:underline}
 details[open] summary{display:none}
 )";
 
-struct SimpleFacts {
-  uint16_t status;
-  std::string_view phrase;
-  std::string_view detail;
-};
-
-constexpr std::array kSimple = {
-    SimpleFacts{400, "Bad Request", "The request could not be understood."},
-    SimpleFacts{403, "Forbidden", "This request is not allowed."},
-    SimpleFacts{404, "Not Found", "There is nothing at this address."},
-    SimpleFacts{405, "Method Not Allowed", "This address does not support the request's method."},
-    SimpleFacts{408, "Request Timeout", "The request did not arrive in time."},
-    SimpleFacts{411, "Length Required", "The request must say how long its body is."},
-    SimpleFacts{413, "Request Entity Too Large", "The body of the request is larger than allowed."},
-    SimpleFacts{414, "URI Too Long", "The URL of the request is longer than allowed."},
-    SimpleFacts{415, "Unsupported Media Type", "The type of the request's body is not supported."},
-    SimpleFacts{417, "Expectation Failed", "The expectation in the request cannot be met."},
-    SimpleFacts{421, "Misdirected Request", "This server does not answer for the requested host."},
-    SimpleFacts{426, "Upgrade Required", "The client has to switch to another protocol."},
-    SimpleFacts{431, "Request Header Fields Too Large", "The headers of the request are larger than allowed."},
-    SimpleFacts{500, "Internal Server Error", "The server met an internal error."},
-    SimpleFacts{501, "Not Implemented", "The method of the request is not supported."},
-    SimpleFacts{503, "Service Unavailable", "The server cannot take the request right now."},
-    SimpleFacts{505, "HTTP Version Not Supported", "The HTTP version of the request is not supported."},
-};
-
-SimpleFacts simpleFactsOf(uint16_t status) {
-  for (const SimpleFacts& facts : kSimple) {
-    if (facts.status == status) return facts;
-  }
-  return {status, "Error", "The request could not be answered."};
-}
-
 // ---- pieces ------------------------------------------------------------------------------------------------------
 
 void appendNumber(std::string& out, uint64_t value) { out += std::to_string(value); }
@@ -171,11 +138,7 @@ std::string docsUrlOf(std::string_view setting, uint16_t code) {
 
 // What all forms are made from, cleaned and bounded.
 struct Facts {
-  uint16_t status;
-  uint16_t code;  // 0: a simple page
-  const ErrorFacts* error;
-  std::string_view title;
-  std::string_view detail;
+  const ErrorFacts* error;  // never null
   std::string_view host;
   std::string_view ray;
   std::string_view rayId;
@@ -215,44 +178,32 @@ class JsonObject {
   bool first_ = true;
 };
 
-std::string errorTitle(const Facts& facts) {
-  std::string title = "Error " + std::to_string(facts.code) + ": ";
-  title += facts.title;
+std::string errorTitle(const ErrorFacts& error) {
+  std::string title = "Error " + std::to_string(error.code) + ": ";
+  title += error.title;
   return title;
 }
 
 void renderJson(std::string& out, const Facts& facts) {
   JsonObject object(out);
-  const ErrorFacts* error = facts.error;
-  if (error != nullptr) {
-    object.text("type", facts.docsUrl.empty() ? "urn:weir:error:" + std::to_string(facts.code) : facts.docsUrl);
-    object.text("title", errorTitle(facts));
-  } else {
-    // RFC 9457 §4.2.1: about:blank goes with the status phrase as the title.
-    object.text("type", "about:blank");
-    object.text("title", facts.title);
-  }
-  object.number("status", facts.status);
-  object.text("detail", facts.detail);
+  const ErrorFacts& error = *facts.error;
+  object.text("type", facts.docsUrl.empty() ? "urn:weir:error:" + std::to_string(error.code) : facts.docsUrl);
+  object.text("title", errorTitle(error));
+  object.number("status", error.httpStatus);
+  object.text("detail", error.detail);
   if (!facts.rayId.empty()) object.text("instance", facts.rayId);
-  if (error != nullptr) {
-    object.number("error_code", facts.code);
-    object.text("error_name", error->name);
-    object.text("error_category", error->category);
-  }
+  object.number("error_code", error.code);
+  object.text("error_name", error.name);
+  object.text("error_category", error.category);
   if (!facts.rayId.empty()) object.text("ray_id", facts.rayId);
   object.text("timestamp", isoTime(facts.timeSeconds));
   if (!facts.host.empty()) object.text("zone", facts.host);
   object.flag("cloudflare_error", true);
-  if (error != nullptr) {
-    object.flag("retryable", error->retryable);
-    if (facts.retryAfterSeconds != 0) object.number("retry_after", facts.retryAfterSeconds);
-    object.text("what_you_should_do", error->whatYouShouldDo);
-    object.flag("owner_action_required", error->ownerActionRequired);
-    object.text("footer", kFooter);
-  } else {
-    object.flag("retryable", false);
-  }
+  object.flag("retryable", error.retryable);
+  if (facts.retryAfterSeconds != 0) object.number("retry_after", facts.retryAfterSeconds);
+  object.text("what_you_should_do", error.whatYouShouldDo);
+  object.flag("owner_action_required", error.ownerActionRequired);
+  object.text("footer", kFooter);
   object.end();
 }
 
@@ -268,47 +219,42 @@ void renderMarkdown(std::string& out, const Facts& facts) {
     out += '\n';
   };
   const auto flag = [&](std::string_view key, bool value) { raw(key, value ? "true" : "false"); };
-  const ErrorFacts* error = facts.error;
+  const ErrorFacts& error = *facts.error;
   out += "---\n";
-  if (error != nullptr) {
-    raw("error_code", std::to_string(facts.code));
-    raw("error_name", error->name);
-    raw("error_category", error->category);
-  }
-  raw("status", std::to_string(facts.status));
+  raw("error_code", std::to_string(error.code));
+  raw("error_name", error.name);
+  raw("error_category", error.category);
+  raw("status", std::to_string(error.httpStatus));
   if (!facts.rayId.empty()) text("ray_id", facts.rayId);
   text("timestamp", isoTime(facts.timeSeconds));
   if (!facts.host.empty()) text("zone", facts.host);
   flag("cloudflare_error", true);
-  flag("retryable", error != nullptr && error->retryable);
+  flag("retryable", error.retryable);
   if (facts.retryAfterSeconds != 0) raw("retry_after", std::to_string(facts.retryAfterSeconds));
-  if (error != nullptr) flag("owner_action_required", error->ownerActionRequired);
+  flag("owner_action_required", error.ownerActionRequired);
   out += "---\n\n# ";
-  out += error != nullptr ? errorTitle(facts) : std::to_string(facts.status) + " " + std::string(facts.title);
+  out += errorTitle(error);
   out += "\n\n## What Happened\n\n";
-  out += facts.detail;
-  if (error != nullptr) {
-    out += "\n\n## What You Should Do\n\n";
-    out += error->whatYouShouldDo;
-    if (!facts.docsUrl.empty()) ((out += "\n\nMore about this error: <") += facts.docsUrl) += '>';
-    out += "\n\n---\n\n";
-    out += kFooter;
-  }
+  out += error.detail;
+  out += "\n\n## What You Should Do\n\n";
+  out += error.whatYouShouldDo;
+  if (!facts.docsUrl.empty()) ((out += "\n\nMore about this error: <") += facts.docsUrl) += '>';
+  out += "\n\n---\n\n";
+  out += kFooter;
   out += '\n';
 }
 
 void renderHtml(std::string& out, const Facts& facts) {
   out.reserve(kStyle.size() + 4096);
   const auto html = [&](std::string_view text) { appendHtml(out, text); };
-  const ErrorFacts* error = facts.error;
-  const uint16_t shown = error != nullptr ? facts.code : facts.status;
-  const bool comeBackLater = facts.code == 1027;  // has a public template of its own: the code is the second line
+  const ErrorFacts& error = *facts.error;
+  const bool comeBackLater = error.code == 1027;  // has a public template of its own: the code is the second line
 
   out +=
       "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
       "<meta name=\"robots\" content=\"noindex, nofollow\">\n<title>";
-  html(facts.title);
+  html(error.title);
   if (!facts.host.empty()) {
     out += " | ";
     html(facts.host);
@@ -323,7 +269,7 @@ void renderHtml(std::string& out, const Facts& facts) {
     out += "<span class=\"cf-error-type\">Please check back later</span>";
   } else {
     out += "<span class=\"cf-error-type\">Error</span> <span class=\"cf-error-code\">";
-    appendNumber(out, shown);
+    appendNumber(out, error.code);
     out += "</span>";
   }
   out += "</h1>\n<p class=\"cf-ray\">";
@@ -336,16 +282,16 @@ void renderHtml(std::string& out, const Facts& facts) {
   out += "</p>\n<h2 class=\"cf-subheadline\">";
   if (comeBackLater) {
     out += "Error <span class=\"cf-error-code\">1027</span></h2>\n<p><strong>";
-    html(facts.title);
+    html(error.title);
     out += "</strong></p>\n";
   } else {
-    html(facts.title);
+    html(error.title);
     out += "</h2>\n";
   }
   out +=
       "</header>\n<main class=\"cf-columns\">\n<section class=\"cf-column\">\n<h2>What happened?</h2>\n"
       "<p class=\"cf-error-description\">";
-  html(error == nullptr ? facts.detail : comeBackLater ? error->detail : error->whatHappened);
+  html(comeBackLater ? error.detail : error.whatHappened);
   out += "</p>\n";
   if (!facts.host.empty()) {
     out += "<p>The request was for <bdi><code>";
@@ -353,22 +299,18 @@ void renderHtml(std::string& out, const Facts& facts) {
     out += "</code></bdi>.</p>\n";
   }
   out += "</section>\n<section class=\"cf-column\">\n<h2>What can I do?</h2>\n";
-  if (error != nullptr) {
-    out += "<p>";
-    html(error->forVisitor);
+  out += "<p>";
+  html(error.forVisitor);
+  out += "</p>\n";
+  if (!error.forOwner.empty()) {
+    out += "<p><strong>If this is your site:</strong> ";
+    html(error.forOwner);
     out += "</p>\n";
-    if (!error->forOwner.empty()) {
-      out += "<p><strong>If this is your site:</strong> ";
-      html(error->forOwner);
-      out += "</p>\n";
-    }
-    if (!facts.docsUrl.empty()) {
-      out += "<p><a href=\"";
-      html(facts.docsUrl);
-      out += "\" rel=\"noopener noreferrer\">Learn more about this issue &rarr;</a></p>\n";
-    }
-  } else {
-    out += "<p>Check the request and try again.</p>\n";
+  }
+  if (!facts.docsUrl.empty()) {
+    out += "<p><a href=\"";
+    html(facts.docsUrl);
+    out += "\" rel=\"noopener noreferrer\">Learn more about this issue &rarr;</a></p>\n";
   }
   out += "</section>\n</main>\n<footer class=\"cf-error-footer\">\n";
   if (!facts.rayId.empty()) {
@@ -388,14 +330,8 @@ void renderHtml(std::string& out, const Facts& facts) {
 }
 
 void renderPlainText(std::string& out, const Facts& facts) {
-  if (facts.error != nullptr) {
-    out += "error code: ";
-    appendNumber(out, facts.code);
-  } else {
-    appendNumber(out, facts.status);
-    out += ' ';
-    out += facts.title;
-  }
+  out += "error code: ";
+  appendNumber(out, facts.error->code);
   out += '\n';
 }
 
@@ -412,7 +348,7 @@ std::string_view contentTypeOf(PageForm form) {
 
 ErrorPage render(const Facts& facts, PageForm form) {
   ErrorPage page;
-  page.status = facts.status;
+  page.status = facts.error->httpStatus;
   page.headers.reserve(11);
   const auto header = [&](std::string_view name, std::string_view value) {
     page.headers.push_back({name, std::string(value)});
@@ -456,24 +392,11 @@ ErrorPage renderErrorPage(uint16_t code, const ErrorContext& context, PageForm f
   const ErrorFacts* error = findErrorFacts(code);
   CHECK(error != nullptr);
   Facts facts = factsOf(context);
-  facts.status = error->httpStatus;
-  facts.code = code;
   facts.error = error;
-  facts.title = error->title;
-  facts.detail = error->detail;
   facts.docsUrl = docsUrlOf(context.errorDocsUrl, code);
   if (error->retryable) {
     facts.retryAfterSeconds = context.retryAfterSeconds != 0 ? context.retryAfterSeconds : error->retryAfterSeconds;
   }
-  return render(facts, form);
-}
-
-ErrorPage renderSimplePage(uint16_t status, const ErrorContext& context, PageForm form) {
-  const SimpleFacts simple = simpleFactsOf(status);
-  Facts facts = factsOf(context);
-  facts.status = status;
-  facts.title = simple.phrase;
-  facts.detail = simple.detail;
   return render(facts, form);
 }
 

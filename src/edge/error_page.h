@@ -41,8 +41,4 @@ struct ErrorPage {
 // `code` must be one of errorCodes().
 ErrorPage renderErrorPage(uint16_t code, const ErrorContext& context, PageForm form);
 
-// For what never reached a script and has no number: 400, 403, 404, 405, 408, 411, 413, 414, 415, 417, 421, 426, 431,
-// 500, 501, 503, 505. Any other status is rendered as "Error".
-ErrorPage renderSimplePage(uint16_t status, const ErrorContext& context, PageForm form);
-
 }  // namespace weir::edge

@@ -10,6 +10,13 @@ namespace {
 // Retry-After, names, categories and the details of 1015, 1027 and 1102 are fixed by reference/error-codes.md; where it
 // has no status for a code, docs/decisions/0005-error-pages.md says which we took and why.
 constexpr std::array kCodes = {
+    ErrorFacts{400, 400, "bad_request", "Bad Request", "request", false, 0, false, "The request breaks a rule of HTTP, or could be read in two ways.", "**Do not retry unchanged.** Repair the client: one Host, one length, no folded lines, no control characters.", "The request could not be understood, so it was not let through.", "Reload the page. If the error stays, delete the cookies of this site.", "Look at what the client sends byte by byte; a proxy in between may have changed it."},
+    ErrorFacts{404, 404, "not_found", "Not Found", "request", false, 0, false, "The platform has nothing at this address.", "**Do not retry.** Check the address.", "There is nothing at this address.", "Check the address for typing errors.", ""},
+    ErrorFacts{408, 408, "request_timeout", "Request Timeout", "request", false, 0, false, "The request, or its body, did not arrive in time.", "**Retry.** Send the whole request without long pauses.", "The request did not arrive in time.", "Check your connection and try again.", ""},
+    ErrorFacts{413, 413, "request_entity_too_large", "Request Entity Too Large", "request", false, 0, false, "The body of the request is larger than the account's plan allows.", "**Do not retry unchanged.** Send less, or in several requests.", "What was sent is larger than this site takes.", "Send a smaller file.", "Raise the request body limit of the account, or upload in parts."},
+    ErrorFacts{414, 414, "uri_too_long", "URI Too Long", "request", false, 0, false, "The URL of the request is longer than allowed.", "**Do not retry unchanged.** Send long data in the body of the request.", "The address of this page is longer than allowed.", "Go to the page by a shorter address.", "Put what is long into the body of a request, not into its URL."},
+    ErrorFacts{417, 417, "expectation_failed", "Expectation Failed", "request", false, 0, false, "The request has an Expect header that is not 100-continue.", "**Do not retry unchanged.** Leave the Expect header out.", "The request asked for something that this platform does not do.", "Please tell the author of the program that sent it.", ""},
+    ErrorFacts{431, 431, "request_header_fields_too_large", "Request Header Fields Too Large", "request", false, 0, false, "The headers of the request are too many, or too large together.", "**Do not retry unchanged.** Send fewer or shorter headers and cookies.", "The headers of the request are larger than allowed.", "Delete the cookies of this site and try again.", "Find out which cookies your site sets and keep them small."},
     ErrorFacts{500, 500, "internal_server_error", "Internal server error", "cloudflare", true, 30, false,
                "The platform met an internal error while it handled the request.",
                "**Wait and retry.** Wait at least 30 seconds, then retry with exponential backoff. If the error stays, "
@@ -17,6 +24,7 @@ constexpr std::array kCodes = {
                "Something went wrong inside the platform while it handled this request.",
                "Please try again in about half a minute.",
                "If the error stays, look up the ray id in the platform's log."},
+    ErrorFacts{501, 501, "not_implemented", "Not Implemented", "request", false, 0, false, "The method or the transfer coding of the request is not supported.", "**Do not retry unchanged.** CONNECT, methods of more than 32 characters and transfer codings other than chunked are not supported.", "The request asked for something that this platform does not do.", "Please tell the author of the program that sent it.", ""},
     ErrorFacts{502, 502, "bad_gateway", "Bad gateway", "origin", true, 60, true,
                "The origin server gave an invalid response or closed the connection before answering.",
                "**Wait and retry.** The origin server is at fault, not the request. Wait at least 60 seconds, then "
@@ -29,6 +37,7 @@ constexpr std::array kCodes = {
                "**Wait and retry.** Wait at least 120 seconds, then retry with exponential backoff.",
                "The web server behind this site took too long to answer.", "Please try again in a few minutes.",
                "Check the load of the origin server and whatever it waits for, such as its database."},
+    ErrorFacts{505, 505, "http_version_not_supported", "HTTP Version Not Supported", "request", false, 0, false, "The request is not in HTTP/1.0 or HTTP/1.1.", "**Do not retry unchanged.** Speak HTTP/1.1 on this connection.", "The request came in a version of HTTP that is not spoken here.", "Please tell the author of the program that sent it.", ""},
     ErrorFacts{520, 520, "origin_unknown_error", "Web server is returning an unknown error", "origin", true, 60, true,
                "The origin server gave an empty, unknown or unexpected response.",
                "**Wait and retry.** Wait at least 60 seconds, then retry with exponential backoff.",
@@ -237,6 +246,11 @@ const ErrorFacts* findErrorFacts(uint16_t code) {
   const auto* found = std::lower_bound(kCodes.begin(), kCodes.end(), code,
                                        [](const ErrorFacts& facts, uint16_t wanted) { return facts.code < wanted; });
   return found != kCodes.end() && found->code == code ? found : nullptr;
+}
+
+uint16_t codeOrGeneral(uint16_t code) {
+  if (findErrorFacts(code) != nullptr) return code;
+  return code < 500 ? 400 : 500;
 }
 
 std::optional<const ErrorFacts*> errorTestPage(std::string_view path) {

@@ -11,7 +11,7 @@ namespace weir::edge {
 
 // All text is ours, ASCII, one paragraph without markup unless said otherwise.
 struct ErrorFacts {
-  uint16_t code;  // 1000–1200, or an HTTP status from 500 to 526
+  uint16_t code;  // 1000–1200, or an HTTP status from 400 to 526
   uint16_t httpStatus;
   std::string_view name;      // error_name
   std::string_view title;     // short text, without the number
@@ -32,8 +32,11 @@ std::span<const ErrorFacts> errorCodes();
 // Null when the platform has no such code.
 const ErrorFacts* findErrorFacts(uint16_t code);
 
+// `code` itself, or where the platform has no such code the general one of its kind: 400 below 500, else 500.
+uint16_t codeOrGeneral(uint16_t code);
+
 // The test pages: `/cdn-cgi/error/NNNN` on any host. Nullopt: `path` (without query) is not below that prefix.
-// Otherwise the facts to render, null for a code that does not exist: answer with the simple 404 page.
+// Otherwise the facts to render, null for a code that does not exist: answer with 404.
 std::optional<const ErrorFacts*> errorTestPage(std::string_view path);
 
 }  // namespace weir::edge

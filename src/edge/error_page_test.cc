@@ -46,13 +46,17 @@ TEST(ErrorCodes, everyCodeHasEveryFact) {
     EXPECT_EQ(findErrorFacts(facts.code), &facts);
     names.insert(facts.name);
   }
-  EXPECT_EQ(errorCodes().size(), 32u);
+  EXPECT_EQ(errorCodes().size(), 41u);
   EXPECT_EQ(names.size(), errorCodes().size());
   for (const uint16_t code :
        {1000, 1001, 1003, 1004, 1015, 1016, 1018, 1019, 1020, 1021, 1022, 1024, 1025, 1027, 1033, 1042,
-        1101, 1102, 1103, 1104, 1105, 1200, 500,  502,  504,  520,  521,  522,  523,  524,  525,  526}) {
+        1101, 1102, 1103, 1104, 1105, 1200, 400,  404,  408,  413,  414,  417,  431,
+        500,  501,  502,  504,  505,  520,  521,  522,  523,  524,  525,  526}) {
     EXPECT_NE(findErrorFacts(code), nullptr) << code;
+    EXPECT_EQ(codeOrGeneral(code), code);
   }
+  EXPECT_EQ(codeOrGeneral(418), 400);
+  EXPECT_EQ(codeOrGeneral(507), 500);
   EXPECT_EQ(findErrorFacts(1234), nullptr);
 }
 
@@ -221,7 +225,7 @@ TEST(ErrorPage, whatComesFromOutsideCannotBreakOutOfAnyForm) {
     ErrorContext context = kContext;
     context.host = context.ray = context.clientIp = hostile;
     for (const PageForm form : kForms) {
-      for (const ErrorPage& page : {renderErrorPage(1101, context, form), renderSimplePage(400, context, form)}) {
+      for (const ErrorPage& page : {renderErrorPage(1101, context, form), renderErrorPage(400, context, form)}) {
         EXPECT_EQ(base::wellFormedUtf8(page.body), page.body);
         EXPECT_EQ(page.body.find('\0'), std::string::npos);
         EXPECT_EQ(header(page, "cf-ray"), "(absent)");
@@ -253,15 +257,15 @@ TEST(ErrorPage, hostileTextIsShownEscaped) {
   EXPECT_TRUE(contains(renderErrorPage(1101, context, PageForm::kHtml).body, "| \xEF\xBF\xBD |"));
 }
 
-TEST(ErrorPage, simplePagesComeInTheSameForms) {
-  EXPECT_EQ(renderSimplePage(414, kContext, PageForm::kPlainText).body, "414 URI Too Long\n");
-  const ErrorPage json = renderSimplePage(431, kContext, PageForm::kProblemJson);
+TEST(ErrorPage, refusalsOfTheEdgeComeInTheSameForms) {
+  EXPECT_EQ(renderErrorPage(414, kContext, PageForm::kPlainText).body, "error code: 414\n");
+  const ErrorPage json = renderErrorPage(431, kContext, PageForm::kProblemJson);
   EXPECT_EQ(json.status, 431);
-  EXPECT_TRUE(contains(json.body, R"({"type":"about:blank","title":"Request Header Fields Too Large","status":431,)"));
-  EXPECT_TRUE(contains(renderSimplePage(404, kContext, PageForm::kHtml).body, "<span class=\"cf-error-code\">404"));
-  EXPECT_TRUE(contains(renderSimplePage(413, kContext, PageForm::kMarkdown).body, "# 413 Request Entity Too Large"));
-  EXPECT_TRUE(contains(renderSimplePage(418, kContext, PageForm::kHtml).body, "Error"));
-  const ErrorPage bare = renderSimplePage(400, {}, PageForm::kHtml);  // a head that never became a request
+  EXPECT_TRUE(contains(json.body, R"("title":"Error 431: Request Header Fields Too Large","status":431,)"));
+  EXPECT_TRUE(contains(json.body, R"("error_code":431,"error_name":"request_header_fields_too_large")"));
+  EXPECT_TRUE(contains(renderErrorPage(404, kContext, PageForm::kHtml).body, "<span class=\"cf-error-code\">404"));
+  EXPECT_TRUE(contains(renderErrorPage(413, kContext, PageForm::kMarkdown).body, "# Error 413: Request Entity Too Large"));
+  const ErrorPage bare = renderErrorPage(400, {}, PageForm::kHtml);  // a head that never became a request
   EXPECT_FALSE(contains(bare.body, "Ray ID"));
   EXPECT_FALSE(contains(bare.body, "Your IP"));
   EXPECT_EQ(header(bare, "cf-ray"), "(absent)");

@@ -759,8 +759,9 @@ void Invocation::onBodyRefused(const http::Refusal& refusal) {
     responded_ = true;
     clientGone_ = true;
     response_ = Response::kOver;
-    status_ = refusal.status;
-    loop_.respondWithPage(*std::exchange(exchange_, nullptr), refusal.status, ray_);
+    errorCode_ = codeOrGeneral(refusal.status);
+    status_ = findErrorFacts(errorCode_)->httpStatus;
+    loop_.respondWithPage(*std::exchange(exchange_, nullptr), errorCode_, ray_);
     if (isHeld()) return settle(wire::Outcome::kCanceled, 0);
     voice_.say(wire::CancelInvocation{id_});
   }

@@ -5,7 +5,8 @@
 
 namespace weir::http {
 
-void RequestHandler::describeRefusal(const Refusal& refusal, HeaderList& headers, std::string& body) {
+void RequestHandler::describeRefusal(const Refusal& refusal, const RequestHead&, const net::Address&,
+                                     HeaderList& headers, std::string& body) {
   headers.add("Content-Type", "text/plain; charset=utf-8");
   body.assign(refusal.reason);
   body.push_back('\n');

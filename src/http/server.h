@@ -121,8 +121,10 @@ class RequestHandler {
  public:
   virtual void onRequest(Exchange& exchange) = 0;
 
-  // A request was refused before there was an exchange: the page that says so. Default: one line of text.
-  virtual void describeRefusal(const Refusal& refusal, HeaderList& headers, std::string& body);
+  // A request was refused before there was an exchange: the page that says so. `head`: as far as it was understood.
+  // Default: one line of text.
+  virtual void describeRefusal(const Refusal& refusal, const RequestHead& head, const net::Address& client,
+                               HeaderList& headers, std::string& body);
 
   // For whoever counts; none may touch the server. A connection that is handed over (`upgrade`) closes for the server
   // then.

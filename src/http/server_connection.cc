@@ -120,6 +120,7 @@ void ServerConnection::onReadable() {
       peerFinished_ = true;
       // With a request open that has ended, this is the half-close of decision 2.
       if (open_ && requestEnded_) return;
+      if (const auto pending = decoder_.pendingRefusal()) return refuse(*pending);
       if (!open_ && requestEnded_ && pendingBytes() > 0) return beginLinger();
       return close();
     case net::Stream::ReadResult::kBytes: break;
@@ -244,7 +245,7 @@ void ServerConnection::refuse(const Refusal& refusal) {
   moveTo(server_.active_);
   HeaderList headers;
   std::string body;
-  server_.handler_.describeRefusal(refusal, headers, body);
+  server_.handler_.describeRefusal(refusal, decoder_.head(), remote_, headers, body);
   closeAfter_ = true;
   server_.out_.clear();
   const ResponseFraming framing{.framing = Framing::kLength,
@@ -252,9 +253,10 @@ void ServerConnection::refuse(const Refusal& refusal) {
                                 .connection = "close",
                                 .upgrade = {},
                                 .date = server_.date()};
-  if (appendResponseHead(server_.out_, refusal.status, headers, framing)) send(server_.out_, body);
+  const std::string_view sent = decoder_.head().method == "HEAD" ? std::string_view() : body;
+  if (appendResponseHead(server_.out_, refusal.status, headers, framing)) send(server_.out_, sent);
   takenBytes_ = 0;
-  writtenBytes_ = body.size();
+  writtenBytes_ = sent.size();
   dispatchedAt_ = server_.loop_.now();
   tally(refusal.status);
   beginLinger();
@@ -599,7 +601,8 @@ void ServerConnection::onTimer() {
   switch (waiting_) {
     case Waiting::kNothing: return;
     case Waiting::kRequest: return beginLinger();
-    case Waiting::kHead: return refuse({408, "the request did not arrive in time"});
+    case Waiting::kHead:
+      return refuse(decoder_.pendingRefusal().value_or(Refusal{408, "the request did not arrive in time"}));
     case Waiting::kExchange: return onExchangeTimer();
     case Waiting::kLinger:
       if (stream_->sentBytes() == sentMark_) return close();

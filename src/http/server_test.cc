@@ -262,8 +262,9 @@ TEST_F(ServerTest, malformedHeadsAreAnsweredAndClosed) {
   handle = respondWithTarget;
   const std::pair<std::string, std::string> cases[] = {
       {"GET / HTTP/1.1\r\n\r\n", "400"},
-      {"GET /" + std::string(20'000, 'a') + " HTTP/1.1\r\n", "414"},
-      {"GET / HTTP/1.1\r\nHost: x\r\nA: " + std::string(140'000, 'a'), "431"},
+      {"GET /" + std::string(20'000, 'a') + " HTTP/1.1\r\n\r\n", "414"},
+      {"GET / HTTP/1.1\r\nHost: x\r\nA: " + std::string(140'000, 'a') + "\r\n\r\n", "431"},
+      {"HEAD / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", "400"},
       {"GET / HTTP/3.0\r\nHost: x\r\n\r\n", "505"},
       {"CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n", "501"},
       {std::string(kGet) + "GET / HTTP/1.1\nHost: x\r\n\r\n", "400"},
@@ -442,6 +443,21 @@ TEST_F(ServerTest, slowHeadsAreAnsweredWith408) {
   peer->send("GET / HTTP/1.1\r\nHo");
   until([&] { return peer->take("HTTP/1.1 408 "); });
   until([&] { return peer->ended; });
+}
+
+TEST_F(ServerTest, refusedHeadsThatDoNotEndAreAnsweredWithTheirRefusal) {
+  open({.headTimeout = 20ms});
+  const std::string head = "GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n";
+  auto slow = connect();
+  slow->send(head);
+  until([&] { return slow->take("HTTP/1.1 400 "); });
+  until([&] { return slow->ended; });
+  open({.headTimeout = 3600s});
+  auto ending = connect();
+  ending->send(head);
+  ending->stream->finishSending();
+  until([&] { return ending->take("HTTP/1.1 400 "); });
+  until([&] { return ending->closed(); });
 }
 
 TEST_F(ServerTest, headsThatDripAreNotGivenMoreTime) {

@@ -51,8 +51,8 @@ void Metrics::requestFinished(uint32_t loop, const observe::RequestFinished& fac
   bump(lane.requests[statusClass < kClasses ? statusClass : 0]);
   if (fact.errorCode >= 1000 && fact.errorCode < 1000 + kCodesPlatform) {
     bump(lane.errorPages[fact.errorCode - 1000u]);
-  } else if (fact.errorCode >= 500 && fact.errorCode < 500 + kCodesOrigin) {
-    bump(lane.errorPages[kCodesPlatform + fact.errorCode - 500u]);
+  } else if (fact.errorCode >= 400 && fact.errorCode < 400 + kCodesStatus) {
+    bump(lane.errorPages[kCodesPlatform + fact.errorCode - 400u]);
   }
   record(lane.requestWall, fact.wallUs);
   bump(lane.requestBytes, fact.requestBytes);
@@ -134,9 +134,9 @@ void Metrics::renderPrometheus(std::string& out) const {
                   "Head of a client request complete to its response complete or cut.",
                   [](const Lane& lane) -> const Histogram& { return lane.requestWall; });
   head(out, "weir_error_pages_total", "counter", "Pages of the platform's own, by error code.");
-  for (size_t i = 0; i < kCodesPlatform + kCodesOrigin; ++i) {
+  for (size_t i = 0; i < kCodesPlatform + kCodesStatus; ++i) {
     const uint64_t pages = sum([&](const Lane& lane) -> const Counter& { return lane.errorPages[i]; });
-    const size_t code = i < kCodesPlatform ? 1000 + i : 500 + i - kCodesPlatform;
+    const size_t code = i < kCodesPlatform ? 1000 + i : 400 + i - kCodesPlatform;
     if (pages != 0) sample(out, "weir_error_pages_total", "code", std::to_string(code), pages);
   }
   scalar("weir_http_request_bytes_total", "counter", "Request bodies received.",

@@ -52,12 +52,12 @@ class Metrics final : public observe::Sink {
 
   static constexpr size_t kClasses = 6;          // none, 1xx … 5xx
   static constexpr size_t kCodesPlatform = 300;  // 1000 …
-  static constexpr size_t kCodesOrigin = 100;    // 500 …
+  static constexpr size_t kCodesStatus = 200;    // 400 …
 
   struct alignas(64) Lane {
     std::array<Counter, wire::kOutcomeCount> invocations{};
     std::array<Counter, kClasses> requests{};
-    std::array<Counter, kCodesPlatform + kCodesOrigin> errorPages{};
+    std::array<Counter, kCodesPlatform + kCodesStatus> errorPages{};
     Histogram cpu;
     Histogram wall;
     Histogram requestWall;

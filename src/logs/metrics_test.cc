@@ -97,6 +97,7 @@ TEST(Metrics, requestsAreCountedByClassAndPagesByCode) {
   request(204, 0);
   request(500, 1101);
   request(530, 530);
+  request(414, 414);
   request(0, 0);
   request(65535, 65535);
   const auto samples = samplesOf(metrics);
@@ -105,8 +106,9 @@ TEST(Metrics, requestsAreCountedByClassAndPagesByCode) {
   EXPECT_EQ(samples.at("weir_http_requests_total{class=\"none\"}"), 2);
   EXPECT_EQ(samples.at("weir_error_pages_total{code=\"1101\"}"), 1);
   EXPECT_EQ(samples.at("weir_error_pages_total{code=\"530\"}"), 1);
+  EXPECT_EQ(samples.at("weir_error_pages_total{code=\"414\"}"), 1);
   EXPECT_FALSE(samples.contains("weir_error_pages_total{code=\"1102\"}"));
-  EXPECT_EQ(samples.at("weir_http_response_bytes_total"), 60);
+  EXPECT_EQ(samples.at("weir_http_response_bytes_total"), 70);
 }
 
 TEST(Metrics, openConnectionsAreTheDifference) {

@@ -40,10 +40,10 @@ test("each numbered error in each form", async (t) => {
     while ((await weir.request("hello")).status !== 200);
   };
   let met = 0;
-  const meets = async (code, status, { host, path = "/", headers = {}, retryAfter } = {}) => {
+  const meets = async (code, status, { host, path = "/", method = "GET", headers = {}, zone = host, retryAfter } = {}) => {
     for (const [form, [asks, type]] of Object.entries(forms)) {
       await t.test(`${code} as ${form}`, async () => {
-        const answer = await weir.request(null, path, { host, headers: { ...asks, ...headers } });
+        const answer = await weir.request(null, path, { host, method, headers: { ...asks, ...headers } });
         assert.equal(answer.status, status, answer.text.slice(0, 300));
         assert.equal(answer.headers["content-type"], type);
         assert.match(answer.headers["cf-ray"], /^[0-9a-f]{16}-WEI$/);
@@ -55,8 +55,8 @@ test("each numbered error in each form", async (t) => {
         if (form === "text") assert.equal(answer.text, `error code: ${code}\n`);
         if (form === "json" || form === "problem") {
           const body = JSON.parse(answer.text);
-          assert.deepEqual([body.type, body.error_code, body.status, body.ray_id, body.instance, body.cloudflare_error, body.zone],
-            [`https://errors.example/${code}`, code, status, ray, ray, true, host]);
+          assert.deepEqual([body.type, body.error_code, body.status, body.ray_id, body.instance, body.cloudflare_error, body.zone ?? null],
+            [`https://errors.example/${code}`, code, status, ray, ray, true, zone]);
           assert.match(body.title, new RegExp(`^Error ${code}: .`));
           assert.equal(body.retry_after, wait === undefined ? undefined : Number(wait));
         }
@@ -66,7 +66,7 @@ test("each numbered error in each form", async (t) => {
         }
         if (form === "html") {
           assert.match(answer.text, /^<!DOCTYPE html>/);
-          assert.ok(answer.text.includes(String(code)) && answer.text.includes(ray) && answer.text.includes(host));
+          assert.ok(answer.text.includes(String(code)) && answer.text.includes(ray) && answer.text.includes(zone ?? ""));
           assert.ok(answer.text.includes(`https://errors.example/${code}`));
         }
         met++;
@@ -75,6 +75,13 @@ test("each numbered error in each form", async (t) => {
   };
   const hello = "hello.local.workers.dev";
   while ((await weir.request(null, "/", { host: "undeployed.none.test" })).status !== 500);
+  await meets(400, 400, { host: "two hosts", zone: null });
+  await meets(404, 404, { host: hello, path: "/cdn-cgi/error/1234" });
+  await meets(413, 413, { host: hello, method: "POST", headers: { "content-length": "100000001" } });
+  await meets(414, 414, { host: hello, path: `/${"a".repeat(17 << 10)}` });
+  await meets(417, 417, { host: hello, headers: { expect: "tea" } });
+  await meets(431, 431, { host: hello, headers: { "x-long": "b".repeat(140 << 10) } });
+  await meets(501, 501, { host: hello, method: "M".repeat(33) });
   await meets(1000, 403, { host: hello, headers: { "cf-connecting-ip": "192.0.2.1" } });
   await meets(1003, 403, { host: "192.0.2.1" });
   await meets(1016, 530, { host: "nameless.test" });
@@ -93,5 +100,5 @@ test("each numbered error in each form", async (t) => {
   await command(weir, "account", "suspend", "local");
   while ((await weir.request("hello")).status === 200);
   await meets(1103, 403, { host: hello });
-  assert.equal(met, 16 * Object.keys(forms).length);
+  assert.equal(met, 23 * Object.keys(forms).length);
 });

@@ -27,7 +27,26 @@ base::Result<size_t, Refusal> RequestDecoder::refuse(Refusal refusal) {
   return refusal_;
 }
 
+base::Result<size_t, Refusal> RequestDecoder::refuseHead(Refusal refusal, std::span<const std::byte> bytes,
+                                                         size_t consumed, bool patient) {
+  phase_ = Phase::kRefusedHead;
+  refusal_ = refusal;
+  refusedHead_.emplace(2 * limits_.headBytesMax);  // so that what follows a field that was too long is seen
+  const auto read = readRefusedHead(bytes, consumed);
+  return patient ? read : refuse(refusal);
+}
+
+base::Result<size_t, Refusal> RequestDecoder::readRefusedHead(std::span<const std::byte> bytes, size_t consumed) {
+  const bool over = refusedHead_->read(bytes.subspan(consumed), head_.headers);
+  const auto host = head_.headers.find("host");
+  if (head_.authority.empty() && host && isAuthority(*host)) head_.authority.assign(*host);
+  if (over) return refuse(refusal_);
+  return bytes.size();
+}
+
 void RequestDecoder::beginHead() {
+  head_.method.clear();
+  head_.target.clear();
   head_.headers.clear();
   head_.authority.clear();
   head_.framing = Framing::kNone;
@@ -42,6 +61,7 @@ base::Result<size_t, Refusal> RequestDecoder::feed(std::span<const std::byte> by
                                                    uint64_t contentMax) {
   if (phase_ == Phase::kRefused) return refusal_;
   size_t consumed = 0;
+  if (phase_ == Phase::kRefusedHead) return readRefusedHead(bytes, consumed);
   while (phase_ != Phase::kBody) {
     const auto rest = bytes.subspan(consumed);
     if (rest.empty()) return consumed;
@@ -49,18 +69,24 @@ base::Result<size_t, Refusal> RequestDecoder::feed(std::span<const std::byte> by
     if (inRequestLine && headBytes_ == 0) {
       // Something else than HTTP, a TLS hello for one, is told so at once and not when a line ends.
       const char first = static_cast<char>(rest[0]);
-      if (first != '\r' && !isToken({&first, 1})) return refuse({400, "this is not an HTTP request"});
+      if (first != '\r' && !isToken({&first, 1})) {
+        beginHead();
+        return refuse({400, "this is not an HTTP request"});
+      }
     }
     const size_t lineMax = inRequestLine
                                ? std::min<size_t>(limits_.urlBytesMax + kRequestLineRest, limits_.headBytesMax)
                                : limits_.headBytesMax - headBytes_;
     const auto step = lines_.next(rest, lineMax);
+    if (inRequestLine && step.outcome != LineReader::Outcome::kMore) beginHead();
     if (step.outcome == LineReader::Outcome::kTooLong) {
-      return refuse(inRequestLine ? Refusal{414, "the request line is too long"}
-                                  : Refusal{431, "the head is too large"});
+      return refuseHead(inRequestLine ? Refusal{414, "the request line is too long"}
+                                      : Refusal{431, "the head is too large"},
+                        bytes, consumed, true);
     }
-    if (step.outcome == LineReader::Outcome::kBareLf) return refuse({400, "a line ends without CR"});
     consumed += step.consumed;
+    if (step.outcome == LineReader::Outcome::kBareLf)
+      return refuseHead({400, "a line ends without CR"}, bytes, consumed, false);
     if (step.outcome == LineReader::Outcome::kMore) {
       if (inRequestLine) headBytes_ += step.consumed;
       return consumed;
@@ -72,12 +98,12 @@ base::Result<size_t, Refusal> RequestDecoder::feed(std::span<const std::byte> by
         continue;
       }
       headBytes_ = step.line.size() + 2;
-      beginHead();
-      if (const auto refusal = takeRequestLine(step.line)) return refuse(*refusal);
+      if (const auto refusal = takeRequestLine(step.line))
+        return refuseHead(*refusal, bytes, consumed, refusal->status != 400);
       phase_ = Phase::kFields;
     } else if (!step.line.empty()) {
       headBytes_ += step.line.size() + 2;
-      if (const auto refusal = takeField(step.line)) return refuse(*refusal);
+      if (const auto refusal = takeField(step.line)) return refuseHead(*refusal, bytes, consumed, true);
     } else {
       if (const auto refusal = finishHead()) return refuse(*refusal);
       phase_ = Phase::kBody;

@@ -160,7 +160,7 @@ const std::vector<Case>& refused() {
       {"tlsHello", "\x16\x03\x01", "400"},
       {"expectation", withField("Expect: teapot"), "417"},
       {"urlTooLong", withLine("GET /" + std::string(16 * 1024, 'a') + " HTTP/1.1"), "414"},
-      {"urlTooLongWithoutEnd", "GET /" + std::string(17 * 1024, 'a'), "414"},
+      {"urlTooLongWithoutEnd", "GET /" + std::string(300 * 1024, 'a'), "414"},
       {"fieldTooLong", withField("A: " + std::string(128 * 1024, 'b')), "431"},
       {"chunkSizeEmpty", withChunks("\r\n"), "400"},
       {"chunkSizeWord", withChunks("xyz\r\n"), "400"},
@@ -221,6 +221,69 @@ TEST(RequestDecoder, countsHeaders) {
   limits.headerCountMax = 3;
   EXPECT_EQ(decode({withField("A: 1\r\nB: 2")}, limits), "GET / @x 1.1 keep|Host=x|A=1|B=2\nend\n");
   EXPECT_EQ(decode({withField("A: 1\r\nB: 2\r\nC: 3")}, limits), "refused 431");
+}
+
+// The fields of a refused head, as they are when it is refused: in whatever pieces it arrives.
+TEST(RequestDecoder, aRefusedHeadIsReadForTheFormOfItsAnswer) {
+  const std::string wanted = "Accept: text/markdown\r\nX: y\r\nUser-Agent: curl\r\n\r\n";
+  const std::string host = "Host: x\r\n";
+  const std::vector<Case> cases = {
+      {"urlTooLong", "GET /" + std::string(17 * 1024, 'a') + " HTTP/1.1\r\n" + host + wanted, "414"},
+      {"methodTooLong", std::string(33, 'A') + " / HTTP/1.1\r\n" + host + wanted, "501"},
+      {"connect", "CONNECT x:80 HTTP/1.1\r\n" + host + wanted, "501"},
+      {"http2", "GET / HTTP/2.0\r\n" + host + wanted, "505"},
+      {"fieldTooLong", "GET / HTTP/1.1\r\n" + host + "A: " + std::string(130 * 1024, 'b') + "\r\n" + wanted, "431"},
+      {"twoHosts", "GET / HTTP/1.1\r\n" + host + host + wanted, "400"},
+      {"noColon", "GET / HTTP/1.1\r\n" + host + "A\r\n" + wanted, "400"},
+      {"expectation", "GET / HTTP/1.1\r\n" + host + "Expect: tea\r\n" + wanted, "417"},
+  };
+  for (const Case& each : cases) {
+    for (const size_t piece : {size_t{1} << 20, size_t{1000}, size_t{1}}) {
+      SCOPED_TRACE(each.name + (" in pieces of " + std::to_string(piece)));
+      RequestDecoder decoder(HttpLimits{});
+      Transcript sink;
+      auto rest = asBytes(each.bytes);
+      std::optional<uint16_t> status;
+      while (!rest.empty() && !status) {
+        const auto fed = decoder.feed(rest.first(std::min(rest.size(), piece)), sink);
+        if (fed.ok()) rest = rest.subspan(*fed);
+        else status = fed.error().status;
+      }
+      ASSERT_EQ(status, std::stoi(each.expected));
+      EXPECT_EQ(decoder.head().headers.find("accept"), "text/markdown");
+      EXPECT_EQ(decoder.head().headers.find("user-agent"), "curl");
+      EXPECT_EQ(decoder.head().authority, "x");
+      EXPECT_EQ(sink.text, "");
+    }
+  }
+}
+
+TEST(RequestDecoder, aRefusedHeadThatDoesNotEndHasItsRefusalPending) {
+  RequestDecoder decoder(HttpLimits{});
+  Transcript sink;
+  const std::string one = withField("A: b");
+  for (auto rest = asBytes(one); !rest.empty();) rest = rest.subspan(*decoder.feed(rest, sink));
+  EXPECT_FALSE(decoder.pendingRefusal());
+  EXPECT_TRUE(decoder.feed(asBytes("GET /2 HTTP/1.1\r\nHost: x\r\nHost: y\r\n"), sink).ok());
+  ASSERT_TRUE(decoder.pendingRefusal());
+  EXPECT_EQ(decoder.pendingRefusal()->status, 400);
+  EXPECT_FALSE(decoder.betweenRequests());
+  const auto ended = decoder.feed(asBytes(std::string(300 * 1024, 'a')), sink);  // without a bound it could go on for ever
+  ASSERT_FALSE(ended.ok());
+  EXPECT_EQ(ended.error().status, 400);
+}
+
+TEST(RequestDecoder, nothingOfTheRequestBeforeIsLeftInARefusedHead) {
+  RequestDecoder decoder(HttpLimits{});
+  Transcript sink;
+  const std::string one = withField("Accept: text/html");
+  for (auto rest = asBytes(one); !rest.empty();) rest = rest.subspan(*decoder.feed(rest, sink));
+  for (const std::string_view next : {"\x16\x03", "G(T / HTTP/1.1\r\n\r\n"}) {
+    RequestDecoder copy = decoder;
+    ASSERT_FALSE(copy.feed(asBytes(next), sink).ok());
+    EXPECT_EQ(copy.head().method + copy.head().target + copy.head().authority, "");
+    EXPECT_EQ(copy.head().headers.size(), 0u);
+  }
 }
 
 TEST(RequestDecoder, countsTheHostItAddsForAnAbsoluteTarget) {
