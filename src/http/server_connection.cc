@@ -106,7 +106,8 @@ void ServerConnection::onPeerFinished() {
 void ServerConnection::onReadable() {
   if (lingering_) {
     const auto got = stream_->read(server_.readBuffer_);
-    if (got.kind == net::Stream::ReadResult::kEnd || got.kind == net::Stream::ReadResult::kError) close();
+    if (got.kind == net::Stream::ReadResult::kBytes) lingerBytes_ += got.bytes;
+    else if (got.kind != net::Stream::ReadResult::kNothingYet) close();
     return;
   }
   size_t room = server_.readBuffer_.size();
@@ -185,10 +186,6 @@ size_t ServerConnection::consume(std::span<const std::byte> bytes) {
     } else if (*fed == 0) {
       break;
     }
-    if (stream_ && !open_ && !requestEnded_ && skippedBytes_ > server_.limits_.drainedBodyBytesMax) {
-      closeAfter_ = true;
-      beginLinger();
-    }
   }
   processing_ = false;
   return consumed;
@@ -202,7 +199,7 @@ void ServerConnection::onHead(const RequestHead& head) {
 
 void ServerConnection::onBody(std::span<const std::byte> bytes) {
   if (bodyMode_ == BodyMode::kSkipped) {
-    skippedBytes_ += bytes.size();
+    bodyMarkAt_ = server_.loop_.now();
     return;
   }
   granted_ -= bytes.size();
@@ -226,7 +223,7 @@ void ServerConnection::dispatch(std::span<const std::byte> behindHead) {
   ++requests_;
   events_ = nullptr;
   responseStarted_ = bodyless_ = closeAfter_ = bodyAsked_ = endDue_ = false;
-  granted_ = skippedBytes_ = takenBytes_ = writtenBytes_ = 0;
+  granted_ = takenBytes_ = writtenBytes_ = 0;
   status_ = 0;
   dispatchedAt_ = server_.loop_.now();
   bodyBytesMax_ = server_.limits_.bodyBytesMax;
@@ -354,13 +351,14 @@ void ServerConnection::readMore(uint64_t bytes) {
 
 // ---- Response ----------------------------------------------------------------------------------------------------
 
-bool ServerConnection::willKeepAlive() const {
+// What is promised is kept: a client that was not told of the end may have sent its next request already.
+bool ServerConnection::willKeepAlive(bool whole) const {
   const RequestHead& head = decoder_.head();
   if (!head.keepAlive || closeAfter_ || server_.draining_) return false;
   // A client that was not told to continue may send the body or not; nobody can tell what its next bytes are.
   if (continueDue_) return false;
-  return requestEnded_ || hasCompleteBody_ || head.framing != Framing::kLength ||
-         head.contentLength <= server_.limits_.drainedBodyBytesMax || bodyAsked_;
+  return requestEnded_ || hasCompleteBody_ || head.framing != Framing::kLength || (bodyAsked_ && !whole) ||
+         head.contentLength - takenBytes_ <= server_.limits_.drainedBodyBytesMax;
 }
 
 std::string_view ServerConnection::connectionField() const {
@@ -384,7 +382,7 @@ bool ServerConnection::respond(uint16_t status, const HeaderList& headers, std::
   CHECK(!responseStarted_);
   if (status < 200) return false;
   const bool closeBefore = closeAfter_;
-  closeAfter_ = !willKeepAlive();
+  closeAfter_ = !willKeepAlive(true);
   const bool bodiless = isBodiless(status);
   const bool toHead = decoder_.head().method == "HEAD";
   ResponseFraming framing{.framing = Framing::kLength,
@@ -425,7 +423,7 @@ bool ServerConnection::startResponse(uint16_t status, const HeaderList& headers,
   const bool closeBefore = closeAfter_;
   const bool bodiless = isBodiless(status);
   const bool toHead = request.method == "HEAD";
-  closeAfter_ = !willKeepAlive();
+  closeAfter_ = !willKeepAlive(false);
   ResponseFraming framing{.framing = Framing::kLength,
                           .contentLength = contentLength,
                           .connection = {},
@@ -536,6 +534,8 @@ void ServerConnection::beginLinger() {
   if (lingering_ || !stream_) return;
   flushCorked();
   lingering_ = true;
+  lingerBytes_ = 0;
+  lingerUntil_ = server_.loop_.now() + server_.limits_.lingerMax;
   moveTo(server_.active_);
   held_.clear();
   heldAt_ = 0;
@@ -604,10 +604,14 @@ void ServerConnection::onTimer() {
     case Waiting::kHead:
       return refuse(decoder_.pendingRefusal().value_or(Refusal{408, "the request did not arrive in time"}));
     case Waiting::kExchange: return onExchangeTimer();
-    case Waiting::kLinger:
-      if (stream_->sentBytes() == sentMark_) return close();
+    case Waiting::kLinger: {
+      const bool taken = stream_->sentBytes() != sentMark_;
+      const bool sends = lingerBytes_ > 0 && server_.loop_.now() < lingerUntil_ && !server_.draining_;
+      if (!taken && !sends) return close();
       sentMark_ = stream_->sentBytes();
+      lingerBytes_ = 0;
       return wait(Waiting::kLinger);
+    }
   }
 }
 

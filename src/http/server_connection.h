@@ -71,7 +71,8 @@ class ServerConnection final : public Exchange, private RequestSink, private net
   void beginLinger();
   void scheduleFlush();
   void unscheduleFlush();
-  bool willKeepAlive() const;
+  // `whole`: the response is sent in one go, so what is left of the body is left for good.
+  bool willKeepAlive(bool whole) const;
   std::string_view connectionField() const;
   void send(std::string_view head, std::string_view body);
   void moveTo(std::list<ServerConnection*>& list);
@@ -124,7 +125,8 @@ class ServerConnection final : public Exchange, private RequestSink, private net
   base::Instant dispatchedAt_{};
   uint64_t bodyBytesMax_ = 0;
   uint64_t granted_ = 0;
-  uint64_t skippedBytes_ = 0;
+  uint64_t lingerBytes_ = 0;  // read and dropped since the last look
+  base::Instant lingerUntil_{};
   uint64_t sentMark_ = 0;  // stream's sentBytes when progress was last seen
   base::Instant sentMarkAt_{};
   base::Instant bodyMarkAt_{};

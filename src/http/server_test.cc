@@ -224,6 +224,69 @@ TEST_F(ServerTest, unreadBodiesAreSkippedUpToABound) {
   EXPECT_EQ(requests, 3);
 }
 
+TEST_F(ServerTest, anAnswerBeforeTheEndOfALongBodyIsTheLastAndTheRestIsReadBehindIt) {
+  open();
+  auto peer = connect();
+  peer->send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3000000\r\n\r\nstart");
+  until([&] { return requests == 1; });
+  visit().exchange->readMore(5);
+  until([&] { return visit().body == "start"; });
+  EXPECT_TRUE(visit().exchange->respond(500, {}, "no more"));
+  until([&] { return peer->take("Connection: close\r\n"); });
+  until([&] { return peer->take("no more"); });
+  for (int i = 0; i < 30; ++i) {
+    peer->send(std::string(100'000, 'b'));
+    settle();
+    ASSERT_FALSE(peer->broken) << i;
+  }
+  EXPECT_TRUE(peer->ended);
+  peer->stream->finishSending();
+  until([&] { return server->connectionCount() == 0; });
+}
+
+TEST_F(ServerTest, aPromiseToKeepTheConnectionIsKeptHoweverMuchComesOfAnUnreadBody) {
+  open();
+  handle = [&](Exchange& exchange) {
+    if (exchange.head().target == "/streamed") {
+      exchange.readMore(1);
+      visits.push_back(std::make_unique<Visit>(exchange));
+    } else {
+      respondWithTarget(exchange);
+    }
+  };
+  auto peer = connect();
+  peer->send("POST /chunked HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nf4240\r\n");
+  until([&] { return peer->take("/chunked"); });
+  peer->send(std::string(1'000'000, 'b') + "\r\n0\r\n\r\n");
+  peer->send("POST /streamed HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n");
+  until([&] { return requests == 2; });
+  ASSERT_TRUE(visit().exchange->startResponse(200, {}, 2));
+  EXPECT_EQ(visit().exchange->write(bytesOf("ok")), WriteOutcome::kTaken);
+  EXPECT_TRUE(visit().exchange->finish());
+  until([&] { return peer->take("\r\n\r\nok"); });
+  EXPECT_EQ(peer->taken.find("Connection: close"), std::string::npos);
+  peer->send(std::string(1'000'000, 'b') + "GET /next HTTP/1.1\r\nHost: x\r\n\r\n");
+  until([&] { return peer->take("/next"); });
+}
+
+TEST_F(ServerTest, aClientThatSendsOnBehindTheLastAnswerIsReadForAWhile) {
+  const std::string head = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3000000\r\n\r\n";
+  handle = respondWithTarget;
+  for (const bool patient : {true, false}) {
+    open({.lingerTimeout = 20ms, .lingerMax = patient ? 3'600'000ms : 40ms});
+    auto peer = connect();
+    peer->send(head);
+    until([&] { return peer->take("Connection: close\r\n"); });
+    const auto enough = clock.now() + 200ms;
+    until([&] {
+      if (!peer->broken) peer->send("b");
+      loop.runOnce(1ms);
+      return patient ? clock.now() > enough : server->connectionCount() == 0;
+    });
+    EXPECT_EQ(server->connectionCount(), patient ? 1u : 0u);
+  }
+}
+
 TEST_F(ServerTest, bodiesOverTheBoundAreRefusedAndTheResponseStillGoesOut) {
   open({.bodyBytesMax = 10});
   auto peer = connect();
