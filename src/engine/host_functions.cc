@@ -288,22 +288,12 @@ void clearTimer(Arguments info) { ScriptIsolate::of(info.GetIsolate())->clearTim
 void log(Arguments info) {
   v8::Isolate* isolate = info.GetIsolate();
   auto& script = *ScriptIsolate::of(isolate);
-  const auto data = isolate->GetContinuationPreservedEmbedderDataV2();
-  if (data.IsEmpty() || !data->IsValue() || !data.As<v8::Value>()->IsObject()) return;
-  const v8::TryCatch quiet(isolate);
-  v8::Local<v8::Value> seq;
-  if (!data.As<v8::Value>()
-           .As<v8::Object>()
-           ->Get(isolate->GetCurrentContext(),
-                 v8::String::NewFromUtf8Literal(isolate, "seq", v8::NewStringType::kInternalized))
-           .ToLocal(&seq))
-    return;
-  Invocation* invocation = script.find(unsignedOf(seq));
+  Invocation* invocation = script.find(unsignedOf(info[0]));
   if (invocation == nullptr) return;
-  const std::string message = js::toUtf8(isolate, info[1], kLogBytesMax + 1);
+  const std::string message = js::toUtf8(isolate, info[2], kLogBytesMax + 1);
   wire::LogLine line;
   line.invocation = invocation->id;
-  const uint32_t level = unsignedOf(info[0]);
+  const uint32_t level = unsignedOf(info[1]);
   line.level = level <= 4 ? static_cast<wire::LogLevel>(level) : wire::LogLevel::kLog;
   line.timestampMs = script.nowMs();
   // Half a JSON text is none: a line over the bound says so instead.

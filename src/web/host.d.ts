@@ -93,7 +93,7 @@ interface Host {
   clearTimer(seq: number, id: number): void;
 
   // ---- logs: message is the JSON array of the arguments; level 0 debug, 1 info, 2 log, 3 warn, 4 error ----
-  log(level: number, message: string): void;
+  log(seq: number, level: number, message: string): void;
 
   // ---- a top-level scope whose heap would be written ----
   /** It uses this builtin: its heap cannot be written. Does not return to the script. */

@@ -15,6 +15,7 @@ enum class Compatibility : uint8_t {
   kWebSocketStandardBinaryType,
   kWebSocketAutoReplyToClose,
   kGlobalFetchStrictlyPublic,
+  kHandleCrossRequestPromiseResolution,
 };
 
 struct CompatibilityRule {
@@ -36,6 +37,8 @@ inline constexpr std::array kCompatibilityRules{
                       "web_socket_manual_reply_to_close", "2026-04-07"},
     CompatibilityRule{Compatibility::kGlobalFetchStrictlyPublic, "global_fetch_strictly_public",
                       "global_fetch_private_origin", ""},
+    CompatibilityRule{Compatibility::kHandleCrossRequestPromiseResolution, "handle_cross_request_promise_resolution",
+                      "no_handle_cross_request_promise_resolution", "2024-10-14"},
 };
 
 constexpr bool compatibilityRulesAreInOrder() {

@@ -4,6 +4,7 @@ import { host } from "../core/host.js";
 import {
   NativeError, NativeMap, captureStackTrace, getPrototypeOf, isArray, jsonStringify, mapDelete, mapGet, mapSet,
 } from "../core/primordials.js";
+import { current } from "../workers/invocation.js";
 
 const kDebug = 0;
 const kInfo = 1;
@@ -41,9 +42,11 @@ function argumentJson(value) {
 const StringOf = String;
 
 function write(level, args, from = 0) {
+  const record = current();
+  if (record === undefined) return;
   let message = "[";
   for (let i = from; i < args.length; i++) message += (i > from ? "," : "") + argumentJson(args[i]);
-  host.log(level, `${message}]`);
+  host.log(record.seq, level, `${message}]`);
 }
 
 /** A line of the platform's own. */

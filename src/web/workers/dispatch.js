@@ -21,7 +21,9 @@ import { newContext, waitFor } from "./execution_context.js";
 import { closeFetchEvent, newFetchEvent, newScheduledController, newScheduledEvent } from "./extendable_event.js";
 import { dispatchGlobal, globalScope, hasListener, reportException, unhandledRejection } from "./global_events.js";
 import { callHandler, isModule, startHandlers } from "./handlers.js";
-import { Invocation, findInvocation, forgetInvocation, keepInvocation, setRunning, settle } from "./invocation.js";
+import {
+  Invocation, findInvocation, forgetInvocation, keepInvocation, setPromiseRule, setRunning, setTurn, settle,
+} from "./invocation.js";
 import { rateCounted } from "./rate_limit.js";
 import { abandonResponse, fail, respondWith } from "./responding.js";
 
@@ -107,7 +109,7 @@ function enter(seq) {
   setRunning(undefined);  // a turn that was terminated could not do it
   const record = findInvocation(seq);
   if (record === undefined || record.ended) return undefined;
-  host.setCurrent(record);
+  setTurn(record);
   return record;
 }
 
@@ -121,6 +123,8 @@ function pumpOf(record, stream) {
 
 export const dispatch = {
   start(handlers, named, env, stubs) {
+    setTurn(undefined);
+    setPromiseRule(host.compatible("handle_cross_request_promise_resolution"));
     return startHandlers(handlers, named, env, stubs);
   },
 
@@ -147,7 +151,7 @@ export const dispatch = {
     const record = new Invocation(seq);
     record.head = head;
     setRunning(undefined);
-    host.setCurrent(record);
+    setTurn(record);
     const request = newIncomingRequest(
       record, method, url, head, kind === 0 ? null : incomingBody(record, kind, body, length), cf);
     keepInvocation(record);
@@ -162,7 +166,7 @@ export const dispatch = {
 
   scheduled(seq, cron, scheduledTime) {
     const record = new Invocation(seq);
-    host.setCurrent(record);
+    setTurn(record);
     keepInvocation(record);
     let result;
     setRunning(record);

@@ -2,7 +2,9 @@
 
 import { host } from "../core/host.js";
 import { contextEnded, differentRequest, disallowedInGlobalScope } from "../core/errors.js";
-import { NativeMap, mapDelete, mapGet, mapSet } from "../core/primordials.js";
+import { NativeError, NativeMap, captureStackTrace, jsonStringify, mapDelete, mapGet, mapSet } from "../core/primordials.js";
+
+const kWarn = 3;  // host.d.ts, log
 
 export class Invocation {
   seq;
@@ -12,6 +14,8 @@ export class Invocation {
   responded = false;
   /** The engine ended it; nothing may be asked of the host any more. */
   ended = false;
+  /** Another invocation was told that code of this one went on after its end. */
+  toldTooLate = false;
   /** The client went away. */
   cancelled = false;
   /** id -> Timer, made with the first timer. */
@@ -64,9 +68,45 @@ export function setRunning(record) {
   running = record;
 }
 
+// The invocation whose event the turn delivers. What it settles may go on for another one.
+let turn;
+// handle_cross_request_promise_resolution: code that waited for a promise goes on as the invocation that waited, whoever
+// settled it; without it, as the invocation of the turn.
+let followsPromises = true;
+
+export function setPromiseRule(follows) {
+  followsPromises = follows;
+}
+
+/** A turn for `record` begins. */
+export function setTurn(record) {
+  turn = record;
+  host.setCurrent(record);
+}
+
 /** The invocation on whose behalf the calling code runs; undefined in global scope. */
 export function current() {
-  return running !== undefined ? running : host.current();
+  if (running !== undefined) return running;
+  if (!followsPromises) return turn;
+  const record = host.current();
+  if (record !== undefined && record.ended && record !== turn) tellTooLate(record);
+  return record;
+}
+
+// Code of an invocation that is over goes on in the turn of another. That one is told, once; what the code asks of the
+// platform fails with contextEnded().
+function tellTooLate(record) {
+  if (turn === undefined || record.toldTooLate) return;
+  record.toldTooLate = true;
+  const warning = new NativeError(
+    "A promise was resolved or rejected from a different request context than the one it was created in. However, the " +
+      "creating request has already been completed or canceled. Continuations for that request are unlikely to run " +
+      "safely and have been canceled. If this behavior breaks your worker, consider setting the " +
+      "`no_handle_cross_request_promise_resolution` compatibility flag for your worker.");
+  warning.name = "Warning";
+  captureStackTrace(warning, current);
+  const text = typeof warning.stack === "string" ? warning.stack : `${warning.name}: ${warning.message}`;
+  host.log(turn.seq, kWarn, `[${jsonStringify(text)}]`);
 }
 
 /** The current invocation, for an operation that global scope may not do. */
