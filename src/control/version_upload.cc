@@ -14,8 +14,8 @@ namespace json = boost::json;
 
 namespace {
 
-// Events that a version may handle and get here, or will get; a script with none of them would never run.
-constexpr std::string_view kServedHandlers[] = {"fetch", "scheduled", "tail", "trace", "queue", "email", "tailStream"};
+// A script whose every handler is one of these is refused: no event would ever reach it.
+constexpr std::string_view kUnsupportedHandlers[] = {"alarm", "test", "connect"};
 
 std::vector<std::string> split(std::string_view list) {
   std::vector<std::string> out;
@@ -80,8 +80,9 @@ ApiTry<sandbox::VersionRecord> checkUpload(ApiContext& context, const ApiRequest
   if (const auto* refusal = std::get_if<sandbox::StartRefusal>(&*verdict)) return refusalOf(context, request, *refusal);
   auto record = std::get<sandbox::VersionRecord>(std::move(*verdict));
   const auto handlers = split(record.handlers);
-  if (std::none_of(handlers.begin(), handlers.end(), [](const auto& handler) {
-        return std::find(std::begin(kServedHandlers), std::end(kServedHandlers), handler) != std::end(kServedHandlers);
+  if (std::all_of(handlers.begin(), handlers.end(), [](const auto& handler) {
+        return std::find(std::begin(kUnsupportedHandlers), std::end(kUnsupportedHandlers), handler) !=
+               std::end(kUnsupportedHandlers);
       })) {
     return ApiError{400, 10069, "The uploaded Worker contains event handlers unsupported by the Workers runtime.", {}};
   }

@@ -293,10 +293,13 @@ bool ScriptIsolate::callStart(v8::Local<v8::Context> context, v8::Local<v8::Obje
     for (uint32_t i = 0; i < std::min<uint32_t>(list->Length(), wire::Bounds::kHandlersMax); ++i) {
       v8::Local<v8::Value> name;
       if (!list->Get(context, i).ToLocal(&name)) break;
+      const std::string handler = js::toUtf8(isolate, name, wire::Bounds::kNameBytesMax);
+      if (!wire::isHandlerName(handler)) continue;  // a method that is called ["like this"]()
       if (!handlers_.empty()) handlers_ += ',';
-      handlers_ += js::toUtf8(isolate, name, wire::Bounds::kNameBytesMax);
+      handlers_ += handler;
     }
   }
+  if (handlers_.empty() && names->IsArray() && names.As<v8::Array>()->Length() > 0) handlers_ = "methods";
   if (handlers_.empty()) {
     failure.failure = wire::StartFailure::kNoHandlers;
     failure.message = "No event handlers were registered. This script does nothing.";

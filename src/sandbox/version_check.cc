@@ -21,7 +21,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr int kYieldingNice = 10;
-constexpr size_t kHandlersBytesMax = 1024;
 constexpr std::chrono::milliseconds kTick{20};
 constexpr const char* kMemoryExceeded = "Script startup exceeded memory limits.";
 
@@ -36,9 +35,12 @@ std::string cleanText(std::string_view text) {
 }
 
 bool areHandlerNames(std::string_view text) {
-  return !text.empty() && text.size() <= kHandlersBytesMax && std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == ',';
-  });
+  for (;;) {
+    const size_t comma = text.find(',');
+    if (!wire::isHandlerName(text.substr(0, comma))) return false;
+    if (comma == std::string_view::npos) return true;
+    text.remove_prefix(comma + 1);
+  }
 }
 
 // Of a whole process, in bytes; 0 when it cannot be told.

@@ -27,6 +27,7 @@ struct Bounds {
   static constexpr uint32_t kNameBytesMax = 256;
   static constexpr uint32_t kRateKeyBytesMax = 32u << 10;  // as long as a URL, which it often is
   static constexpr uint32_t kHandlersMax = 64;
+  static constexpr uint32_t kHandlerNameBytesMax = 64;
   static constexpr uint32_t kSubrequestsMax = 10'000'000;
   static constexpr uint32_t kProfileBytesMax = 4u << 20;  // of a start that took too long
   static constexpr uint32_t kImageBytesMax = 64u << 20;   // a heap snapshot or code cache of a version

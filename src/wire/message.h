@@ -108,6 +108,15 @@ struct VersionFailed {
   }
 };
 
+// A handler's or a method's name as VersionChecked has it: letters, digits, "_" and "$".
+constexpr bool isHandlerName(std::string_view name) {
+  for (const char c : name) {
+    const bool word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    if (!word && c != '_' && c != '$') return false;
+  }
+  return !name.empty() && name.size() <= Bounds::kHandlerNameBytesMax;
+}
+
 // The top-level scope has passed.
 struct VersionChecked {
   uint64_t startupUs = 0;     // CPU: compilation and the top-level scope

@@ -113,6 +113,42 @@ test("bindings that wrangler deploys are imported, at the top level too", async 
   assert.equal(after.body.result.items[0].start.from, "snapshot");
 });
 
+test("a script that has methods only is one, and says so when an event comes", async (t) => {
+  const methods = {
+    object: { code: `export default { add(a, b) { return a + b; }, answer: 42 }` },
+    instance: { code: `class Api { get broken() { throw new Error("looked at"); } add(a, b) { return a + b; } } export default new Api()` },
+    classes: { code: `import { WorkerEntrypoint } from "cloudflare:workers"; class Base extends WorkerEntrypoint { "dashed-name"() {} } export default class extends Base {}` },
+    named: { code: `export const api = { fetch() { return new Response("named"); } }; export const settings = { on: true }` },
+    calls: { code: `export default { fetch(request, env) { return env.API.fetch("http://inner/"); } }`, services: { API: { script: "named", entrypoint: "api" } } },
+  };
+  const weir = await startWeir({ ...methods, nothing: { code: `export default { answer: 42 }` }, numbers: { code: `export default class { }` } });
+  t.after(() => weir.stop());
+  for (const name of ["object", "instance", "classes", "named"]) assert.equal((await weir.request(name)).status, 500, name);
+  assert.equal((await weir.request("calls")).text, "named");
+  for (const name of ["nothing", "numbers"]) assert.equal((await weir.request(name)).status, 500, name);
+  const traces = await weir.traced((all) => all.length >= 8);
+  for (const name of ["object", "instance", "classes", "named"]) {
+    const trace = traces.find((one) => one.scriptName === name);
+    assert.deepEqual(trace.exceptions.map((one) => one.message), ["Handler does not export a fetch() function."], name);
+    assert.deepEqual(trace.logs.map((one) => [one.level, ...one.message]),
+      [["warn", "Received a FetchEvent but we lack a handler for FetchEvents. Did you remember to export a fetch() function?"]], name);
+  }
+  for (const name of ["nothing", "numbers"]) {
+    assert.match(traces.find((one) => one.scriptName === name).exceptions[0].message, /No event handlers were registered\. This script does nothing\./);
+  }
+});
+
+test("wrangler deploys a script that has methods only", async (t) => {
+  const weir = await startWeir({});
+  t.after(() => weir.stop());
+  const project = await startProject(t, weir, { files: { "src/index.js": `import { WorkerEntrypoint } from "cloudflare:workers"; export default class extends WorkerEntrypoint { add2(a, b) { return a + b; } }` } });
+  await project.run("deploy");
+  const { body } = await callApi(project.environment, "GET", "{A}/workers/scripts");
+  assert.deepEqual(body.result[0].handlers, ["add2"]);
+  project.write("src/index.js", `export default { alarm() {}, test() {} }`);
+  await assert.rejects(project.run("deploy"), /10069/);
+});
+
 test("a module that the platform does not have is missing", async (t) => {
   const weir = await startWeir({ a: { code: `import "cloudflare:nothing"; export default { fetch() {} }` }, b: { code: `import { Nothing } from "cloudflare:workers"; export default { fetch() {} }` } });
   t.after(() => weir.stop());

@@ -1,15 +1,19 @@
 // Handlers: what a version's main module exports, and how it is called.
 
 import { isObject, typeError } from "../core/errors.js";
-import { NativeError, apply, arrayPush, construct, objectKeys } from "../core/primordials.js";
+import {
+  NativeError, apply, arrayPush, construct, getOwnPropertyDescriptor, getPrototypeOf, objectKeys, ownKeys,
+} from "../core/primordials.js";
 import { logWarning } from "../console/console.js";
 import { forEachStub } from "./bindings.js";
-import { importedEnv, isDurableObject, isWorkerEntrypoint } from "./entrypoints.js";
+import { WorkerEntrypoint, importedEnv, isDurableObject, isWorkerEntrypoint } from "./entrypoints.js";
 import { hasListener, setModuleSyntax } from "./global_events.js";
 
 const kHandlerNames = [
   "fetch", "scheduled", "queue", "email", "tail", "trace", "tailStream", "alarm", "test", "connect",
 ];
+
+const kMethodsListed = 64;
 
 let target;         // the default export: an object, or a class made anew for each invocation
 let entrypoints;    // the main module's namespace
@@ -40,6 +44,7 @@ export function startHandlers(handlers, named, env, stubs) {
   }
   setModuleSyntax();
   findHandlers(handlers, found);
+  if (found.length === 0) findMethods(handlers, found);
   if (found.length === 0 && isObject(named)) hasEntrypoint(named, found);
   return found;
 }
@@ -52,16 +57,40 @@ function findHandlers(holder, found) {
   }
 }
 
-/** Whether a module exports a class of handlers under a name of its own; adds the handlers of the first one found. */
+const objectPrototype = Object.prototype;
+
+/** What other scripts may call: the functions of an object, the methods of a class and of those it extends. A script that has
+ *  nothing else handles no event, but it is not one that does nothing. */
+function findMethods(holder, found) {
+  let source = holder;
+  if (typeof holder === "function") {
+    if (!isWorkerEntrypoint(holder)) return;
+    source = holder.prototype;
+  }
+  while (isObject(source) && source !== objectPrototype && source !== WorkerEntrypoint.prototype) {
+    const names = ownKeys(source);
+    for (let i = 0; i < names.length && found.length < kMethodsListed; i++) {
+      if (typeof names[i] !== "string" || names[i] === "constructor") continue;
+      if (typeof getOwnPropertyDescriptor(source, names[i])?.value === "function") arrayPush(found, names[i]);
+    }
+    source = getPrototypeOf(source);
+  }
+}
+
+/** Whether a module exports an entrypoint under a name of its own; adds the handlers of the first one found. */
 function hasEntrypoint(named, found) {
   const names = objectKeys(named);
   let any = false;
   for (let i = 0; i < names.length; i++) {
     const value = named[names[i]];
-    if (names[i] === "default" || (!isWorkerEntrypoint(value) && !isDurableObject(value))) continue;
-    any = true;
-    if (found.length === 0) findHandlers(value, found);
-    if (found.length === 0) arrayPush(found, names[i]);  // methods only
+    if (names[i] === "default" || !isObject(value)) continue;
+    const isClass = isWorkerEntrypoint(value) || isDurableObject(value);
+    if (!isClass && typeof value === "function") continue;
+    const before = found.length;
+    if (before === 0) findHandlers(value, found);
+    any ||= isClass || found.length > before;
+    if (isClass && found.length === 0) findMethods(value, found);
+    if (isClass && found.length === 0) arrayPush(found, names[i]);
   }
   return any;
 }
@@ -69,7 +98,6 @@ function hasEntrypoint(named, found) {
 export function isModule() {
   return isObject(target);
 }
-
 
 function findEntrypoint(name) {
   if (name === "") return target;
