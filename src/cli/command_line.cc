@@ -91,6 +91,7 @@ Parsed parseCommandLine(int argc, char** argv, const Settings& defaults) {
   auto* cron = trigger->add_subcommand("cron", "Run a script's scheduled() now; 1 when it does not end well");
   cron->add_option("NAME", line.trigger.script, "The script")->required();
   cron->add_option("CRON", line.trigger.cron, "What scheduled() is told; the script's only cron if not given");
+  cron->add_option("--account", line.trigger.account, "Name or id of the script's account; the first one if not given");
   cron->add_flag("--json", line.json, "As JSON");
   addSettings(*cron, line, defaults, {"--control", "--data"});
   cron->footer(exampleOf("weir trigger cron cleanup '*/5 * * * *'"));
@@ -120,6 +121,7 @@ Parsed parseCommandLine(int argc, char** argv, const Settings& defaults) {
     return parsed;
   }
   line.trigger.controlGiven = cron->get_option("--control")->count() > 0;
+  line.trigger.dataGiven = cron->get_option("--data")->count() > 0;
   if (serve->parsed()) line.command = Command::kServe;
   else if (dev->parsed()) line.command = Command::kDev;
   else if (profile->parsed()) line.command = Command::kProfile;

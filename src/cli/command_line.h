@@ -23,7 +23,9 @@ struct ProfileWanted {
 struct CronWanted {
   std::string script;
   std::string cron;           // empty: the only one it has
+  std::string account;        // name or id; empty: the first one
   bool controlGiven = false;  // else the address is in the data directory
+  bool dataGiven = false;     // its token comes before that of the environment
 };
 
 struct CommandLine {

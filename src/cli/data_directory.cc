@@ -17,6 +17,12 @@ namespace weir::cli {
 
 std::string controlAddressPath(const std::string& data) { return data + "/control.address"; }
 
+std::optional<std::string> firstLineOf(const std::string& path) {
+  const auto text = base::readWholeFile(path, 1'024);
+  if (!text.ok() || !*text || (*text)->empty()) return std::nullopt;
+  return (*text)->substr(0, (*text)->find('\n'));
+}
+
 namespace {
 
 constexpr std::chrono::milliseconds kLockWaitMax{1000};

@@ -5,6 +5,7 @@
 // holds the number of the layout; a higher one than ours means a newer weir has changed what we would misread.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "base/result.h"
@@ -14,6 +15,9 @@ namespace weir::cli {
 
 // In a data directory: the address of the management API while it is served.
 std::string controlAddressPath(const std::string& data);
+
+// The first line of a small file, an address or a token; nullopt: there is none.
+std::optional<std::string> firstLineOf(const std::string& path);
 
 class DataDirectory {
  public:

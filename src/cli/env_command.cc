@@ -2,7 +2,6 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
-#include "base/whole_file.h"
 #include "catalog/first_account.h"
 #include "cli/catalog_command.h"
 #include "cli/commands.h"
@@ -12,13 +11,6 @@
 namespace weir::cli {
 
 namespace {
-
-// The first line of a small file; nullopt: there is none.
-std::optional<std::string> lineOf(const std::string& path) {
-  const auto text = base::readWholeFile(path, 1'024);
-  if (!text.ok() || !*text || (*text)->empty()) return std::nullopt;
-  return (*text)->substr(0, (*text)->find('\n'));
-}
 
 std::string quoted(const std::string& text) {
   std::string out = "'";
@@ -46,7 +38,7 @@ void addEnvCommand(CLI::App& app, CatalogCommand& command) {
     command.run = [&command, given](CatalogSession& session) {
       std::string control = given->control;
       if (control.empty()) {
-        const auto address = lineOf(controlAddressPath(command.data));
+        const auto address = firstLineOf(controlAddressPath(command.data));
         if (!address) {
           return fail(
               "--data " + command.data +
@@ -54,7 +46,7 @@ void addEnvCommand(CLI::App& app, CatalogCommand& command) {
         }
         control = *address;
       }
-      const auto token = lineOf(tokenPath(command.data));
+      const auto token = firstLineOf(tokenPath(command.data));
       if (!token) return fail("--data " + command.data + ": it has no token yet; start weir serve once");
       auto account =
           given->account.empty() ? catalog::firstAccount(session.catalog) : session.catalog.findAccount(given->account);

@@ -53,6 +53,9 @@ base::Status readRanges(const char* flag, std::string_view text, std::vector<net
   return base::Nothing{};
 }
 
+// A script's name among the scripts of all accounts.
+std::string homeName(const sandbox::RunnableVersion& version) { return version.account + "/" + version.script; }
+
 }  // namespace
 
 Platform::Platform(const Settings& settings, const base::Clock& clock, const std::vector<observe::Sink*>& sinks)
@@ -244,8 +247,8 @@ base::Status Platform::openControl() {
     control::renderTraces(text, traces_->figures());
     return control::ControlServer::Answer{200, "text/plain; version=0.0.4; charset=utf-8", std::move(text)};
   };
-  options.fireCron = [this](std::string script, std::string cron, auto then) {
-    loops_[0]->fireCron(routes_->account().id, std::move(script), std::move(cron),
+  options.fireCron = [this](std::string account, std::string script, std::string cron, auto then) {
+    loops_[0]->fireCron(std::move(account), std::move(script), std::move(cron),
                         [then = std::move(then)](const edge::EdgeLoop::Fired& fired) {
                           if (!fired.problem.empty())
                             return then({404, "text/plain; charset=utf-8", fired.problem + "\n"});
@@ -314,7 +317,7 @@ void Platform::onEngineEffect(uint32_t loop, const std::shared_ptr<sandbox::Engi
     report(ended->version, fact, &observe::Sink::isolateEnded);
     if (ended->reason == wire::IsolateEnd::kParked) {
       const auto version = versions_.find(ended->version);
-      supervisor_->threadLost(link, version ? version->script : std::string());
+      supervisor_->threadLost(link, version ? homeName(*version) : std::string());
     }
   } else if (const auto* failed = std::get_if<wire::VersionFailed>(&effect)) {
     observe::VersionFailed fact;
@@ -404,7 +407,7 @@ base::Status Platform::openScripts() {
 void Platform::place(sandbox::RunnableVersion& version) const {
   // A version that is loaded again goes where it was.
   version.slots = sandbox::slotOrder(version.stored != 0 ? version.stored : version.number.value, options_.engines);
-  version.home = supervisor_->homeOf(version.script);
+  version.home = supervisor_->homeOf(homeName(version));
   version.placements = std::make_unique<sandbox::RunnableVersion::LoopPlacement[]>(options_.loops);
 }
 

@@ -1,9 +1,10 @@
 // weir trigger: fires in a running weir what else the clock fires.
 #include <cstdio>
-#include <fstream>
+#include <cstdlib>
 
 #include "cli/commands.h"
 #include "cli/data_directory.h"
+#include "cli/first_token.h"
 #include "control/control_server.h"
 #include "http/client.h"
 
@@ -53,17 +54,30 @@ class Call final : private http::CallEvents {
   bool ok_ = false;
 };
 
+// Of the weir that is asked: the one in its data directory, or CLOUDFLARE_API_TOKEN (weir env).
+std::optional<std::string> tokenFor(const CommandLine& line, const Settings& settings) {
+  const char* const exported = std::getenv("CLOUDFLARE_API_TOKEN");
+  if (!line.trigger.dataGiven && exported != nullptr && *exported != '\0') return exported;
+  return firstLineOf(tokenPath(settings.data));
+}
+
 }  // namespace
 
 int triggerCron(const CommandLine& line, const Settings& defaults, const base::Clock& clock) {
   const Settings settings = line.over(defaults);
   std::string control = settings.control;
   if (!line.trigger.controlGiven) {
-    std::ifstream file(controlAddressPath(settings.data));
-    if (!std::getline(file, control)) {
+    const auto address = firstLineOf(controlAddressPath(settings.data));
+    if (!address) {
       return fail("--data " + settings.data +
                   ": no weir with a control address serves it; start weir serve, or name its address with --control");
     }
+    control = *address;
+  }
+  const auto token = tokenFor(line, settings);
+  if (!token) {
+    return fail("--data " + settings.data +
+                ": there is no token in it; name the directory of the weir that is asked, or set CLOUDFLARE_API_TOKEN");
   }
   const auto address = net::Address::parse(control);
   if (!address.ok()) return fail("--control " + control + ": " + address.error().message);
@@ -73,6 +87,9 @@ int triggerCron(const CommandLine& line, const Settings& defaults, const base::C
   request.port = address->port();
   request.target = control::ControlServer::kCronPath;
   request.headers.add(control::ControlServer::kScriptField, line.trigger.script);
+  request.headers.add("authorization", "Bearer " + *token);
+  if (!line.trigger.account.empty())
+    request.headers.add(control::ControlServer::kAccountField, line.trigger.account);
   if (!line.trigger.cron.empty()) request.headers.add(control::ControlServer::kCronField, line.trigger.cron);
   Call call(clock);
   if (!call.run(std::move(request)))

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "catalog/first_account.h"
 #include "control/api_table.h"
 #include "control/request_body.h"
 
@@ -10,6 +11,20 @@ namespace weir::control {
 namespace {
 
 constexpr uint64_t kReadStep = 256 * 1024;
+
+// What a call with these parameters of its path is refused for.
+template <class Parameters>
+std::optional<ApiError> refusalOf(const Principal& principal, bool writes, const Parameters& parameters) {
+  if (writes && !principal.mayWrite) return notAllowed("changes");
+  bool ofScript = false;
+  for (const auto& [name, value] : parameters) {
+    if (name == "account" && !principal.reaches(value)) return accountNotAllowed();
+    if (name == "script" && !principal.reachesScript(value)) return notAllowed("this Worker");
+    ofScript |= name == "script";
+  }
+  if (writes && !ofScript && !principal.scripts.empty()) return notAllowed("changes of anything but its Workers");
+  return std::nullopt;
+}
 
 }  // namespace
 
@@ -64,16 +79,8 @@ class ApiCall final : public http::ExchangeEvents, public std::enable_shared_fro
     request_.principal = std::move(*principal);
     const bool writes =
         endpoint_.access == Access::kByMethod && request_.head.method != "GET" && request_.head.method != "HEAD";
-    if (writes && !request_.principal.mayWrite) return refusal(notAllowed("changes"));
-    for (const auto& [name, value] : request_.parameters) {
-      if (name == "account" && !request_.principal.reaches(value)) return refusal(accountNotAllowed());
-      if (name == "script" && !request_.principal.reachesScript(value)) return refusal(notAllowed("this Worker"));
-    }
-    const bool ofScript = std::any_of(request_.parameters.begin(), request_.parameters.end(),
-                                      [](const auto& parameter) { return parameter.first == "script"; });
-    if (writes && !ofScript && !request_.principal.scripts.empty())
-      return refusal(notAllowed("changes of anything but its Workers"));
-    return std::nullopt;
+    const auto error = refusalOf(request_.principal, writes, request_.parameters);
+    return error ? std::optional<ApiAnswer>(refusal(*error)) : std::nullopt;
   }
 
   ApiAnswer run(catalog::Catalog& catalog) {
@@ -185,6 +192,29 @@ void ApiServer::take(http::Exchange& exchange) {
   const auto call = std::make_shared<ApiCall>(*this, exchange, std::move(match).value());
   calls_.insert(call);
   call->start();
+}
+
+void ApiServer::authorize(const http::RequestHead& head, std::string_view remoteIp, std::string account,
+                          std::string script, std::function<void(Authorized)> then) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (queue_.size() >= options_.callsMax) return loop_.post([then = std::move(then)] { then(tooBusy()); });
+  }
+  submit([this, head, remoteIp = std::string(remoteIp), account = std::move(account), script = std::move(script),
+          then = std::move(then)](catalog::Catalog* catalog) mutable {
+    const auto decide = [&]() -> Authorized {
+      if (catalog == nullptr) return internalError("the catalog cannot be opened");
+      auto principal = options_.authenticator.authenticate(*catalog, head, remoteIp);
+      if (!principal.ok()) return principal.error();
+      const auto owner = account.empty() ? catalog::firstAccount(*catalog) : catalog->findAccount(account);
+      // Whoever may not see an account does not hear either whether there is one.
+      if (!owner.ok()) return principal->everyAccount ? apiError(owner.error()) : accountNotAllowed();
+      const std::pair<std::string_view, std::string_view> parameters[] = {{"account", owner->id}, {"script", script}};
+      if (auto error = refusalOf(*principal, true, parameters)) return std::move(*error);
+      return owner->id;
+    };
+    loop_.post([then = std::move(then), decided = decide()] { then(decided); });
+  });
 }
 
 void ApiServer::submit(Work work) {

@@ -89,22 +89,24 @@ void ControlServer::onRequest(http::Exchange& exchange) {
   const auto& head = exchange.head();
   const bool local = options_.anyAddress || isLocalName(head.authority);
   if (api_ && local && ApiServer::owns(head)) return api_->take(exchange);
-  if (options_.fireCron && local && head.target == kCronPath) return fireCron(exchange);
+  if (api_ && local && head.target == kCronPath) return fireCron(exchange);
   respond(exchange, answer(head));
 }
 
 void ControlServer::fireCron(http::Exchange& exchange) {
   const auto& head = exchange.head();
   if (head.method != "POST") return respond(exchange, text(405, "it is fired with POST"));
-  if (exchange.remoteAddress().scope() != net::AddressScope::kLoopback)
-    return respond(exchange, text(403, "triggers are fired from this machine"));
-  const auto script = head.headers.find(kScriptField);
-  if (!script) return respond(exchange, text(400, "name the script in the field " + std::string(kScriptField)));
+  const auto field = [&](std::string_view name) { return std::string(head.headers.find(name).value_or("")); };
+  const std::string script = field(kScriptField);
+  if (script.empty()) return respond(exchange, text(400, "name the script in the field " + std::string(kScriptField)));
   const auto waiting = std::make_shared<Waiting>(exchange);
-  options_.fireCron(std::string(*script), std::string(head.headers.find(kCronField).value_or("")),
-                    [this, waiting](Answer answer) {
+  api_->authorize(head, exchange.remoteIp(), field(kAccountField), script,
+                  [this, waiting, script, cron = field(kCronField)](const ApiServer::Authorized& account) {
+                    if (!account.ok()) return waiting->answer(text(account.error().status, account.error().message));
+                    options_.fireCron(*account, script, cron, [this, waiting](Answer answer) {
                       loop_.post([waiting, answer = std::move(answer)] { waiting->answer(answer); });
                     });
+                  });
 }
 
 ControlServer::Answer ControlServer::answer(const http::RequestHead& head) const {

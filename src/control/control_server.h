@@ -3,7 +3,7 @@
 //
 // GET /health    JSON (health.h); 503 when the platform takes no requests
 // GET /metrics   Prometheus text
-// POST /trigger/cron
+// POST /trigger/cron   with a token that may change the script
 // /client/v4/…   the management API (api_server.h)
 //
 // A web page in an operator's browser must not read it by giving its own name this address (DNS rebinding): while it
@@ -36,17 +36,19 @@ class ControlServer final : private http::RequestHandler {
     // Called on the server's thread.
     std::function<Answer()> health;
     std::function<Answer()> metrics;
-    // Fires a script's cron trigger; an empty `cron` is the only one it has. `then` may be called on any thread, until
-    // the server is destroyed.
-    std::function<void(std::string script, std::string cron, std::function<void(Answer)> then)> fireCron;
-    std::optional<ApiServer::Options> api{};  // none: there is no management API
+    // Fires the cron trigger of an account's script; an empty `cron` is the only one it has. `then` may be called on any
+    // thread, until the server is destroyed.
+    std::function<void(std::string account, std::string script, std::string cron, std::function<void(Answer)> then)>
+        fireCron;
+    std::optional<ApiServer::Options> api{};  // none: there is no management API, and nothing is fired
   };
 
-  // POST, for clients on this machine, with the fields kScriptField and, perhaps, kCronField: a page in a browser can
-  // send neither.
+  // POST with the fields kScriptField and, perhaps, kCronField and kAccountField (name or id; the first account is meant
+  // where it is missing), authorised like a change of the script by the management API.
   static constexpr std::string_view kCronPath = "/trigger/cron";
   static constexpr std::string_view kScriptField = "weir-script";
   static constexpr std::string_view kCronField = "weir-cron";
+  static constexpr std::string_view kAccountField = "weir-account";
 
   // Listens and answers from now on. Error: the address cannot be had, or others could reach it and may not.
   static base::Result<std::unique_ptr<ControlServer>> start(Options options);

@@ -26,11 +26,12 @@ void CronClock::setSchedules(std::shared_ptr<const std::vector<Schedule>> schedu
   arm();
 }
 
-std::vector<std::string> CronClock::cronsOf(std::string_view script) const {
+std::vector<std::string> CronClock::cronsOf(std::string_view account, std::string_view script) const {
   std::vector<std::string> texts;
   if (!schedules_) return texts;
   for (const Schedule& schedule : *schedules_) {
-    if (schedule.version->script == script) texts.push_back(schedule.text);
+    const auto& version = *schedule.version;
+    if (version.account == account && version.script == script) texts.push_back(schedule.text);
   }
   return texts;
 }

@@ -34,8 +34,8 @@ class CronClock {
   // Replaces what is scheduled; null: nothing.
   void setSchedules(std::shared_ptr<const std::vector<Schedule>> schedules);
 
-  // The crons of a script, as they were written.
-  std::vector<std::string> cronsOf(std::string_view script) const;
+  // The crons of an account's script, as they were written.
+  std::vector<std::string> cronsOf(std::string_view account, std::string_view script) const;
 
   // Handles the minute that `wallMs` (since 1970) is in, unless that has been done.
   void onTime(double wallMs);

@@ -324,7 +324,7 @@ void EdgeLoop::fireCron(std::string account, std::string script, std::string cro
     const auto version = options_.routes->findScript(account, script, rays_.next().id());
     if (!version) return onEnd({"there is no script " + script + " that could run", {}, {}});
     if (cron.empty()) {
-      const auto crons = crons_.cronsOf(script);
+      const auto crons = crons_.cronsOf(account, script);
       if (crons.size() != 1) {
         return onEnd(
             {"script " + script + " has " + (crons.empty() ? "no" : "several") + " crons: name the one to fire",

@@ -35,6 +35,7 @@ struct ScriptHome {
       kShared};  // the engine slot it is confined to; kShared: where its versions' placement says
 };
 
+// A script is named so that no two have one name: two accounts may each have a script that is called the same.
 class Quarantine {
  public:
   // Its slots are firstSlot, firstSlot + 1, …

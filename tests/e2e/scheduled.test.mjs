@@ -1,7 +1,9 @@
 // Cron triggers: the handler, its trace, and what a developer fires by hand. The minute itself is cron_clock_test's.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
-import { startWeir, tryCommand } from "./weir.mjs";
+import { command, startWeir, tryCommand } from "./weir.mjs";
 
 const path = "/cdn-cgi/handler/scheduled";
 
@@ -74,7 +76,7 @@ test("weir trigger cron fires one in a running weir", async (t) => {
     { flags: ["--control", "127.0.0.1:0"] });
   t.after(() => weir.stop());
   const [, port] = await weir.said(/control: http:\/\/127\.0\.0\.1:(\d+)/);
-  const trigger = (...args) => tryCommand(null, "trigger", "cron", ...args, "--control", `127.0.0.1:${port}`);
+  const trigger = (...args) => tryCommand(weir, "trigger", "cron", ...args, "--control", `127.0.0.1:${port}`);
   await t.test("the only one it has, or the one that is named", async () => {
     assert.deepEqual(await trigger("one"), { code: 0, stdout: "one: ok\n", stderr: "" });
     assert.deepEqual(await trigger("two", "0 0 2 1 *", "--json"), { code: 0, stdout: '{"cron":"0 0 2 1 *","outcome":"ok"}\n', stderr: "" });
@@ -90,14 +92,33 @@ test("weir trigger cron fires one in a running weir", async (t) => {
     assert.deepEqual(await tryCommand(weir, "trigger", "cron", "one"), { code: 0, stdout: "one: ok\n", stderr: "" }, "the address is in the data directory");
     const nobody = await tryCommand({ folder: "/nowhere" }, "trigger", "cron", "one");
     assert.deepEqual(nobody, { code: 2, stdout: "", stderr: "weir: --data /nowhere/data: no weir with a control address serves it; start weir serve, or name its address with --control\n" });
-    const unheard = await tryCommand(null, "trigger", "cron", "one", "--control", "127.0.0.1:1");
+    const unheard = await tryCommand(weir, "trigger", "cron", "one", "--control", "127.0.0.1:1");
     assert.equal(unheard.code, 2);
     assert.match(unheard.stderr, /^weir: no weir answers at --control 127\.0\.0\.1:1: .*; start it, or name its control address\n$/);
   });
-  await t.test("a page in a browser cannot", async () => {
+  await t.test("it takes a token that may change the script", async () => {
     const post = (headers) => fetch(`http://127.0.0.1:${port}/trigger/cron`, { method: "POST", headers });
+    const token = async (...args) => JSON.parse((await command(weir, "token", "create", ...args, "--json")).stdout).value;
+    const bearer = (text) => ({ authorization: `Bearer ${text}`, "weir-script": "one" });
+    const good = readFileSync(join(weir.folder, "data/token"), "utf8").trim();
+    const ran = async () => (await weir.traced(() => true)).length;
+    const before = await ran();
     assert.equal((await post({})).status, 400);
     assert.equal((await fetch(`http://127.0.0.1:${port}/trigger/cron`)).status, 405);
-    assert.equal((await post({ "weir-script": "one" })).status, 200);
+    for (const [headers, status] of [[{ "weir-script": "one" }, 400], [bearer("wrong"), 403], [bearer(await token("reads", "--read-only")), 403],
+      [bearer(await token("others", "--script", "two")), 403], [{ ...bearer(good), "weir-account": "nobody" }, 404]]) {
+      assert.equal((await post(headers)).status, status, JSON.stringify(headers));
+    }
+    assert.equal(await ran(), before, "nothing ran");
+    assert.equal((await post(bearer(await token("own", "--script", "one")))).status, 200);
+    assert.equal((await post({ ...bearer(good), "weir-account": "local" })).status, 200);
+    const stranger = await tryCommand({ folder: "/nowhere" }, "trigger", "cron", "one", "--control", `127.0.0.1:${port}`);
+    assert.deepEqual(stranger, { code: 2, stdout: "", stderr: "weir: --data /nowhere/data: there is no token in it; name the directory of the weir that is asked, or set CLOUDFLARE_API_TOKEN\n" });
+  });
+  await t.test("scripts are an account's", async () => {
+    await command(weir, "account", "add", "other");
+    assert.deepEqual(await trigger("one", "--account", "other"), { code: 1, stdout: "", stderr: "weir: there is no script one that could run\n" });
+    assert.deepEqual(await trigger("one", "--account", "local"), { code: 0, stdout: "one: ok\n", stderr: "" });
+    assert.equal((await trigger("one", "--account", "missing")).code, 1);
   });
 });

@@ -6,7 +6,8 @@ import http from "node:http";
 import { join } from "node:path";
 import { test } from "node:test";
 import { enginesOf, processOf, until } from "./processes.mjs";
-import { root, startWeir } from "./weir.mjs";
+import { command, root, startWeir } from "./weir.mjs";
+import { environmentOf, startProject } from "./wrangler.mjs";
 
 // Answers "/held" when `release` is called, everything else at once; tells how many are held.
 async function startUpstream(t) {
@@ -57,10 +58,10 @@ const scriptsOf = (count, upstream) =>
   Object.fromEntries(Array.from({ length: count }, (_, i) => [`s${i}`, { code: kCode, vars: { UPSTREAM: upstream.url } }]));
 
 // Which engine runs a script: the one whose CPU time rises when it computes.
-async function engineOf(weir, script) {
+async function engineOf(weir, script, host) {
   const before = new Map(enginesOf(weir.pid).map((one) => [one.pid, one.ticks]));
-  assert.equal((await weir.request(script, "/burn")).status, 200);
-  await weir.request(script, "/burn");
+  assert.equal((await weir.request(script, "/burn", { host })).status, 200);
+  await weir.request(script, "/burn", { host });
   const spent = enginesOf(weir.pid).map((one) => ({ pid: one.pid, ticks: one.ticks - (before.get(one.pid) ?? one.ticks) }));
   return spent.sort((a, b) => b.ticks - a.ticks)[0].pid;
 }
@@ -258,7 +259,7 @@ test("a script that does so again and again runs apart", async (t) => {
   const weir = await startWeir({ ...scriptsOf(1, upstream), bad: { code: kCode, limits: { cpu_ms: 2000 } } },
     { flags: ["--engines", "1", ...kHome, "--quarantine-parks", "2"] });
   for (let i = 0; i < 2; i++) assert.match((await weir.request("bad", "/park")).text, /1102/);
-  await weir.said(/script bad has cost engines their threads repeatedly and runs apart from now on, on engine 1/);
+  await weir.said(/script [0-9a-f]{32}\/bad has cost engines their threads repeatedly and runs apart from now on, on engine 1/);
   assert.equal((await weir.request("bad", "/")).status, 200);
   await until("two engines", () => enginesOf(weir.pid).length === 2);
   const apart = await engineOf(weir, "bad");
@@ -276,6 +277,25 @@ test("a script that does so again and again runs apart", async (t) => {
   upstream.release();
   assert.equal((await held).text, "released");
   await weir.stop();
+});
+
+test("a script of another account that is called the same does not", async (t) => {
+  const weir = await startWeir({}, { flags: ["--engines", "1", ...kHome, "--quarantine-parks", "2"] });
+  t.after(() => weir.stop());
+  await command(weir, "account", "add", "other", "--subdomain", "other");
+  const hosts = [];
+  for (const account of ["local", "other"]) {
+    const project = await startProject(t, weir, { files: { "src/index.js": kCode }, config: { name: "bad", limits: { cpu_ms: 2000 } } });
+    const deployed = await project.tryRunWith({ env: await environmentOf(weir, "--account", account) }, "deploy");
+    assert.equal(deployed.code, 0, deployed.text);
+    hosts.push(`bad.${account}.workers.localhost`);
+  }
+  const ask = (host, path) => weir.request(null, path, { host });
+  for (const host of hosts) while ((await ask(host, "/")).status !== 200);
+  for (let i = 0; i < 2; i++) assert.match((await ask(hosts[0], "/park")).text, /1102/);
+  await weir.said(/script [0-9a-f]{32}\/bad has cost engines their threads repeatedly and runs apart from now on, on engine 1/);
+  await until("two engines", () => enginesOf(weir.pid).length === 2);
+  assert.notEqual(await engineOf(weir, "bad", hosts[0]), await engineOf(weir, "bad", hosts[1]));
 });
 
 test("a version whose engine is behind gets a replica, and goes home when it is calm", async (t) => {

@@ -19,7 +19,7 @@ for (const release of releases) {
       await project.run("deploy");
       assert.deepEqual(await schedules(), ["*/5 * * * *", "0 3 * * 1"].sort());
       const fired = await fetch(new URL("/trigger/cron", project.environment.CLOUDFLARE_API_BASE_URL),
-        { method: "POST", headers: { "weir-script": "hello", "weir-cron": "*/5 * * * *" } });
+        { method: "POST", headers: { authorization: `Bearer ${project.environment.CLOUDFLARE_API_TOKEN}`, "weir-script": "hello", "weir-cron": "*/5 * * * *" } });
       assert.equal(fired.status, 200, await fired.clone().text());
       assert.equal((await fired.json()).outcome, "ok");
     });
