@@ -361,8 +361,8 @@ Invocation* EdgeLoop::begin(std::shared_ptr<const sandbox::RunnableVersion> vers
 
 void EdgeLoop::proxy(http::Exchange& exchange, InnerExchange* inner, const catalog::RoutedZone& zone, const Ray& ray,
                      BodyMoment body) {
-  auto made = std::make_unique<OriginProxy>(static_cast<OriginProxyOwner&>(*this), *client_, sockets_,
-                                            zone.shared_from_this(), ray);
+  auto made = std::make_unique<OriginProxy>(static_cast<OriginProxyOwner&>(*this), *client_,
+                                            options_.outbound->ofOrigins(), sockets_, zone.shared_from_this(), ray);
   OriginProxy& proxy = *made;
   proxies_[&proxy] = std::move(made);
   if (body == BodyMoment::kWithHead) proxy.start(exchange, inner);
@@ -381,6 +381,29 @@ std::shared_ptr<const catalog::RoutedZone> EdgeLoop::behindScripts(std::string_v
   const auto match = options_.routes->routing->findBehindRoutes(authority);
   if (match.kind != catalog::Match::Kind::kOrigin || !match.zone->origin) return nullptr;
   return match.zone->shared_from_this();
+}
+
+std::optional<catalog::Match> EdgeLoop::scriptBehind(std::string_view authority,
+                                                     const sandbox::RunnableVersion& version) const {
+  const auto match = options_.routes->routing->findBehindRoutes(authority);
+  if (match.kind != catalog::Match::Kind::kScript ||
+      (match.script->name == version.script && match.account->id == version.account))
+    return std::nullopt;
+  return match;
+}
+
+void EdgeLoop::serveBehind(http::Exchange& exchange, InnerExchange* inner, const catalog::Match& match,
+                           uint8_t invocationsLeft, std::optional<std::span<const std::byte>> body) {
+  const Ray ray = rays_.next();
+  const Admission admission = admit(match, exchange.head().headers, ray.id(), loop_.now(), options_.clock);
+  if (admission.way != Admission::Way::kScript)
+    return respondWithPage(exchange, admission.way == Admission::Way::kPage ? admission.page : 1022, ray,
+                           admission.retryAfterSeconds);
+  if (invocationsLeft <= 1) return respondWithPage(exchange, 1019, ray);
+  const auto version = options_.routes->runnable(*admission.version);
+  Invocation* const invocation = version ? begin(version) : nullptr;
+  if (invocation == nullptr) return respondWithPage(exchange, version ? 1105 : 1022, ray);
+  invocation->startBehind(exchange, inner, ray, static_cast<uint8_t>(invocationsLeft - 1), body);
 }
 
 std::string EdgeLoop::zoneOf(std::string_view authority, const sandbox::RunnableVersion& version) const {

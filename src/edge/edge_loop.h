@@ -154,6 +154,11 @@ class EdgeLoop final : private http::RequestHandler,
              BodyMoment body);
   // What stands behind every script on a host; null: nothing does.
   std::shared_ptr<const catalog::RoutedZone> behindScripts(std::string_view authority) const;
+  // The script of a custom domain, when the host of `authority` is one and another script's than this version's.
+  std::optional<catalog::Match> scriptBehind(std::string_view authority, const sandbox::RunnableVersion& version) const;
+  // It answers in the place of a script in front of it. `body`: the whole one; nullopt: none of it has been read.
+  void serveBehind(http::Exchange& exchange, InnerExchange* inner, const catalog::Match& match, uint8_t invocationsLeft,
+                   std::optional<std::span<const std::byte>> body);
   void onProxyOver(OriginProxy& proxy) override;
   // The zone by which a version answered on a host, as CF-Worker names it.
   std::string zoneOf(std::string_view authority, const sandbox::RunnableVersion& version) const;

@@ -54,7 +54,14 @@ void Invocation::startService(InnerExchange& exchange, const Ray& ray, Inherited
   start(exchange, ray, inherited.invocationsLeft, body);
 }
 
-void Invocation::start(http::Exchange& exchange, const Ray& ray, uint8_t invocationsLeft, BodyMoment moment) {
+void Invocation::startBehind(http::Exchange& exchange, InnerExchange* inner, const Ray& ray, uint8_t invocationsLeft,
+                             std::optional<std::span<const std::byte>> body) {
+  inner_ = inner;
+  start(exchange, ray, invocationsLeft, BodyMoment::kLater, body);
+}
+
+void Invocation::start(http::Exchange& exchange, const Ray& ray, uint8_t invocationsLeft, BodyMoment moment,
+                       std::optional<std::span<const std::byte>> body) {
   exchange_ = &exchange;
   invocationsLeft_ = invocationsLeft;
   ray_ = ray;
@@ -74,7 +81,6 @@ void Invocation::start(http::Exchange& exchange, const Ray& ray, uint8_t invocat
   describe(event);
   const bool small =
       request.framing != http::Framing::kLength || request.contentLength <= wire::Bounds::kInlineBodyBytesMax;
-  std::optional<std::span<const std::byte>> body;
   if (moment == BodyMoment::kWithHead && small) body = exchange.takeCompleteBody();
   else if (request.framing == http::Framing::kNone) body.emplace();
   if (body) {
@@ -268,6 +274,7 @@ bool Invocation::on(const wire::Forward& effect) {
   if (exchange_ == nullptr) return true;
   const auto zone = isService_ ? nullptr : loop_.behindScripts(authority());
   const bool whole = effect.bodyKind != wire::BodyKind::kPipe || clientBody_->untouched();
+  if (!zone && !isService_ && whole && forwardToScript(effect)) return true;
   if (!zone || !whole) {
     if (!effect.failedOpen) {
       exceptions_.push_back({loop_.options_.clock.wallMs(),
@@ -289,8 +296,21 @@ bool Invocation::on(const wire::Forward& effect) {
   }
   http::Exchange& exchange = *std::exchange(exchange_, nullptr);
   proxy_ =
-      std::make_unique<OriginProxy>(static_cast<OriginProxyOwner&>(*this), *loop_.client_, loop_.sockets_, zone, ray_);
+      std::make_unique<OriginProxy>(static_cast<OriginProxyOwner&>(*this), *loop_.client_,
+                                    loop_.options_.outbound->ofOrigins(), loop_.sockets_, zone, ray_);
   proxy_->take(exchange, inner_, std::move(body));
+  endRequestBody(kResponseSent);
+  return true;
+}
+
+// Behind a route on the host of a custom domain is the script of the domain.
+bool Invocation::forwardToScript(const wire::Forward& effect) {
+  const auto behind = loop_.scriptBehind(authority(), *version_);
+  if (!behind) return false;
+  failedOpen_ = effect.failedOpen;
+  std::optional<std::span<const std::byte>> body;
+  if (effect.bodyKind == wire::BodyKind::kInline) body = std::as_bytes(effect.body);
+  loop_.serveBehind(*std::exchange(exchange_, nullptr), inner_, *behind, invocationsLeft_, body);
   endRequestBody(kResponseSent);
   return true;
 }

@@ -32,10 +32,15 @@ class Invocation final : private http::ExchangeEvents,
 
   // Hands the request to the engine; on failure the client has its page and the invocation is over. `invocationsLeft`
   // in its chain, this one included (loop_counter.h).
-  void start(http::Exchange& exchange, const Ray& ray, uint8_t invocationsLeft, BodyMoment body);
+  // `body`: the whole one, where it was another's until now.
+  void start(http::Exchange& exchange, const Ray& ray, uint8_t invocationsLeft, BodyMoment moment,
+             std::optional<std::span<const std::byte>> body = {});
 
   // The same, for a script as client that came by the front door.
   void startInside(InnerExchange& exchange, const Ray& ray, uint8_t invocationsLeft, BodyMoment body);
+  // The same, in the place of another script in front of it. `inner`: the exchange, when the client is a script.
+  void startBehind(http::Exchange& exchange, InnerExchange* inner, const Ray& ray, uint8_t invocationsLeft,
+                   std::optional<std::span<const std::byte>> body);
   // The same, by a service binding: what goes wrong is told to the caller instead of shown as a page.
   void startService(InnerExchange& exchange, const Ray& ray, InheritedCall inherited, BodyMoment body);
 
@@ -115,6 +120,7 @@ class Invocation final : private http::ExchangeEvents,
     std::string name, message, stack;
   };
 
+  bool forwardToScript(const wire::Forward& effect);
   void onBody(std::span<const std::byte> bytes) override;
   void onBodyEnd() override;
   void onBodyRefused(const http::Refusal& refusal) override;

@@ -8,13 +8,14 @@
 
 namespace weir::edge {
 
-constexpr uint16_t errorCodeOf(http::ClientErrorKind kind) {
-  switch (kind) {
+inline uint16_t errorCodeOf(const http::ClientError& error) {
+  switch (error.kind) {
     case http::ClientErrorKind::kBadRequest: return 400;
     case http::ClientErrorKind::kDns: return 1016;
-    case http::ClientErrorKind::kRefused: return 1000;
+    case http::ClientErrorKind::kRefused: return error.refusal;
     case http::ClientErrorKind::kConnect: return 521;
     case http::ClientErrorKind::kConnectTimeout: return 522;
+    case http::ClientErrorKind::kUnreachable: return 523;
     case http::ClientErrorKind::kTls: return 525;
     case http::ClientErrorKind::kCertificate: return 526;
     case http::ClientErrorKind::kResponseTimeout: return 524;

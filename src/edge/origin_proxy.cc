@@ -10,9 +10,9 @@ namespace weir::edge {
 
 namespace websocket = http::websocket;
 
-OriginProxy::OriginProxy(OriginProxyOwner& owner, http::Client& client, SocketHome& home,
-                         std::shared_ptr<const catalog::RoutedZone> zone, const Ray& ray)
-    : owner_(owner), client_(client), home_(home), zone_(std::move(zone)), ray_(ray) {}
+OriginProxy::OriginProxy(OriginProxyOwner& owner, http::Client& client, const http::AddressPolicy& policy,
+                         SocketHome& home, std::shared_ptr<const catalog::RoutedZone> zone, const Ray& ray)
+    : owner_(owner), client_(client), policy_(policy), home_(home), zone_(std::move(zone)), ray_(ray) {}
 
 OriginProxy::~OriginProxy() = default;
 
@@ -52,6 +52,7 @@ void OriginProxy::send(Body body) {
   request.https = zone_->origin->https;
   request.host = zone_->origin->host;
   request.port = zone_->origin->port;
+  request.policy = &policy_;
   request.headers = forwardedRequest(head, {ray_.id(), exchange_->remoteIp(), exchange_->isTls()});
   request.bodyKind = body.kind;
   request.body = std::move(body.complete);
@@ -144,7 +145,7 @@ void OriginProxy::OriginSide::onEnd() {
   self.end();
 }
 
-void OriginProxy::OriginSide::onError(const http::ClientError& error) { self.fail(errorCodeOf(error.kind)); }
+void OriginProxy::OriginSide::onError(const http::ClientError& error) { self.fail(errorCodeOf(error)); }
 
 void OriginProxy::OriginSide::onDrained() {
   if (self.exchange_ != nullptr && self.owedUp_ > 0) self.exchange_->readMore(std::exchange(self.owedUp_, 0));

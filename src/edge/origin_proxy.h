@@ -33,7 +33,7 @@ class OriginProxyOwner {
 class OriginProxy final : private SocketPumpOwner {
  public:
   // Everything borrowed; it outlives this.
-  OriginProxy(OriginProxyOwner& owner, http::Client& client, SocketHome& home,
+  OriginProxy(OriginProxyOwner& owner, http::Client& client, const http::AddressPolicy& policy, SocketHome& home,
               std::shared_ptr<const catalog::RoutedZone> zone, const Ray& ray);
   ~OriginProxy();
 
@@ -93,6 +93,7 @@ class OriginProxy final : private SocketPumpOwner {
 
   OriginProxyOwner& owner_;
   http::Client& client_;
+  const http::AddressPolicy& policy_;
   SocketHome& home_;
   const std::shared_ptr<const catalog::RoutedZone> zone_;
   const Ray ray_;

@@ -16,14 +16,18 @@ bool holds(const std::vector<net::AddressRange>& ranges, const net::Address& add
 
 }  // namespace
 
-uint16_t OutboundPolicy::refuses(const net::Address& address, std::string_view) const {
+uint16_t OutboundPolicy::refusesToAll(const net::Address& address) const {
   const auto isOwn = [&](const net::Address& own) {
     if (own.port() != address.port()) return false;
     const bool every = own.scope() == net::AddressScope::kUnspecified;
     return own.ip() == address.ip() || (every && address.scope() == net::AddressScope::kLoopback);
   };
   if (std::any_of(rules_.own.begin(), rules_.own.end(), isOwn)) return kPlatformsOwn;
-  if (holds(rules_.denied, address)) return kNotAccessible;
+  return holds(rules_.denied, address) ? kNotAccessible : 0;
+}
+
+uint16_t OutboundPolicy::refuses(const net::Address& address, std::string_view) const {
+  if (const uint16_t code = refusesToAll(address)) return code;
   if (address.scope() == net::AddressScope::kGlobal || holds(rules_.allowed, address)) return 0;
   return kNotAccessible;
 }

@@ -22,10 +22,16 @@ class OutboundPolicy final : public http::AddressPolicy {
     std::vector<net::Address> own;           // the platform's: requests to its hosts do not go over the network
   };
   explicit OutboundPolicy(Rules rules) : rules_(std::move(rules)) {}
+  OutboundPolicy(const OutboundPolicy&) = delete;
+  OutboundPolicy& operator=(const OutboundPolicy&) = delete;
 
   // 0, or the numbered error that answers in the place of the host: 1021 for one that scripts may not reach, 1024 for
   // the platform itself.
   uint16_t refuses(const net::Address& address, std::string_view host) const override;
+
+  // For the origins of zones. The operator names them, so they may be inside the operator's network; the platform itself
+  // and what is denied are refused to them too: where a name leads is not the operator's to say.
+  const http::AddressPolicy& ofOrigins() const { return origins_; }
 
   // Before anybody asks.
   void addOwn(const net::Address& address) { rules_.own.push_back(address); }
@@ -34,7 +40,17 @@ class OutboundPolicy final : public http::AddressPolicy {
   uint16_t refusesHost(std::string_view host) const;
 
  private:
+  struct Origins final : http::AddressPolicy {
+    explicit Origins(const OutboundPolicy& policy) : policy(policy) {}
+    uint16_t refuses(const net::Address& address, std::string_view) const override {
+      return policy.refusesToAll(address);
+    }
+    const OutboundPolicy& policy;
+  };
+  uint16_t refusesToAll(const net::Address& address) const;
+
   Rules rules_;
+  const Origins origins_{*this};
 };
 
 }  // namespace weir::edge

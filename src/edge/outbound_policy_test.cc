@@ -16,6 +16,19 @@ uint16_t refusal(const OutboundPolicy& policy, const char* ip) {
   return policy.refuses(*net::Address::fromIp(ip, 80), "name.example");
 }
 
+TEST(OutboundPolicy, originsMayBeInsideAndAreRefusedWhatNobodyMayReach) {
+  auto policy = policyOf({}, {"127.0.0.9"});
+  policy.addOwn(*net::Address::fromIp("127.0.0.1", 8788));
+  const auto ask = [&](const char* ip, uint16_t port) {
+    return policy.ofOrigins().refuses(*net::Address::fromIp(ip, port), "origin.example");
+  };
+  EXPECT_EQ(ask("127.0.0.1", 80), 0);
+  EXPECT_EQ(ask("10.0.0.1", 80), 0);
+  EXPECT_EQ(ask("1.1.1.1", 443), 0);
+  EXPECT_EQ(ask("127.0.0.9", 80), 1021);
+  EXPECT_EQ(ask("127.0.0.1", 8788), 1024);
+}
+
 TEST(OutboundPolicy, theInternetIsReachableAndNothingElse) {
   const auto policy = policyOf({}, {});
   EXPECT_EQ(refusal(policy, "1.1.1.1"), 0);

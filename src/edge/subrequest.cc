@@ -110,6 +110,7 @@ bool Subrequest::open() {
     request.https = way.origin->https;
     request.host = way.origin->host;
     request.port = way.origin->port;
+    request.policy = &context_.outbound.ofOrigins();
   } else {
     request.policy = &context_.outbound;
   }
@@ -241,13 +242,14 @@ void Subrequest::onError(const http::ClientError& error) {
     case http::ClientErrorKind::kDns:
     case http::ClientErrorKind::kConnect:
     case http::ClientErrorKind::kConnectTimeout:
+    case http::ClientErrorKind::kUnreachable:
+    case http::ClientErrorKind::kRefused:
     case http::ClientErrorKind::kTls:
     case http::ClientErrorKind::kCertificate:
     case http::ClientErrorKind::kResponseTimeout: {
-      const uint16_t code = errorCodeOf(error.kind);
+      const uint16_t code = errorCodeOf(error);
       return respondInstead(statusOf(code), code);
     }
-    case http::ClientErrorKind::kRefused: return respondInstead(statusOf(error.refusal), error.refusal);
     case http::ClientErrorKind::kBadRequest:
     case http::ClientErrorKind::kOverloaded: return fail(wire::SubrequestFailure::kOther, error.message);
     case http::ClientErrorKind::kStalled:

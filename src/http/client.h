@@ -38,6 +38,7 @@ enum class ClientErrorKind {
   kRefused,  // by the address policy
   kConnect,
   kConnectTimeout,  // TCP and TLS together
+  kUnreachable,     // there is no way to the address
   kTls,
   kCertificate,      // the server's is not one to trust
   kResponseTimeout,  // the request was sent and no head came

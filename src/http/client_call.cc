@@ -345,13 +345,15 @@ void ClientCallImpl::onStreamError(const net::StreamError& error) {
   if (connected_) return lost(error.message);
   switch (error.kind) {
     case net::StreamErrorKind::kTimeout: lastErrorKind_ = ClientErrorKind::kConnectTimeout; break;
+    case net::StreamErrorKind::kUnreachable: lastErrorKind_ = ClientErrorKind::kUnreachable; break;
     case net::StreamErrorKind::kTls: lastErrorKind_ = ClientErrorKind::kTls; break;
     case net::StreamErrorKind::kCertificate: lastErrorKind_ = ClientErrorKind::kCertificate; break;
     default: lastErrorKind_ = ClientErrorKind::kConnect; break;
   }
   lastError_ = error.message;
   client_.discard(std::move(connection_));
-  if (lastErrorKind_ != ClientErrorKind::kConnect) return fail(lastErrorKind_, lastError_);
+  const bool ofAddress = lastErrorKind_ == ClientErrorKind::kConnect || lastErrorKind_ == ClientErrorKind::kUnreachable;
+  if (!ofAddress) return fail(lastErrorKind_, lastError_);
   connectNext();
 }
 

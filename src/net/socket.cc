@@ -49,12 +49,15 @@ base::Status checkUnused(const Address& address) {
   return base::Nothing{};
 }
 
-base::Result<Fd> startConnect(const Address& address) {
+base::Result<Fd, ConnectFailure> startConnect(const Address& address) {
+  const auto failed = [&](const char* call, int code) {
+    return ConnectFailure{code, errorOf(call, address, code).message};
+  };
   Fd fd = makeTcpSocket(address);
-  if (!fd) return errorOf("socket for", address, errno);
+  if (!fd) return failed("socket for", errno);
   setNoDelay(fd.get());
   if (connect(fd.get(), address.raw(), address.rawSize()) != 0 && errno != EINPROGRESS)
-    return errorOf("connect to", address, errno);
+    return failed("connect to", errno);
   return fd;
 }
 

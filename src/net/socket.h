@@ -40,7 +40,11 @@ base::Result<Fd> listenTcp(const Address& address, int backlog);
 base::Status checkUnused(const Address& address);
 
 // Starts a connect; the socket is writable when it is done. The error says which call failed.
-base::Result<Fd> startConnect(const Address& address);
+struct ConnectFailure {
+  int code;  // an errno
+  std::string message;
+};
+base::Result<Fd, ConnectFailure> startConnect(const Address& address);
 
 // What a finished non-blocking connect came to: 0, or an errno.
 int connectResult(int fd);

@@ -22,6 +22,11 @@ size_t totalSize(std::span<const iovec> parts) {
   return total;
 }
 
+StreamErrorKind connectErrorKind(int code) {
+  const bool unreachable = code == ENETUNREACH || code == EHOSTUNREACH || code == ENETDOWN || code == EHOSTDOWN;
+  return unreachable ? StreamErrorKind::kUnreachable : StreamErrorKind::kConnect;
+}
+
 }  // namespace
 
 Stream::Stream(Loop& loop, Fd fd, StreamHandler& handler, const StreamLimits& limits, State state)
@@ -53,7 +58,7 @@ std::unique_ptr<Stream> Stream::connect(Loop& loop, const Address& address, Stre
       new Stream(loop, fd.ok() ? std::move(*fd) : Fd(), handler, limits, State::kConnecting));
   if (!fd.ok()) {
     stream->state_ = State::kBroken;
-    stream->brokenBy_ = {StreamErrorKind::kConnect, fd.error().message};
+    stream->brokenBy_ = {connectErrorKind(fd.error().code), fd.error().message};
     stream->deferred_.schedule();
     return stream;
   }
@@ -157,7 +162,7 @@ void Stream::onReady(uint32_t events) {
   DropFlag::Watch watch(dropFlag_);
   if (state_ == State::kConnecting) {
     const int code = connectResult(fd_.get());
-    if (code != 0) return fail(StreamErrorKind::kConnect, std::string("connect: ") + std::strerror(code));
+    if (code != 0) return fail(connectErrorKind(code), std::string("connect: ") + std::strerror(code));
     if (ssl_) {
       state_ = State::kHandshaking;
       continueHandshake(watch);

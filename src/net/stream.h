@@ -25,7 +25,7 @@
 
 namespace weir::net {
 
-enum class StreamErrorKind { kConnect, kTls, kCertificate, kTimeout, kReset };
+enum class StreamErrorKind { kConnect, kUnreachable, kTls, kCertificate, kTimeout, kReset };
 
 struct StreamError {
   StreamErrorKind kind;

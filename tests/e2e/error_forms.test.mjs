@@ -4,6 +4,8 @@ import http from "node:http";
 import net from "node:net";
 import { once } from "node:events";
 import { test } from "node:test";
+import tls from "node:tls";
+import { makeAuthority } from "./certificates.mjs";
 import { command, startWeir } from "./weir.mjs";
 
 const browser = "Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101 Firefox/140.0";
@@ -22,13 +24,20 @@ const scripts = {
 };
 
 test("each numbered error in each form", async (t) => {
-  const weir = await startWeir(scripts, { flags: ["--fetch-response-ms", "200", "--error-docs-url", "https://errors.example/{code}"] });
+  const weir = await startWeir(scripts, { flags: ["--fetch-response-ms", "200", "--fetch-connect-ms", "400", "--outbound-deny", "127.0.0.9", "--error-docs-url", "https://errors.example/{code}"] });
   t.after(() => weir.stop());
   const origin = http.createServer((request, response) => { if (request.url !== "/slow") request.socket.destroy(); }).listen(0, "127.0.0.1");
   const plain = net.createServer((socket) => { socket.on("error", () => {}); socket.end("no TLS\r\n"); }).listen(0, "127.0.0.1");
-  await Promise.all([once(origin, "listening"), once(plain, "listening")]);
-  t.after(() => { origin.close(); origin.closeAllConnections(); plain.close(); });
-  const zones = { "breaks.test": `http://127.0.0.1:${origin.address().port}`, "gone.test": "http://127.0.0.1:1", "nameless.test": "http://nowhere.invalid", "tls.test": `https://127.0.0.1:${plain.address().port}` };
+  // Takes the connection and says nothing: no handshake ends in time.
+  const silent = net.createServer((socket) => { socket.on("error", () => {}); }).listen(0, "127.0.0.1");
+  const untrusted = tls.createServer(makeAuthority().server("IP:127.0.0.1", { selfSigned: true })).listen(0, "127.0.0.1");
+  untrusted.on("tlsClientError", () => {});
+  const servers = [origin, plain, silent, untrusted];
+  await Promise.all(servers.map((server) => once(server, "listening")));
+  t.after(() => { for (const server of servers) server.close(); origin.closeAllConnections(); });
+  const zones = { "breaks.test": `http://127.0.0.1:${origin.address().port}`, "gone.test": "http://127.0.0.1:1", "nameless.test": "http://nowhere.invalid", "tls.test": `https://127.0.0.1:${plain.address().port}`,
+    "silent.test": `https://127.0.0.1:${silent.address().port}`, "untrusted.test": `https://127.0.0.1:${untrusted.address().port}`, "nowhere.test": "http://224.0.0.1:80",
+    "denied.test": "http://127.0.0.9:1", "self.test": `http://127.0.0.1:${weir.port}` };
   for (const [name, url] of Object.entries(zones)) await command(weir, "zone", "add", name, "--origin", url);
   await command(weir, "zone", "add", "none.test");
   await command(weir, "route", "add", "undeployed.none.test/*", "--script", "undeployed");
@@ -86,19 +95,24 @@ test("each numbered error in each form", async (t) => {
   await meets(1003, 403, { host: "192.0.2.1" });
   await meets(1016, 530, { host: "nameless.test" });
   await meets(1019, 500, { host: hello, headers: { "cf-ew-via": "0" } });
+  await meets(1021, 403, { host: "denied.test" });
+  await meets(1024, 403, { host: "self.test" });
   await meets(1022, 500, { host: "undeployed.none.test" });
   await meets(1042, 404, { host: "nobody.local.workers.dev" });
   await meets(1101, 500, { host: "throws.local.workers.dev" });
   await meets(1102, 503, { host: "spins.local.workers.dev" });
   await meets(520, 520, { host: "breaks.test", retryAfter: "60" });
   await meets(521, 521, { host: "gone.test", retryAfter: "120" });
+  await meets(522, 522, { host: "silent.test", retryAfter: "120" });
   await meets(523, 523, { host: "none.test", retryAfter: "120" });
+  await meets(523, 523, { host: "nowhere.test", retryAfter: "120" });
   await meets(524, 524, { host: "breaks.test", path: "/slow", retryAfter: "120" });
   await meets(525, 525, { host: "tls.test" });
+  await meets(526, 526, { host: "untrusted.test" });
   await limited("burst_per_minute=1", () => meets(1015, 429, { host: hello, retryAfter: "some" }));
   await limited("requests_per_day=1", () => meets(1027, 429, { host: hello }));
   await command(weir, "account", "suspend", "local");
   while ((await weir.request("hello")).status === 200);
   await meets(1103, 403, { host: hello });
-  assert.equal(met, 23 * Object.keys(forms).length);
+  assert.equal(met, 28 * Object.keys(forms).length);
 });
