@@ -62,8 +62,8 @@ void compare(std::string_view page, std::string_view plain, const Check& check) 
 
 void tryPage(Input& input) {
   const auto& codes = errorCodes();
-  const uint16_t code =
-      input.flag() ? codeOrGeneral(static_cast<uint16_t>(400 + input.upTo(110))) : codes[input.upTo(codes.size() - 1)].code;
+  const uint16_t code = input.flag() ? codeOrGeneral(static_cast<uint16_t>(400 + input.upTo(110)))
+                                     : codes[input.upTo(codes.size() - 1)].code;
   const PageForm form = kForms[input.upTo(4)];
   ErrorContext plain;
   plain.timeSeconds = input.number<int64_t>();

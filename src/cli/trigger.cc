@@ -88,8 +88,7 @@ int triggerCron(const CommandLine& line, const Settings& defaults, const base::C
   request.target = control::ControlServer::kCronPath;
   request.headers.add(control::ControlServer::kScriptField, line.trigger.script);
   request.headers.add("authorization", "Bearer " + *token);
-  if (!line.trigger.account.empty())
-    request.headers.add(control::ControlServer::kAccountField, line.trigger.account);
+  if (!line.trigger.account.empty()) request.headers.add(control::ControlServer::kAccountField, line.trigger.account);
   if (!line.trigger.cron.empty()) request.headers.add(control::ControlServer::kCronField, line.trigger.cron);
   Call call(clock);
   if (!call.run(std::move(request)))

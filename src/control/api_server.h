@@ -47,8 +47,8 @@ class ApiServer {
   static bool owns(const http::RequestHead& head) { return ApiRouter::owns(head.target); }
   void take(http::Exchange& exchange);
 
-  // Whether the client of a request may change a script of an account (name or id; empty: the first one). `then` is told
-  // on the loop's thread: the account's id, or why not.
+  // Whether the client of a request may change a script of an account (name or id; empty: the first one). `then` is
+  // told on the loop's thread: the account's id, or why not.
   using Authorized = base::Result<std::string, ApiError>;
   void authorize(const http::RequestHead& head, std::string_view remoteIp, std::string account, std::string script,
                  std::function<void(Authorized)> then);

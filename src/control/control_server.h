@@ -36,15 +36,15 @@ class ControlServer final : private http::RequestHandler {
     // Called on the server's thread.
     std::function<Answer()> health;
     std::function<Answer()> metrics;
-    // Fires the cron trigger of an account's script; an empty `cron` is the only one it has. `then` may be called on any
-    // thread, until the server is destroyed.
+    // Fires the cron trigger of an account's script; an empty `cron` is the only one it has. `then` may be called on
+    // any thread, until the server is destroyed.
     std::function<void(std::string account, std::string script, std::string cron, std::function<void(Answer)> then)>
         fireCron;
     std::optional<ApiServer::Options> api{};  // none: there is no management API, and nothing is fired
   };
 
-  // POST with the fields kScriptField and, perhaps, kCronField and kAccountField (name or id; the first account is meant
-  // where it is missing), authorised like a change of the script by the management API.
+  // POST with the fields kScriptField and, perhaps, kCronField and kAccountField (name or id; the first account is
+  // meant where it is missing), authorised like a change of the script by the management API.
   static constexpr std::string_view kCronPath = "/trigger/cron";
   static constexpr std::string_view kScriptField = "weir-script";
   static constexpr std::string_view kCronField = "weir-cron";

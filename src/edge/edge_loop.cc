@@ -450,8 +450,7 @@ void EdgeLoop::describeRefusal(const http::Refusal& refusal, const http::Request
 }
 
 void EdgeLoop::respondWithPage(http::Exchange& exchange, uint16_t code, const Ray& ray, uint32_t retryAfterSeconds) {
-  const ErrorPage page =
-      pageFor(exchange.head(), exchange.remoteIp(), codeOrGeneral(code), ray, retryAfterSeconds);
+  const ErrorPage page = pageFor(exchange.head(), exchange.remoteIp(), codeOrGeneral(code), ray, retryAfterSeconds);
   http::HeaderList headers;
   for (const auto& header : page.headers) headers.add(header.name, header.value);
   pageCode_ = codeOrGeneral(code);

@@ -1,7 +1,7 @@
 #include "edge/error_page.h"
 
 #include <array>
-#include <cstdio>
+#include <ctime>
 
 #include "base/check.h"
 #include "base/json_text.h"
@@ -67,46 +67,16 @@ void appendHtml(std::string& out, std::string_view text) {
   }
 }
 
-// Days since 1970-01-01 to a date of the proleptic Gregorian calendar, after Howard Hinnant, "chrono-Compatible
-// Low-Level Date Algorithms".
-struct CalendarTime {
-  int64_t year;
-  unsigned month, day, hour, minute, second;
-};
-
-CalendarTime calendarTimeOf(int64_t seconds) {
-  int64_t days = seconds / 86'400;
-  int64_t rest = seconds % 86'400;
-  if (rest < 0) {
-    rest += 86'400;
-    --days;
-  }
-  days += 719'468;
-  const int64_t era = (days >= 0 ? days : days - 146'096) / 146'097;
-  const auto dayOfEra = static_cast<unsigned>(days - era * 146'097);
-  const unsigned yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36'524 - dayOfEra / 146'096) / 365;
-  const unsigned dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100);
-  const unsigned shifted = (5 * dayOfYear + 2) / 153;
-  const unsigned month = shifted < 10 ? shifted + 3 : shifted - 9;
-  const auto second = static_cast<unsigned>(rest);
-  return {yearOfEra + era * 400 + (month <= 2 ? 1 : 0),
-          month,
-          dayOfYear - (153 * shifted + 2) / 5 + 1,
-          second / 3600,
-          second / 60 % 60,
-          second % 60};
-}
-
 std::string timeText(int64_t seconds, const char* format) {
-  const CalendarTime t = calendarTimeOf(seconds);
+  const std::time_t time = seconds;
+  std::tm utc{};
   char text[64];
-  const int size = std::snprintf(text, sizeof text, format, static_cast<long long>(t.year), t.month, t.day, t.hour,
-                                 t.minute, t.second);
-  return {text, size > 0 ? std::min(static_cast<size_t>(size), sizeof text - 1) : 0};
+  if (gmtime_r(&time, &utc) == nullptr) return {};
+  return {text, std::strftime(text, sizeof text, format, &utc)};
 }
 
-std::string isoTime(int64_t seconds) { return timeText(seconds, "%04lld-%02u-%02uT%02u:%02u:%02uZ"); }
-std::string pageTime(int64_t seconds) { return timeText(seconds, "%04lld-%02u-%02u %02u:%02u:%02u UTC"); }
+std::string isoTime(int64_t seconds) { return timeText(seconds, "%Y-%m-%dT%H:%M:%SZ"); }
+std::string pageTime(int64_t seconds) { return timeText(seconds, "%Y-%m-%d %H:%M:%S UTC"); }
 
 // A ray is ours and always clean; one that is not is treated as unknown, because it also goes into a header.
 std::string_view cleanRay(std::string_view ray) {
@@ -244,28 +214,28 @@ void renderMarkdown(std::string& out, const Facts& facts) {
   out += '\n';
 }
 
-void renderHtml(std::string& out, const Facts& facts) {
-  out.reserve(kStyle.size() + 4096);
-  const auto html = [&](std::string_view text) { appendHtml(out, text); };
-  const ErrorFacts& error = *facts.error;
-  const bool comeBackLater = error.code == 1027;  // has a public template of its own: the code is the second line
+// Its heading has a public template of its own: the code is the second line.
+bool comesBackLater(const ErrorFacts& error) { return error.code == 1027; }
 
+void htmlHead(std::string& out, const Facts& facts) {
   out +=
       "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
       "<meta name=\"robots\" content=\"noindex, nofollow\">\n<title>";
-  html(error.title);
+  appendHtml(out, facts.error->title);
   if (!facts.host.empty()) {
     out += " | ";
-    html(facts.host);
+    appendHtml(out, facts.host);
   }
   ((out += " | ") += kName) += "</title>\n<style>";
   out += kStyle;
-  out +=
-      "</style>\n</head>\n<body>\n<div id=\"cf-wrapper\">\n"
-      "<div id=\"cookie-alert\" class=\"cf-alert\" hidden>Please enable cookies.</div>\n"
-      "<div id=\"cf-error-details\" class=\"cf-error-details-wrapper\">\n<header class=\"cf-error-overview\">\n<h1>";
-  if (comeBackLater) {
+  out += "</style>\n</head>\n";
+}
+
+void htmlHeading(std::string& out, const Facts& facts) {
+  const ErrorFacts& error = *facts.error;
+  out += "<header class=\"cf-error-overview\">\n<h1>";
+  if (comesBackLater(error)) {
     out += "<span class=\"cf-error-type\">Please check back later</span>";
   } else {
     out += "<span class=\"cf-error-type\">Error</span> <span class=\"cf-error-code\">";
@@ -275,47 +245,55 @@ void renderHtml(std::string& out, const Facts& facts) {
   out += "</h1>\n<p class=\"cf-ray\">";
   if (!facts.rayId.empty()) {
     out += "Ray ID: <code>";
-    html(facts.rayId);
+    appendHtml(out, facts.rayId);
     out += "</code> &bull; ";
   }
   out += pageTime(facts.timeSeconds);
   out += "</p>\n<h2 class=\"cf-subheadline\">";
-  if (comeBackLater) {
+  if (comesBackLater(error)) {
     out += "Error <span class=\"cf-error-code\">1027</span></h2>\n<p><strong>";
-    html(error.title);
+    appendHtml(out, error.title);
     out += "</strong></p>\n";
   } else {
-    html(error.title);
+    appendHtml(out, error.title);
     out += "</h2>\n";
   }
+  out += "</header>\n";
+}
+
+void htmlColumns(std::string& out, const Facts& facts) {
+  const ErrorFacts& error = *facts.error;
+  const auto paragraph = [&](std::string_view before, std::string_view text) {
+    ((out += "<p>") += before);
+    appendHtml(out, text);
+    out += "</p>\n";
+  };
   out +=
-      "</header>\n<main class=\"cf-columns\">\n<section class=\"cf-column\">\n<h2>What happened?</h2>\n"
+      "<main class=\"cf-columns\">\n<section class=\"cf-column\">\n<h2>What happened?</h2>\n"
       "<p class=\"cf-error-description\">";
-  html(comeBackLater ? error.detail : error.whatHappened);
+  appendHtml(out, comesBackLater(error) ? error.detail : error.whatHappened);
   out += "</p>\n";
   if (!facts.host.empty()) {
     out += "<p>The request was for <bdi><code>";
-    html(facts.host);
+    appendHtml(out, facts.host);
     out += "</code></bdi>.</p>\n";
   }
   out += "</section>\n<section class=\"cf-column\">\n<h2>What can I do?</h2>\n";
-  out += "<p>";
-  html(error.forVisitor);
-  out += "</p>\n";
-  if (!error.forOwner.empty()) {
-    out += "<p><strong>If this is your site:</strong> ";
-    html(error.forOwner);
-    out += "</p>\n";
-  }
+  paragraph("", error.forVisitor);
+  if (!error.forOwner.empty()) paragraph("<strong>If this is your site:</strong> ", error.forOwner);
   if (!facts.docsUrl.empty()) {
     out += "<p><a href=\"";
-    html(facts.docsUrl);
+    appendHtml(out, facts.docsUrl);
     out += "\" rel=\"noopener noreferrer\">Learn more about this issue &rarr;</a></p>\n";
   }
-  out += "</section>\n</main>\n<footer class=\"cf-error-footer\">\n";
+  out += "</section>\n</main>\n";
+}
+
+void htmlFooter(std::string& out, const Facts& facts) {
+  out += "<footer class=\"cf-error-footer\">\n";
   if (!facts.rayId.empty()) {
     out += "<span class=\"cf-footer-item\">weir Ray ID: <code>";
-    html(facts.rayId);
+    appendHtml(out, facts.rayId);
     out += "</code></span>\n";
   }
   if (!facts.clientIp.empty()) {
@@ -323,10 +301,23 @@ void renderHtml(std::string& out, const Facts& facts) {
     out +=
         "<div class=\"cf-footer-item\" id=\"cf-footer-item-ip\">Your IP: <details>"
         "<summary id=\"cf-footer-ip-reveal\">Click to reveal</summary><bdi id=\"cf-footer-ip\">";
-    html(facts.clientIp);
+    appendHtml(out, facts.clientIp);
     out += "</bdi></details></div>\n";
   }
-  out += "<span class=\"cf-footer-item\">Runs on weir</span>\n</footer>\n</div>\n</div>\n</body>\n</html>\n";
+  out += "<span class=\"cf-footer-item\">Runs on weir</span>\n</footer>\n";
+}
+
+void renderHtml(std::string& out, const Facts& facts) {
+  out.reserve(kStyle.size() + 4096);
+  htmlHead(out, facts);
+  out +=
+      "<body>\n<div id=\"cf-wrapper\">\n"
+      "<div id=\"cookie-alert\" class=\"cf-alert\" hidden>Please enable cookies.</div>\n"
+      "<div id=\"cf-error-details\" class=\"cf-error-details-wrapper\">\n";
+  htmlHeading(out, facts);
+  htmlColumns(out, facts);
+  htmlFooter(out, facts);
+  out += "</div>\n</div>\n</body>\n</html>\n";
 }
 
 void renderPlainText(std::string& out, const Facts& facts) {

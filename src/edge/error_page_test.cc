@@ -48,10 +48,9 @@ TEST(ErrorCodes, everyCodeHasEveryFact) {
   }
   EXPECT_EQ(errorCodes().size(), 41u);
   EXPECT_EQ(names.size(), errorCodes().size());
-  for (const uint16_t code :
-       {1000, 1001, 1003, 1004, 1015, 1016, 1018, 1019, 1020, 1021, 1022, 1024, 1025, 1027, 1033, 1042,
-        1101, 1102, 1103, 1104, 1105, 1200, 400,  404,  408,  413,  414,  417,  431,
-        500,  501,  502,  504,  505,  520,  521,  522,  523,  524,  525,  526}) {
+  for (const uint16_t code : {1000, 1001, 1003, 1004, 1015, 1016, 1018, 1019, 1020, 1021, 1022, 1024, 1025, 1027,
+                              1033, 1042, 1101, 1102, 1103, 1104, 1105, 1200, 400,  404,  408,  413,  414,  417,
+                              431,  500,  501,  502,  504,  505,  520,  521,  522,  523,  524,  525,  526}) {
     EXPECT_NE(findErrorFacts(code), nullptr) << code;
     EXPECT_EQ(codeOrGeneral(code), code);
   }
@@ -264,7 +263,8 @@ TEST(ErrorPage, refusalsOfTheEdgeComeInTheSameForms) {
   EXPECT_TRUE(contains(json.body, R"("title":"Error 431: Request Header Fields Too Large","status":431,)"));
   EXPECT_TRUE(contains(json.body, R"("error_code":431,"error_name":"request_header_fields_too_large")"));
   EXPECT_TRUE(contains(renderErrorPage(404, kContext, PageForm::kHtml).body, "<span class=\"cf-error-code\">404"));
-  EXPECT_TRUE(contains(renderErrorPage(413, kContext, PageForm::kMarkdown).body, "# Error 413: Request Entity Too Large"));
+  EXPECT_TRUE(
+      contains(renderErrorPage(413, kContext, PageForm::kMarkdown).body, "# Error 413: Request Entity Too Large"));
   const ErrorPage bare = renderErrorPage(400, {}, PageForm::kHtml);  // a head that never became a request
   EXPECT_FALSE(contains(bare.body, "Ray ID"));
   EXPECT_FALSE(contains(bare.body, "Your IP"));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/byte_text.h"
 #include "edge/head_block.h"
 
 namespace weir::edge {
@@ -74,7 +75,7 @@ void InboundBody::onBytes(std::span<const std::byte> bytes) {
     asked_ -= std::min<uint64_t>(asked_, bytes.size());
     EngineFeed* const feed = voice_.feed();
     if (feed != nullptr && (waitsOn_ != nullptr || !feed->roomy())) {
-      held_.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+      held_.append(base::asText(bytes));
       if (waitsOn_ == nullptr) feed->waitForRoom(*this);
       waitsOn_ = feed;
       return;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/byte_text.h"
 #include "base/check.h"
 #include "edge/inner_channel.h"
 
@@ -9,12 +10,8 @@ namespace weir::edge {
 
 namespace {
 
-std::string_view asText(std::span<const std::byte> bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-std::span<const std::byte> asBytes(std::string_view text) {
-  return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
-}
+using base::asBytes;
+using base::asText;
 
 http::RequestHead headFor(const http::ClientRequest& request, std::optional<uint64_t> length) {
   http::RequestHead head;

@@ -295,9 +295,8 @@ bool Invocation::on(const wire::Forward& effect) {
     body.complete.assign(reinterpret_cast<const char*>(effect.body.data()), effect.body.size());
   }
   http::Exchange& exchange = *std::exchange(exchange_, nullptr);
-  proxy_ =
-      std::make_unique<OriginProxy>(static_cast<OriginProxyOwner&>(*this), *loop_.client_,
-                                    loop_.options_.outbound->ofOrigins(), loop_.sockets_, zone, ray_);
+  proxy_ = std::make_unique<OriginProxy>(static_cast<OriginProxyOwner&>(*this), *loop_.client_,
+                                         loop_.options_.outbound->ofOrigins(), loop_.sockets_, zone, ray_);
   proxy_->take(exchange, inner_, std::move(body));
   endRequestBody(kResponseSent);
   return true;

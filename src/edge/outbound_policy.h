@@ -29,8 +29,8 @@ class OutboundPolicy final : public http::AddressPolicy {
   // the platform itself.
   uint16_t refuses(const net::Address& address, std::string_view host) const override;
 
-  // For the origins of zones. The operator names them, so they may be inside the operator's network; the platform itself
-  // and what is denied are refused to them too: where a name leads is not the operator's to say.
+  // For the origins of zones. The operator names them, so they may be inside the operator's network; the platform
+  // itself and what is denied are refused to them too: where a name leads is not the operator's to say.
   const http::AddressPolicy& ofOrigins() const { return origins_; }
 
   // Before anybody asks.

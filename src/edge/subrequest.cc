@@ -1,5 +1,6 @@
 #include "edge/subrequest.h"
 
+#include "base/byte_text.h"
 #include "base/text.h"
 #include "edge/error_page_codes.h"
 #include "edge/head_block.h"
@@ -361,7 +362,7 @@ void Subrequest::onDrained() {
 bool Subrequest::takeBody(std::span<const std::byte> bytes) {
   if (uploadOver_) return false;
   if (!begun_) {
-    early_.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    early_.append(base::asText(bytes));
     return true;
   }
   if (call_->write(bytes)) return true;

@@ -21,18 +21,18 @@ struct HttpLimits {
   std::chrono::milliseconds idleTimeout{75'000};        // between requests, and before the first
   std::chrono::milliseconds bodyStallTimeout{60'000};   // no body byte although asked for
   std::chrono::milliseconds writeStallTimeout{60'000};  // no response byte taken although waiting
-  // Reading on behind the last answer of a connection, or a client that still sends would lose it with the reset: as long
-  // as no pause between its bytes is longer, and at most for so long.
+  // Reading on behind the last answer of a connection, or a client that still sends would lose it with the reset: as
+  // long as no pause between its bytes is longer, and at most for so long.
   std::chrono::milliseconds lingerTimeout{2'000};
   std::chrono::milliseconds lingerMax{30'000};
 
   // Memory and connections of a server
-  uint32_t connectionsMax = 20'000;           // then the longest idle one goes, or the newcomer if none is idle
-  uint32_t readBytesMax = 64 * 1024;          // one read, and what is held of it for later; at least 8 KiB
+  uint32_t connectionsMax = 20'000;   // then the longest idle one goes, or the newcomer if none is idle
+  uint32_t readBytesMax = 64 * 1024;  // one read, and what is held of it for later; at least 8 KiB
   // An unread rest of a body is skipped to keep the connection, unless it is known to be longer when the answer begins.
   uint32_t drainedBodyBytesMax = 256 * 1024;
-  size_t pendingBytesMax = 4 * 1024 * 1024;   // response bytes waiting for a slow reader; a write beyond is refused
-  size_t lowWaterBytes = 64 * 1024;           // a slow reader that has come down to here can take more
+  size_t pendingBytesMax = 4 * 1024 * 1024;  // response bytes waiting for a slow reader; a write beyond is refused
+  size_t lowWaterBytes = 64 * 1024;          // a slow reader that has come down to here can take more
 
   // Upstream connections of a client
   std::chrono::milliseconds connectTimeout{15'000};         // TCP and TLS together, all addresses of a name

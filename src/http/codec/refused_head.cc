@@ -1,14 +1,12 @@
 #include "http/codec/refused_head.h"
 
-#include <algorithm>
-#include <cstring>
-
+#include "base/byte_text.h"
 #include "http/codec/field_syntax.h"
 
 namespace weir::http {
 
 bool RefusedHead::read(std::span<const std::byte> bytes, HeaderList& headers) {
-  std::string_view rest(reinterpret_cast<const char*>(bytes.data()), std::min(bytes.size(), left_));
+  std::string_view rest = base::asText(bytes).substr(0, left_);
   left_ -= rest.size();
   while (!rest.empty() && !ended_) {
     const size_t end = rest.find('\n');

@@ -80,9 +80,9 @@ base::Result<size_t, Refusal> RequestDecoder::feed(std::span<const std::byte> by
     const auto step = lines_.next(rest, lineMax);
     if (inRequestLine && step.outcome != LineReader::Outcome::kMore) beginHead();
     if (step.outcome == LineReader::Outcome::kTooLong) {
-      return refuseHead(inRequestLine ? Refusal{414, "the request line is too long"}
-                                      : Refusal{431, "the head is too large"},
-                        bytes, consumed, true);
+      return refuseHead(
+          inRequestLine ? Refusal{414, "the request line is too long"} : Refusal{431, "the head is too large"}, bytes,
+          consumed, true);
     }
     consumed += step.consumed;
     if (step.outcome == LineReader::Outcome::kBareLf)

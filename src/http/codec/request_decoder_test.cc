@@ -268,7 +268,8 @@ TEST(RequestDecoder, aRefusedHeadThatDoesNotEndHasItsRefusalPending) {
   ASSERT_TRUE(decoder.pendingRefusal());
   EXPECT_EQ(decoder.pendingRefusal()->status, 400);
   EXPECT_FALSE(decoder.betweenRequests());
-  const auto ended = decoder.feed(asBytes(std::string(300 * 1024, 'a')), sink);  // without a bound it could go on for ever
+  const auto ended =
+      decoder.feed(asBytes(std::string(300 * 1024, 'a')), sink);  // without a bound it could go on for ever
   ASSERT_FALSE(ended.ok());
   EXPECT_EQ(ended.error().status, 400);
 }

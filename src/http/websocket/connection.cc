@@ -2,19 +2,16 @@
 
 #include <algorithm>
 
+#include "base/byte_text.h"
+
 namespace weir::http::websocket {
 namespace {
 
+using base::asBytes;
+using base::asText;
+
 constexpr size_t kCorkedBytesMax = 64 * 1024;  // more than this leaves at once
 constexpr size_t kKeptBytes = 128 * 1024;      // capacity an empty buffer may keep
-
-std::string_view asText(std::span<const std::byte> bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
-std::span<const std::byte> asBytes(std::string_view text) {
-  return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
-}
 
 }  // namespace
 

@@ -3,8 +3,13 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/byte_text.h"
+
 namespace weir::http::websocket {
 namespace {
+
+using base::asBytes;
+using base::asText;
 
 constexpr uint8_t kContinuation = 0x0;
 constexpr uint8_t kText = 0x1;
@@ -14,14 +19,6 @@ constexpr uint8_t kPing = 0x9;
 constexpr uint8_t kPong = 0xa;
 
 constexpr size_t kStackBytes = 32 * 1024;  // one piece on the stack, unmasked or inflated
-
-std::string_view asText(std::span<const std::byte> bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
-std::span<const std::byte> asBytes(std::string_view text) {
-  return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
-}
 
 }  // namespace
 

@@ -5,17 +5,16 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/byte_text.h"
 #include "base/check.h"
 #include "base/text.h"
 
 namespace weir::http::websocket {
 namespace {
 
-constexpr size_t kKeptBytes = 128 * 1024;  // capacity the compression buffer may keep
+using base::asBytes;
 
-std::span<const std::byte> asBytes(std::string_view text) {
-  return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
-}
+constexpr size_t kKeptBytes = 128 * 1024;  // capacity the compression buffer may keep
 
 }  // namespace
 
