@@ -2,22 +2,18 @@
 
 #include <algorithm>
 
+#include "base/byte_text.h"
 #include "http/codec/encoder.h"
 #include "http/codec/field_syntax.h"
 
 namespace weir::http {
 namespace {
 
+using base::asBytes;
+using base::asText;
+
 constexpr size_t kJoinedBytesMax = 16 * 1024;
 constexpr size_t kReadAheadBytes = 4 * 1024;  // read beyond the grant
-
-std::string_view asText(std::span<const std::byte> bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
-std::span<const std::byte> asBytes(std::string_view text) {
-  return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
-}
 
 // What two requests must agree on to share connections.
 std::string originOf(const ClientRequest& request) {

@@ -143,8 +143,9 @@ test("wrangler deploys a script that has methods only", async (t) => {
   t.after(() => weir.stop());
   const project = await startProject(t, weir, { files: { "src/index.js": `import { WorkerEntrypoint } from "cloudflare:workers"; export default class extends WorkerEntrypoint { add2(a, b) { return a + b; } }` } });
   await project.run("deploy");
-  const { body } = await callApi(project.environment, "GET", "{A}/workers/scripts");
-  assert.deepEqual(body.result[0].handlers, ["add2"]);
+  const { items: [{ id }] } = (await callApi(project.environment, "GET", "{A}/workers/scripts/hello/versions")).body.result;
+  const { resources } = (await callApi(project.environment, "GET", `{A}/workers/scripts/hello/versions/${id}`)).body.result;
+  assert.deepEqual(resources.script.handlers, ["add2"]);
   project.write("src/index.js", `export default { alarm() {}, test() {} }`);
   await assert.rejects(project.run("deploy"), /10069/);
 });

@@ -32,8 +32,11 @@ const scripts = {
   caller: { ...module(`try { return await env.CALLEE.fetch("http://inner/", { method: "POST", body: "x" }); } catch (e) { return new Response(e.name + ": " + e.message + " " + e.remote); }`), services: { CALLEE: "throws" } },
   reports: module(`const report = new URL(request.headers.get("x-report")); ctx.waitUntil(fetch(report).then((r) => r.text()).then((text) => console.log(text))); throw new Error("reported");`),
   callsreports: { ...module(`try { return await env.CALLEE.fetch("http://inner/", { headers: request.headers }); } catch (e) { return new Response(e.message); }`), services: { CALLEE: "reports" } },
+  frontthrows: module(`ctx.passThroughOnException(); throw new RangeError("failed");`),
+  frontreads: module(`ctx.passThroughOnException(); await request.text(); throw new Error("read");`),
+  frontsilent: worker(`event.waitUntil(scheduler.wait(1));`),
   domain: module(`ctx.passThroughOnException(); const { pathname } = new URL(request.url); if (pathname === "/fails") throw new Error("fails");
-    return Response.json({ method: request.method, path: pathname, body: await request.text(), left: request.headers.get("cf-ew-via") });`),
+    return Response.json({ method: request.method, path: pathname, body: await request.text() });`),
   cron: { code: `export default { async scheduled(controller, env, ctx) { ctx.passThroughOnException(); ctx.waitUntil(scheduler.wait(5).then(() => console.log("waited"))); throw new Error("in a cron"); }, fetch() { return new Response("cron"); } }`, crons: ["0 0 1 1 *"] },
   asksworker: { ...module(`try { return await env.CALLEE.fetch("http://inner/"); } catch (e) { return new Response(e.message); }`), services: { CALLEE: "silent" } },
 };
@@ -134,19 +137,19 @@ test("what stands behind a script", async (t) => {
   });
   await t.test("behind a route on a custom domain is the script of the domain", async () => {
     await command(weir, "domain", "add", "shop.open.test", "--script", "domain");
-    await command(weir, "route", "add", "shop.open.test/throws*", "--script", "throws");
-    await command(weir, "route", "add", "shop.open.test/reads*", "--script", "reads");
-    await command(weir, "route", "add", "shop.open.test/silent*", "--script", "silent");
+    await command(weir, "route", "add", "shop.open.test/throws*", "--script", "frontthrows");
+    await command(weir, "route", "add", "shop.open.test/reads*", "--script", "frontreads");
+    await command(weir, "route", "add", "shop.open.test/silent*", "--script", "frontsilent");
     await command(weir, "route", "add", "shop.open.test/strict*", "--script", "strict");
     const shop = (path, options) => weir.request(null, path, { host: "shop.open.test", ...options });
     while ((await shop("/strict")).status !== 500);
-    assert.deepEqual(JSON.parse((await shop("/throws?a")).text), { method: "GET", path: "/throws", body: "", left: "14" });
-    assert.deepEqual(JSON.parse((await shop("/silent", { method: "POST", body: "small" })).text), { method: "POST", path: "/silent", body: "small", left: "14" });
+    assert.deepEqual(JSON.parse((await shop("/throws?a")).text), { method: "GET", path: "/throws", body: "" });
+    assert.deepEqual(JSON.parse((await shop("/silent", { method: "POST", body: "small" })).text), { method: "POST", path: "/silent", body: "small" });
     assert.equal(JSON.parse((await shop("/throws", { method: "POST", body: "large".repeat(100_000) })).text).body.length, 500_000);
     assert.equal((await shop("/reads", { method: "POST", body: "read" })).text, "error code: 1101\n");
     assert.equal((await shop("/fails")).text, "error code: 1101\n", "the domain itself has no origin");
     const traces = await weir.traced((all) => all.filter((one) => one.scriptName === "domain").length >= 4);
-    const first = traces.find((one) => new URL(one.event?.request?.url ?? "http://x/").host === "shop.open.test" && one.scriptName === "throws");
+    const first = traces.find((one) => new URL(one.event?.request?.url ?? "http://x/").host === "shop.open.test" && one.scriptName === "frontthrows");
     assert.deepEqual([first.outcome, first.failedOpen], ["exception", true]);
   });
   await t.test("nor does a cron that fails end anything else", async () => {

@@ -101,12 +101,12 @@ test("weir trigger cron fires one in a running weir", async (t) => {
     const token = async (...args) => JSON.parse((await command(weir, "token", "create", ...args, "--json")).stdout).value;
     const bearer = (text) => ({ authorization: `Bearer ${text}`, "weir-script": "one" });
     const good = readFileSync(join(weir.folder, "data/token"), "utf8").trim();
-    const ran = async () => (await weir.traced(() => true)).length;
-    const before = await ran();
+    const ran = async () => (await weir.traced((all) => all.length >= 5)).length;
+    const before = await ran();  // all that was fired so far
     assert.equal((await post({})).status, 400);
     assert.equal((await fetch(`http://127.0.0.1:${port}/trigger/cron`)).status, 405);
     for (const [headers, status] of [[{ "weir-script": "one" }, 400], [bearer("wrong"), 403], [bearer(await token("reads", "--read-only")), 403],
-      [bearer(await token("others", "--script", "two")), 403], [{ ...bearer(good), "weir-account": "nobody" }, 404]]) {
+      [bearer(await token("others", "--script", "two")), 403], [{ ...bearer(good), "weir-account": "nobody" }, 403]]) {
       assert.equal((await post(headers)).status, status, JSON.stringify(headers));
     }
     assert.equal(await ran(), before, "nothing ran");
@@ -117,8 +117,14 @@ test("weir trigger cron fires one in a running weir", async (t) => {
   });
   await t.test("scripts are an account's", async () => {
     await command(weir, "account", "add", "other");
-    assert.deepEqual(await trigger("one", "--account", "other"), { code: 1, stdout: "", stderr: "weir: there is no script one that could run\n" });
     assert.deepEqual(await trigger("one", "--account", "local"), { code: 0, stdout: "one: ok\n", stderr: "" });
-    assert.equal((await trigger("one", "--account", "missing")).code, 1);
+    const stranger = await trigger("one", "--account", "other");
+    assert.deepEqual([stranger.code, /there is no such account for these credentials/.test(stranger.stderr)], [2, true]);
+    process.env.CLOUDFLARE_API_TOKEN = JSON.parse((await command(weir, "token", "create", "every", "--every-account", "--json")).stdout).value;
+    t.after(() => delete process.env.CLOUDFLARE_API_TOKEN);
+    const everywhere = (...args) => tryCommand(null, "trigger", "cron", "one", ...args, "--control", `127.0.0.1:${port}`);
+    assert.deepEqual(await everywhere("--account", "other"), { code: 1, stdout: "", stderr: "weir: there is no script one that could run\n" });
+    assert.deepEqual(await everywhere("--account", "local"), { code: 0, stdout: "one: ok\n", stderr: "" });
+    assert.equal((await everywhere("--account", "missing")).code, 2);
   });
 });

@@ -60,7 +60,8 @@ const scriptsOf = (count, upstream) =>
 // Which engine runs a script: the one whose CPU time rises when it computes.
 async function engineOf(weir, script, host) {
   const before = new Map(enginesOf(weir.pid).map((one) => [one.pid, one.ticks]));
-  assert.equal((await weir.request(script, "/burn", { host })).status, 200);
+  const burnt = await weir.request(script, "/burn", { host });
+  assert.equal(burnt.status, 200, burnt.text);
   await weir.request(script, "/burn", { host });
   const spent = enginesOf(weir.pid).map((one) => ({ pid: one.pid, ticks: one.ticks - (before.get(one.pid) ?? one.ticks) }));
   return spent.sort((a, b) => b.ticks - a.ticks)[0].pid;
@@ -282,11 +283,12 @@ test("a script that does so again and again runs apart", async (t) => {
 test("a script of another account that is called the same does not", async (t) => {
   const weir = await startWeir({}, { flags: ["--engines", "1", ...kHome, "--quarantine-parks", "2"] });
   t.after(() => weir.stop());
-  await command(weir, "account", "add", "other", "--subdomain", "other");
+  await command(weir, "account", "add", "other", "--subdomain", "other", "--plan", "paid");
   const hosts = [];
+  const everywhere = (await command(weir, "token", "create", "ops", "--every-account")).stdout.trim();
   for (const account of ["local", "other"]) {
     const project = await startProject(t, weir, { files: { "src/index.js": kCode }, config: { name: "bad", limits: { cpu_ms: 2000 } } });
-    const deployed = await project.tryRunWith({ env: await environmentOf(weir, "--account", account) }, "deploy");
+    const deployed = await project.tryRunWith({ env: { ...await environmentOf(weir, "--account", account), CLOUDFLARE_API_TOKEN: everywhere } }, "deploy");
     assert.equal(deployed.code, 0, deployed.text);
     hosts.push(`bad.${account}.workers.localhost`);
   }
@@ -294,6 +296,7 @@ test("a script of another account that is called the same does not", async (t) =
   for (const host of hosts) while ((await ask(host, "/")).status !== 200);
   for (let i = 0; i < 2; i++) assert.match((await ask(hosts[0], "/park")).text, /1102/);
   await weir.said(/script [0-9a-f]{32}\/bad has cost engines their threads repeatedly and runs apart from now on, on engine 1/);
+  for (const host of hosts) assert.equal((await ask(host, "/")).status, 200);
   await until("two engines", () => enginesOf(weir.pid).length === 2);
   assert.notEqual(await engineOf(weir, "bad", hosts[0]), await engineOf(weir, "bad", hosts[1]));
 });
