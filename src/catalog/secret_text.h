@@ -3,6 +3,7 @@
 
 #include <openssl/crypto.h>
 
+#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -43,5 +44,17 @@ inline void wipe(std::string& text) {
   OPENSSL_cleanse(text.data(), text.size());
   text.clear();
 }
+
+// The secrets of a version for as long as they are handed on: texts by name, overwritten when dropped.
+struct SecretTexts {
+  SecretTexts() = default;
+  SecretTexts(const SecretTexts&) = delete;
+  SecretTexts& operator=(const SecretTexts&) = delete;
+  ~SecretTexts() {
+    for (auto& [name, text] : byName) wipe(text);
+  }
+
+  std::map<std::string, std::string> byName;
+};
 
 }  // namespace weir::catalog

@@ -171,11 +171,11 @@ base::Result<base::Nothing, LoadError> VersionLoader::read(catalog::Catalog& cat
   }
   auto sealed = catalog.secrets(row->number);
   if (!sealed.ok()) return errorOf(sealed.error());
-  std::map<std::string, std::string> secrets;
+  catalog::SecretTexts secrets;
   for (const auto& secret : *sealed) {
     auto text = options_.keys.open({version->account, version->script, secret.name}, secret);
     if (!text.ok()) return forGood("secret " + secret.name + ": " + text.error().message);
-    secrets[secret.name] = text->view();
+    secrets.byName[secret.name] = text->view();
   }
   const auto bindings = control::parseArray(row->bindings);
   const auto annotations = control::parseObject(row->annotations);
@@ -187,7 +187,7 @@ base::Result<base::Nothing, LoadError> VersionLoader::read(catalog::Catalog& cat
                                row->compatibilityFlags,
                                bindings,
                                *modules,
-                               secrets,
+                               secrets.byName,
                                control::versionLimits(account->limits(), row->limits),
                                row->id,
                                tag != nullptr && tag->is_string() ? std::string_view(tag->as_string()) : "",
@@ -200,7 +200,6 @@ base::Result<base::Nothing, LoadError> VersionLoader::read(catalog::Catalog& cat
   version->content.set({source.limits, wire::CompatibilitySet::of(row->compatibilityDate, row->compatibilityFlags),
                         std::move(bundle->sealed), std::move(bundle->services), std::move(bundle->rateSpaces),
                         std::move(site), true, row->id});
-  for (auto& [name, text] : secrets) catalog::wipe(text);
   remember(version, bytes + siteBytes);
   return base::Nothing{};
 }

@@ -7,6 +7,7 @@
 #include "control/asset_upload.h"
 #include "control/api_router.h"
 #include "control/script_json.h"
+#include "control/secret_mask.h"
 
 namespace weir::control {
 
@@ -55,12 +56,13 @@ ApiTry<sandbox::VersionRecord> checkUpload(ApiContext& context, const ApiRequest
   const std::string& account = request.account();
   const std::string& script = request.script();
   // Only a script in service-worker format sees the values of its bindings while it is checked.
-  std::map<std::string, std::string> secrets = upload.bindings.secrets;
+  catalog::SecretTexts secrets;
+  secrets.byName = upload.bindings.secrets;
   if (upload.syntax == catalog::VersionSyntax::kServiceWorker) {
     for (const auto& kept : upload.bindings.kept) {
       auto text = context.parts.keys.open({account, script, kept.name}, kept);
       if (!text.ok()) return internalError("secret " + kept.name + ": " + text.error().message);
-      secrets[kept.name] = text->view();
+      secrets.byName[kept.name] = text->view();
     }
   }
   const BundleSource bundle{account,
@@ -70,14 +72,16 @@ ApiTry<sandbox::VersionRecord> checkUpload(ApiContext& context, const ApiRequest
                             upload.compatibilityFlags,
                             upload.bindings.entries,
                             upload.modules,
-                            secrets,
+                            secrets.byName,
                             versionLimits(source.limits, upload.limits)};
   auto toCheck = makeCheckBundle(bundle);
-  for (auto& [name, text] : secrets) catalog::wipe(text);
   if (!toCheck.ok()) return scriptTooLarge(source.limits.bundleBytes);
   auto verdict = context.parts.checks.check(*toCheck, script);
   if (!verdict.ok()) return internalError("the Worker could not be checked: " + verdict.error().message);
-  if (const auto* refusal = std::get_if<sandbox::StartRefusal>(&*verdict)) return refusalOf(context, request, *refusal);
+  if (auto* refusal = std::get_if<sandbox::StartRefusal>(&*verdict)) {
+    refusal->message = maskSecrets(std::move(refusal->message), secrets.byName);
+    return refusalOf(context, request, *refusal);
+  }
   auto record = std::get<sandbox::VersionRecord>(std::move(*verdict));
   const auto handlers = split(record.handlers);
   if (std::all_of(handlers.begin(), handlers.end(), [](const auto& handler) {

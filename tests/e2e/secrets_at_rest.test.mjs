@@ -4,7 +4,7 @@ import { readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node
 import { join } from "node:path";
 import { test } from "node:test";
 
-import { callApi, startProject } from "./wrangler.mjs";
+import { callApi, environmentOf, startProject } from "./wrangler.mjs";
 import { command, startWeir, tryCommand } from "./weir.mjs";
 
 const files = { "src/index.js": `export default { fetch(request, env) { return new Response(env.PASSWORD + " " + env.OTHER); } };` };
@@ -95,4 +95,28 @@ test("a secret is not opened in another's place", async (t) => {
   const rotation = await tryCommand(weir, "secret-key", "rotate");
   assert.equal(rotation.code, 1);
   assert.match(rotation.stderr, /secret PASSWORD of script thief: what is stored is damaged, or was not stored here/);
+});
+
+test("an error that quotes a secret of the script names it instead", async (t) => {
+  const weir = await startWeir({});
+  t.after(() => weir.stop());
+  const environment = await environmentOf(weir);
+  const put = (code, bindings) => {
+    const form = new FormData();
+    form.set("metadata", JSON.stringify({ body_part: "script", compatibility_date: "2026-01-01", bindings }));
+    form.set("script", new Blob([code], { type: "application/javascript" }), "script");
+    return callApi(environment, "PUT", "{A}/workers/scripts/quoting", { body: form });
+  };
+  const throwing = 'throw new Error(`${PASSWORD} is wrong`); addEventListener("fetch", () => {});';
+  const first = await put(throwing, [{ type: "secret_text", name: "PASSWORD", text: "hunter2hunter2" }]);
+  assert.equal(first.body.errors[0].code, 10021);
+  assert.match(first.body.errors[0].message, /Error: \[secret PASSWORD\] is wrong/);
+  assert.ok(!JSON.stringify(first.body).includes("hunter2"));
+
+  // And one that it keeps from before.
+  const good = 'addEventListener("fetch", (event) => event.respondWith(new Response("here")));';
+  assert.equal((await put(good, [{ type: "secret_text", name: "PASSWORD", text: "hunter2hunter2" }])).status, 200);
+  const kept = await put(throwing, [{ type: "inherit", name: "PASSWORD" }]);
+  assert.match(kept.body.errors[0].message, /Error: \[secret PASSWORD\] is wrong/);
+  assert.equal((await weir.request("quoting")).text, "here");
 });
