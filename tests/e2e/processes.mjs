@@ -28,8 +28,13 @@ export function processOf(pid) {
 
 /** The engines of a weir that have not ended, as of `processOf`. */
 export function enginesOf(pid) {
-  const children = readdirSync(`/proc/${pid}/task`).flatMap((task) =>
-    readFileSync(`/proc/${pid}/task/${task}/children`, "utf8").split(" ").filter(Boolean).map(Number));
+  const children = readdirSync(`/proc/${pid}/task`).flatMap((task) => {
+    try {
+      return readFileSync(`/proc/${pid}/task/${task}/children`, "utf8").split(" ").filter(Boolean).map(Number);
+    } catch {
+      return [];  // the thread ended meanwhile
+    }
+  });
   return children.filter(serves).map(processOf).filter((one) => one && one.state !== "Z");
 }
 
