@@ -6,6 +6,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <vector>
 
 #include "js/modules.h"
@@ -38,6 +39,8 @@ class Version {
   wire::StartSource source() const;
   // Of an image that is a snapshot and whole, else null; the data lives as long as this version.
   const v8::StartupData* snapshot() const { return source() == wire::StartSource::kSnapshot ? &snapshot_ : nullptr; }
+  // What it is made of, whatever it is.
+  std::span<const std::byte> image() const { return image_.blob.bytes(); }
   std::vector<js::ModuleSource> sources() const;
   // Everything that its snapshot refers to by address: the base snapshot's (base_snapshot.h), then the code of its
   // modules, which V8 reads where it lies. Ended by 0; the same list when the snapshot is made and when it is used.

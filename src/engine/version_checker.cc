@@ -19,6 +19,8 @@ constexpr uint64_t kForceAfterNs = 5'000'000;    // CPU after the request to end
 constexpr uint64_t kGiveUpAfterNs = 50'000'000;  // … until the process ends with the script in it
 constexpr uint64_t kCompileFactor = 4;           // of the start-up limit
 constexpr uint64_t kMemoryTicks = 8;
+constexpr uint64_t kRehearsalNs = 200'000'000;
+constexpr int kLostInRehearsal = 7;  // how the process ends
 constexpr size_t kMessageTextBytesMax = 8u << 10;  // a control message holds two of them and more
 constexpr size_t kFileTextBytesMax = 1u << 10;
 
@@ -55,6 +57,7 @@ void VersionChecker::receive() {
   const auto* wanted = notice ? std::get_if<wire::CheckVersion>(&*notice) : nullptr;
   if (wanted == nullptr || message.descriptors.size() != 1) _exit(5);
   writeHeap_ = wanted->writeHeap;
+  rehearse_ = wanted->rehearse;
   bundle_ = std::move(message.descriptors[0]);
   auto bundle = wire::mapSealedBlob(bundle_.get(), wire::BundleBounds::kBundleBytesMax);
   if (!bundle.ok()) _exit(5);
@@ -90,7 +93,7 @@ void VersionChecker::fail(const ScriptIsolate::Failure& failure, const std::stri
 }
 
 void VersionChecker::onOutOfMemory(const char*, const v8::OOMDetails&) {
-  if (self->running_.load()) {
+  if (self->running_.load() && !self->passed_) {
     const std::lock_guard lock(self->mutex_);
     self->fail(kMemoryFailure);
   }
@@ -114,8 +117,45 @@ void VersionChecker::finish(wire::StartSource source, const std::string& reason,
 
 void VersionChecker::check() {
   clock_.attach();
+  if (rehearse_ && !rehearse()) makeCodeCache("the top-level scope fails");
   if (writeHeap_) checkAndWriteHeap();
   else makeCodeCache("it was not asked for");
+}
+
+bool VersionChecker::rehearse() {
+  // Never destroyed, as everything here: what is left ends with the process.
+  auto* rehearsal = new Rehearsal(platform_, base_, version_, clock_);
+  ScriptIsolate::Failure failure;
+  if (!start(rehearsal->isolate(), failure, nullptr)) {
+    tooSlow_ = failure.failure == wire::StartFailure::kCpu;
+    return false;
+  }
+  const ScriptIsolate::Turn turn(rehearsal->isolate());
+  {
+    const std::lock_guard lock(mutex_);
+    isolate_ = &rehearsal->isolate();
+    limitNs_.store(kRehearsalNs);
+  }
+  answer(*rehearsal);
+  const std::lock_guard lock(mutex_);
+  isolate_ = nullptr;
+  return true;
+}
+
+void VersionChecker::answer(Rehearsal& rehearsal) {
+  const std::string_view handlers = rehearsal.isolate().handlers();
+  const auto handles = [&](std::string_view name) {
+    return ("," + std::string(handlers) + ",").find("," + std::string(name) + ",") != std::string::npos;
+  };
+  // An answer that says no says nothing of what the script does when it says yes.
+  constexpr uint16_t kRefusals = 400;
+  const uint16_t status = handles("fetch")       ? rehearsal.play({"GET", "https://script.example/", ""})
+                          : handles("scheduled") ? rehearsal.playScheduled()
+                                                 : 0;
+  if (status == 0 || status >= kRefusals) return;
+  const auto cache = encodeCodeCaches(rehearsal.isolate().codeCaches());
+  if (cache.empty() || cache.size() > wire::Bounds::kImageBytesMax) return;
+  rehearsed_ = versionWith(wire::StartSource::kCodeCache, std::as_bytes(std::span(cache)));
 }
 
 bool VersionChecker::start(ScriptIsolate& isolate, ScriptIsolate::Failure& failure, std::string* profile) {
@@ -155,26 +195,39 @@ bool VersionChecker::start(ScriptIsolate& isolate, ScriptIsolate::Failure& failu
 }
 
 void VersionChecker::checkAndWriteHeap() {
-  // Never destroyed: what is left of it ends with the process.
-  auto* isolate = new ScriptIsolate({platform_, base_, effects_}, 1, version_, js::Heap::Purpose::kSnapshot);
   std::string reason;
-  ScriptIsolate::Failure failure;
-  if (start(*isolate, failure, nullptr)) {
-    const std::vector<char> heap = isolate->writeHeap(reason);
-    if (heap.size() > wire::Bounds::kImageBytesMax) {
-      reason = "the heap takes " + std::to_string(heap.size() >> 20) + " MB, more than is kept";
-    } else if (!heap.empty() && readBack(heap, reason)) {
-      finish(wire::StartSource::kSnapshot, {}, asBytes(heap));
-    }
-  } else {
-    reason = isolate->obstacle();
-    tooSlow_ = reason.empty() && failure.failure == wire::StartFailure::kCpu;
-    if (reason.empty()) reason = "the top-level scope fails where its heap would be written: " + failure.message;
+  std::vector<char> heap = makeHeap(reason);
+  if (heap.empty() && rehearsed_ && reason.empty()) {  // V8 did not take the code cache
+    rehearsed_ = nullptr;
+    heap = makeHeap(reason);
+  }
+  if (heap.size() > wire::Bounds::kImageBytesMax) {
+    reason = "the heap takes " + std::to_string(heap.size() >> 20) + " MB, more than is kept";
+  } else if (!heap.empty() && readBack(heap, reason)) {
+    finish(wire::StartSource::kSnapshot, {}, asBytes(heap));
   }
   makeCodeCache(reason);
 }
 
+std::vector<char> VersionChecker::makeHeap(std::string& reason) {
+  auto* isolate = new ScriptIsolate({platform_, base_, effects_}, 1, rehearsed_ ? rehearsed_ : version_,
+                                    js::Heap::Purpose::kSnapshot);
+  ScriptIsolate::Failure failure;
+  if (start(*isolate, failure, nullptr)) {
+    if (rehearsed_ && isolate->source() != wire::StartSource::kCodeCache) return {};
+    return isolate->writeHeap(reason);
+  }
+  reason = isolate->obstacle();
+  tooSlow_ = reason.empty() && failure.failure == wire::StartFailure::kCpu;
+  if (reason.empty()) reason = "the top-level scope fails where its heap would be written: " + failure.message;
+  return {};
+}
+
 void VersionChecker::makeCodeCache(std::string reason) {
+  if (rehearsed_) {
+    const auto cache = rehearsed_->image();
+    finish(wire::StartSource::kCodeCache, reason, {reinterpret_cast<const uint8_t*>(cache.data()), cache.size()});
+  }
   auto* isolate = new ScriptIsolate({platform_, base_, effects_}, 2, version_, js::Heap::Purpose::kRun);
   ScriptIsolate::Failure failure;
   std::string profile;
@@ -193,15 +246,8 @@ void VersionChecker::makeCodeCache(std::string reason) {
 
 // A heap that V8 wrote without complaint and cannot read is found out here, not by the engine that serves.
 bool VersionChecker::readBack(const std::vector<char>& heap, std::string& reason) {
-  auto bundle = wire::mapSealedBlob(bundle_.get(), wire::BundleBounds::kBundleBytesMax);
-  auto blob = wire::makeSealedBlob("heap", std::as_bytes(std::span(heap)));
-  if (!bundle.ok() || !blob.ok()) _exit(3);
-  auto mapped = wire::mapSealedBlob(blob->get(), wire::Bounds::kImageBytesMax);
-  if (!mapped.ok()) _exit(3);
-  StartImage image{wire::StartSource::kSnapshot, std::move(mapped).value(), 0};
-  image.hash = wire::blobHash(image.blob.bytes());
-  const auto version = Version::make({}, std::move(bundle).value(), std::move(image));
-  if (!version || version->snapshot() == nullptr) _exit(3);
+  const auto version = versionWith(wire::StartSource::kSnapshot, std::as_bytes(std::span(heap)));
+  if (version->snapshot() == nullptr) _exit(3);
   ScriptIsolate isolate({platform_, base_, effects_}, 3, version, js::Heap::Purpose::kRun);
   const ScriptIsolate::Turn turn(isolate);
   ScriptIsolate::Failure failure;
@@ -214,6 +260,19 @@ bool VersionChecker::readBack(const std::vector<char>& heap, std::string& reason
     return false;
   }
   return true;
+}
+
+std::shared_ptr<const Version> VersionChecker::versionWith(wire::StartSource source, std::span<const std::byte> bytes) {
+  auto bundle = wire::mapSealedBlob(bundle_.get(), wire::BundleBounds::kBundleBytesMax);
+  auto blob = wire::makeSealedBlob("image", bytes);
+  if (!bundle.ok() || !blob.ok()) _exit(3);
+  auto mapped = wire::mapSealedBlob(blob->get(), wire::Bounds::kImageBytesMax);
+  if (!mapped.ok()) _exit(3);
+  StartImage image{source, std::move(mapped).value(), 0};
+  image.hash = wire::blobHash(image.blob.bytes());
+  auto version = Version::make({}, std::move(bundle).value(), std::move(image));
+  if (!version) _exit(3);
+  return version;
 }
 
 void VersionChecker::watch() {
@@ -244,6 +303,7 @@ void VersionChecker::watch() {
       isolate_->forceTermination();
       stage = 2;
     } else if (seen.usedNs > askedAtNs + kGiveUpAfterNs) {
+      if (passed_) _exit(kLostInRehearsal);
       fail(kill == Kill::kMemory ? kMemoryFailure : kCpuFailure);
     }
   }

@@ -6,6 +6,9 @@
 //
 // A scope that takes too long there is watched by V8's profiler when it runs again.
 //
+// Which functions are worth keeping compiled is found out first: the version is started and asked one request in an
+// isolate that is thrown away (rehearsal.h, docs/decisions/0039).
+//
 // The order of what it says matters to the platform, which believes what was said before the process died:
 // VersionFailed; or VersionChecked, then ImageMade. V8 aborts on some heaps that it cannot write, so the second may
 // never come: a code cache then needs another engine, because V8 makes none in an isolate whose heap is to be written.
@@ -24,6 +27,7 @@
 #include <vector>
 
 #include "engine/effect_port.h"
+#include "engine/rehearsal.h"
 #include "engine/script_isolate.h"
 #include "engine/turn_clock.h"
 #include "wire/codec.h"
@@ -43,12 +47,19 @@ class VersionChecker {
  private:
   void receive();
   void check();
+  // Starts the version and asks it a request; what was compiled is in `rehearsed_` when it answered well. False: it
+  // does not start.
+  bool rehearse();
+  void answer(Rehearsal& rehearsal);
   void checkAndWriteHeap();
+  // From `rehearsed_`, or with everything compiled when that is null. Empty: `reason` says why.
+  std::vector<char> makeHeap(std::string& reason);
   void makeCodeCache(std::string reason);
   // Runs the top-level scope under watch, and tells the platform when it is the first to pass. `profile`: gets where
   // the time went when it takes too long; null: nobody wants to know.
   bool start(ScriptIsolate& isolate, ScriptIsolate::Failure& failure, std::string* profile);
   bool readBack(const std::vector<char>& heap, std::string& reason);
+  std::shared_ptr<const Version> versionWith(wire::StartSource source, std::span<const std::byte> image);
   void watch();
   [[noreturn]] void fail(const ScriptIsolate::Failure& failure, const std::string& profile = {});
   [[noreturn]] void finish(wire::StartSource source, const std::string& reason, std::span<const uint8_t> image);
@@ -65,10 +76,12 @@ class VersionChecker {
   wire::Descriptor bundle_;
   std::shared_ptr<const Version> version_;
   bool writeHeap_ = true;
+  bool rehearse_ = true;
+  std::shared_ptr<const Version> rehearsed_;  // with the code cache of a rehearsal that went well
 
   std::string handlers_;
   bool passed_ = false;
-  bool tooSlow_ = false;  // where its heap would have been written
+  bool tooSlow_ = false;  // the scope, when it ran without the profiler
 
   // Shared with the watch.
   std::mutex mutex_;                  // of `isolate_`

@@ -97,7 +97,7 @@ std::unique_ptr<VersionCheck> CheckQueue::takeSpare() {
   return std::exchange(spare_, nullptr);
 }
 
-CheckQueue::Outcome CheckQueue::attempt(const Job& job, bool writeHeap) {
+CheckQueue::Outcome CheckQueue::attempt(const Job& job, wire::CheckVersion wanted) {
   Outcome outcome{base::Error{}, false};
   for (int i = 0; i < kAttempts; ++i) {
     auto engine = takeSpare();
@@ -109,7 +109,7 @@ CheckQueue::Outcome CheckQueue::attempt(const Job& job, bool writeHeap) {
       }
       engine = std::move(made).value();
     }
-    outcome = {engine->run(job.bundle, writeHeap), engine->died()};
+    outcome = {engine->run(job.bundle, wanted), engine->died()};
     if (outcome.verdict.ok() || engine->timedOut()) break;
     const Lock lock(mutex_);
     if (stopping_) break;
@@ -118,17 +118,20 @@ CheckQueue::Outcome CheckQueue::attempt(const Job& job, bool writeHeap) {
 }
 
 base::Result<CheckVerdict> CheckQueue::check(const Job& job) {
-  auto [verdict, died] = attempt(job, job.writeHeap);
-  if (!died || !job.writeHeap) return std::move(verdict);
-  // V8 aborts on some heaps that are to be written: what happens where it is not counts.
-  auto [second, diedAgain] = attempt(job, false);
-  auto* first = verdict.ok() ? std::get_if<CheckedVersion>(&*verdict) : nullptr;
-  auto* again = second.ok() ? std::get_if<CheckedVersion>(&*second) : nullptr;
-  if (again != nullptr) {
-    again->reason = first != nullptr ? std::move(first->reason)
-                                     : "V8 aborts on the top-level scope where the heap would be written";
+  const auto passed = [](Outcome& outcome) {
+    return outcome.verdict.ok() ? std::get_if<CheckedVersion>(&*outcome.verdict) : nullptr;
+  };
+  Outcome first = attempt(job, {job.writeHeap, true});
+  // A request may end an engine, and V8 aborts on some heaps that are to be written: what happens without counts.
+  if (first.died && passed(first) != nullptr) first = attempt(job, {job.writeHeap, false});
+  if (!first.died || !job.writeHeap) return std::move(first.verdict);
+  Outcome second = attempt(job, {false, false});
+  if (auto* again = passed(second)) {
+    const auto* before = passed(first);
+    again->reason =
+        before != nullptr ? before->reason : "V8 aborts on the top-level scope where the heap would be written";
   }
-  return std::move(second);
+  return std::move(second.verdict);
 }
 
 }  // namespace weir::sandbox

@@ -48,7 +48,7 @@ class CheckQueue {
     base::Result<CheckVerdict> verdict;
     bool died;
   };
-  Outcome attempt(const Job& job, bool writeHeap);
+  Outcome attempt(const Job& job, wire::CheckVersion wanted);
   std::unique_ptr<VersionCheck> takeSpare();
 
   const Options options_;

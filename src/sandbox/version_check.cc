@@ -138,9 +138,9 @@ StartRefusal VersionCheck::refusalAfterDeath(const EngineExit& exit) const {
           0};
 }
 
-base::Result<CheckVerdict> VersionCheck::run(const wire::Descriptor& bundle, bool writeHeap) {
+base::Result<CheckVerdict> VersionCheck::run(const wire::Descriptor& bundle, wire::CheckVersion wanted) {
   std::vector<uint8_t> request;
-  wire::encode<wire::Notice>(wire::CheckVersion{writeHeap}, request);
+  wire::encode<wire::Notice>(wanted, request);
   const int descriptor = bundle.get();
   const auto sent = process_->control().send(std::as_bytes(std::span(request)), {&descriptor, 1});
   if (!sent.ok()) return sent.error();

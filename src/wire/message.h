@@ -79,9 +79,11 @@ enum class StartSource : uint8_t { kCompiled = 0, kCodeCache = 1, kSnapshot = 2 
 // comes with this notice.
 struct CheckVersion {
   bool writeHeap = true;  // else the image is the code cache
+  bool rehearse = true;   // the version is asked a request first, to find out which functions to keep compiled
   template <class F, class S>
   static void fields(F& f, S& s) {
     f.flag(s.writeHeap);
+    f.flag(s.rehearse);
   }
 };
 
