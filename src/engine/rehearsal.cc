@@ -9,8 +9,8 @@ namespace weir::engine {
 
 namespace {
 
-constexpr int kStepsMax = 256;                      // events delivered to one invocation
-constexpr uint32_t kBodyBytesMax = 1u << 20;        // read of one response
+constexpr int kStepsMax = 256;                // events delivered to one invocation
+constexpr uint32_t kBodyBytesMax = 1u << 20;  // read of one response
 constexpr std::string_view kHead = "host\nscript.example\naccept\n*/*\ncontent-type\napplication/json\n";
 constexpr std::string_view kAnswer = "{\"b\":2}";
 

@@ -1,6 +1,6 @@
 // Rehearsal: an isolate of a version that is thrown away, and who stands in the platform's place for it: reads its
-// effects, answers its subrequests, lets its timers fire at once. What it is for is the code that V8 compiles meanwhile:
-// a code cache taken afterwards holds just the functions that were called.
+// effects, answers its subrequests, lets its timers fire at once. What it is for is the code that V8 compiles
+// meanwhile: a code cache taken afterwards holds just the functions that were called.
 //
 // Nothing of it reaches anybody. It is bounded: what it is asked for in too many steps counts as not answered.
 //

@@ -20,7 +20,7 @@ constexpr uint64_t kGiveUpAfterNs = 50'000'000;  // … until the process ends w
 constexpr uint64_t kCompileFactor = 4;           // of the start-up limit
 constexpr uint64_t kMemoryTicks = 8;
 constexpr uint64_t kRehearsalNs = 200'000'000;
-constexpr int kLostInRehearsal = 7;  // how the process ends
+constexpr int kLostInRehearsal = 7;                // how the process ends
 constexpr size_t kMessageTextBytesMax = 8u << 10;  // a control message holds two of them and more
 constexpr size_t kFileTextBytesMax = 1u << 10;
 

@@ -69,8 +69,9 @@ class VersionCheck {
   // It said nothing for as long as it may: another attempt would only hold up others.
   bool timedOut() const { return timedOut_; }
 
-  // Checks the version whose bundle (wire/bundle.h) the sealed blob holds; once. Where V8 aborts on the heap there is no image at all, and a reason: only another engine can then make
-  // the code cache. An error says that no verdict was reached: the platform's trouble, or `stop` became readable.
+  // Checks the version whose bundle (wire/bundle.h) the sealed blob holds; once. Where V8 aborts on the heap there is
+  // no image at all, and a reason: only another engine can then make the code cache. An error says that no verdict was
+  // reached: the platform's trouble, or `stop` became readable.
   base::Result<CheckVerdict> run(const wire::Descriptor& bundle, wire::CheckVersion wanted);
 
  private:
