@@ -245,6 +245,10 @@ base::Status Platform::openControl() {
     metrics_->renderPrometheus(text);
     control::renderEngines(text, supervisor_->status());
     control::renderTraces(text, traces_->figures());
+    if (assets_) {
+      const auto figures = assets_->figures();
+      control::renderAssetCache(text, {figures.bytes, uint64_t{options_.assetCacheMb} << 20, figures.reads});
+    }
     return control::ControlServer::Answer{200, "text/plain; version=0.0.4; charset=utf-8", std::move(text)};
   };
   options.fireCron = [this](std::string account, std::string script, std::string cron, auto then) {
@@ -431,6 +435,7 @@ base::Status Platform::openVersions() {
   loader_ = std::make_unique<VersionLoader>(std::move(loader));
   edge::AssetCache::Options assets;
   assets.openCatalog = [this] { return openCatalog(); };
+  assets.bytesMax = uint64_t{options_.assetCacheMb} << 20;
   assets_ = std::make_shared<edge::AssetCache>(std::move(assets));
   return base::Nothing{};
 }

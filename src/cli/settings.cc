@@ -103,6 +103,8 @@ const Setting kTable[] = {
      Setting::Text{&Settings::secretKeyCommand}},
     {"data", "audit_days", "--audit-days", "How long the audit log remembers; at most a million changes",
      number<&Settings::auditDays>(1, 36'500)},
+    {"data", "asset_cache_mb", "--asset-cache-mb", "Memory for static assets; the least recently used go above it",
+     number<&Settings::assetCacheMb>(1, 1 << 20)},
     {"engines", "count", "--engines", "Engine processes; 0: one per core", number<&Settings::engines>(0, 48)},
     {"engines", "replica_queue_ms", "--replica-queue-ms",
      "A script whose engine leaves requests unanswered for longer is run on another as well",

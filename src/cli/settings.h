@@ -27,6 +27,7 @@ struct Settings {
   std::string data = "./data";
   std::string secretKeyCommand;  // empty: the file secret.key in `data`
   uint32_t auditDays = 400;
+  uint32_t assetCacheMb = 128;
   bool catalog = true;   // false for `weir dev`, which has no accounts
   uint32_t engines = 0;  // 0: one per core
   uint32_t replicaQueueMs = 10;

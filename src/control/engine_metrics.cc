@@ -11,6 +11,12 @@ void head(std::string& out, std::string_view name, std::string_view type, std::s
   ((((out += "# TYPE ") += name) += ' ') += type) += '\n';
 }
 
+// A family without labels.
+void single(std::string& out, std::string_view name, std::string_view type, std::string_view help, uint64_t value) {
+  head(out, name, type, help);
+  (((out += name) += ' ') += std::to_string(value)) += '\n';
+}
+
 }  // namespace
 
 void renderEngines(std::string& out, const std::vector<sandbox::EngineStatus>& engines) {
@@ -49,17 +55,17 @@ void renderEngines(std::string& out, const std::vector<sandbox::EngineStatus>& e
 }
 
 void renderTraces(std::string& out, const logs::TraceWriter::Figures& figures) {
-  const struct {
-    const char* name;
-    const char* help;
-    uint64_t value;
-  } families[] = {{"weir_traces_written_total", "Trace lines in the file.", figures.written},
-                  {"weir_traces_dropped_total", "Trace lines lost for want of room or to the disk.", figures.dropped},
-                  {"weir_trace_bytes_total", "Bytes of trace lines written.", figures.bytes}};
-  for (const auto& family : families) {
-    head(out, family.name, "counter", family.help);
-    (((out += family.name) += ' ') += std::to_string(family.value)) += '\n';
-  }
+  single(out, "weir_traces_written_total", "counter", "Trace lines in the file.", figures.written);
+  single(out, "weir_traces_dropped_total", "counter", "Trace lines lost for want of room or to the disk.",
+         figures.dropped);
+  single(out, "weir_trace_bytes_total", "counter", "Bytes of trace lines written.", figures.bytes);
+}
+
+void renderAssetCache(std::string& out, const AssetCacheFigures& figures) {
+  single(out, "weir_asset_cache_bytes", "gauge", "Content of static assets in memory.", figures.bytes);
+  single(out, "weir_asset_cache_limit_bytes", "gauge", "What it is bounded by (--asset-cache-mb).", figures.bytesMax);
+  single(out, "weir_asset_reads_total", "counter", "Content of static assets read because it was not in memory.",
+         figures.reads);
 }
 
 }  // namespace weir::control

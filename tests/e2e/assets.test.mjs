@@ -204,7 +204,7 @@ for (const release of releases) {
 }
 
 test("text is compressed for who takes it, and not for a script in this process", async (t) => {
-  const weir = await start(t);
+  const weir = await start(t, { flags: ["--asset-cache-mb", "3"] });
   const page = `<ul>${Array.from({ length: 400 }, (_, i) => `<li>${i}</li>`).join("")}</ul>`;
   const asks = `export default {
     async fetch(request, env) {
@@ -234,6 +234,13 @@ test("text is compressed for who takes it, and not for a script in this process"
   assert.equal((await get("/page.html", "identity")).bytes.toString(), page);
   assert.equal((await get("/icon.png", "gzip")).headers["content-encoding"], undefined);
   assert.equal((await get("/ask", "gzip")).bytes.toString(), JSON.stringify([null, page.length]));
+
+  // One content, which both files have, and what it is under either coding.
+  const metrics = await (await fetch(new URL("/metrics", project.environment.CLOUDFLARE_API_BASE_URL))).text();
+  const figure = (name) => Number(new RegExp(`^${name} (\\d+)$`, "m").exec(metrics)[1]);
+  assert.equal(figure("weir_asset_cache_limit_bytes"), 3 << 20);
+  assert.ok(figure("weir_asset_cache_bytes") > page.length, metrics);
+  assert.equal(figure("weir_asset_reads_total"), 3);
 });
 
 test("versions, gradual deployments and rollbacks serve their own files", async (t) => {
