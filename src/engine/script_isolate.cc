@@ -510,6 +510,7 @@ void ScriptIsolate::finish(uint32_t running, TurnClock& clock) {
     reportRejections();
     isolate->PerformMicrotaskCheckpoint();
   }
+  heap_->collectBuffers();
   uint64_t elapsedNs = clock.lapNs();
   if (++turns_ % kMemoryCheckTurns == 0 || elapsedNs > kLongTurnNs) {
     if (isOverLimit()) killForMemory();

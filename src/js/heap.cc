@@ -11,6 +11,7 @@ namespace weir::js {
 
 namespace {
 constexpr int kTasksPerTurnMax = 64;
+constexpr size_t kBuffersMarkBytes = 16u << 20;  // dead ones that may wait: little beside the limit
 constexpr size_t kSemiSpaceBytesMax = 8u << 20;
 // Pages come as they are needed. With V8's least, a large application's first response is interrupted by a collection
 // that copies half of what it made. A heap with a small limit begins with that least: it gets to its limit without
@@ -87,7 +88,8 @@ Heap::Heap(node::MultiIsolatePlatform& platform, const HeapOptions& options, Pur
       budget_(std::make_shared<MemoryBudget>(options.limitBytes)),
       tasks_(std::make_shared<TaskQueue>()),
       delegate_(std::make_unique<Delegate>(tasks_)),
-      isolate_(v8::Isolate::Allocate()) {
+      isolate_(v8::Isolate::Allocate()),
+      buffersMark_(buffersMarkMin()) {
   platform_.RegisterIsolate(isolate_, delegate_.get());
   v8::Isolate::CreateParams params;
   params.snapshot_blob = options.blob;
@@ -147,6 +149,14 @@ void Heap::collectUnderPressure() {
   isolate_->MemoryPressureNotification(v8::MemoryPressureLevel::kCritical);
   isolate_->MemoryPressureNotification(v8::MemoryPressureLevel::kNone);
 }
+
+void Heap::collectBuffers() {
+  if (budget_->bufferBytes() < buffersMark_) return;
+  collectUnderPressure();
+  buffersMark_ = std::max(buffersMarkMin(), 2 * budget_->bufferBytes());
+}
+
+size_t Heap::buffersMarkMin() const { return std::min(kBuffersMarkBytes, limitBytes() / 2); }
 
 size_t Heap::spareBytesAtMost() const {
   v8::HeapStatistics statistics;

@@ -47,8 +47,11 @@ class Heap {
 
   // All of the heap, once, and gives memory back. Needs the isolate locked and entered.
   void collectUnderPressure();
-  // What that may give back at most: what young objects take, and what the heap has grown by since it was last
-  // collected whole. Needs the isolate locked.
+  // The same when buffers, dead and alive, take much more than was alive when this was last done. V8 alone would look
+  // for dead ones when the limit is reached: a body that streams through a script would need all of it.
+  void collectBuffers();
+  // What collectUnderPressure() may give back at most: what young objects take, and what the heap has grown by since it
+  // was last collected whole. Needs the isolate locked.
   size_t spareBytesAtMost() const;
 
   // Heap, buffers, Wasm memories and V8's own scratch memory, in bytes. Needs the isolate locked.
@@ -57,11 +60,14 @@ class Heap {
 
  private:
   class Delegate;
+  size_t buffersMarkMin() const;
+
   node::MultiIsolatePlatform& platform_;
   std::shared_ptr<MemoryBudget> budget_;
   std::shared_ptr<TaskQueue> tasks_;
   std::unique_ptr<Delegate> delegate_;
   v8::Isolate* isolate_;
+  size_t buffersMark_;  // bytes of buffers from which collectBuffers() acts
   std::unique_ptr<v8::SnapshotCreator> creator_;
   size_t collectedBytes_ = 0;  // what it held when it was last collected whole
 };

@@ -27,6 +27,7 @@ class MemoryBudget {
   void setHeap(size_t bytes) { heap_.store(bytes, std::memory_order_relaxed); }
 
   size_t limitBytes() const { return limitBytes_; }
+  size_t bufferBytes() const { return buffers_.load(std::memory_order_relaxed); }
   size_t wasmBytes() const { return wasm_.load(std::memory_order_relaxed); }
 
   // Whether `bytes` more fit; does not count them. `attempts`: how often it is asked until the heap is reported.
