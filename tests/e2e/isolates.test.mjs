@@ -98,7 +98,7 @@ test("an isolate that was killed finishes what it has", async (t) => {
 });
 
 test("memory that is short takes idle isolates, least recently used first, and none that runs", async () => {
-  const large = `const kept = []; for (let i = 0; i < 16; i++) kept.push(new Uint8Array(1 << 20).fill(i));\n${isolate}`;
+  const large = `const kept = globalThis.kept = []; for (let i = 0; i < 16; i++) kept.push(new Uint8Array(1 << 20).fill(i));\n${isolate}`;
   const scripts = Object.fromEntries(Array.from({ length: 8 }, (_, i) => [`s${i}`, { code: large }]));
   // Room for three of them.
   const weir = await startWeir(scripts, { flags: ["--engines", "1", "--engine-memory-mb", "64"] });
