@@ -152,7 +152,7 @@ TEST_F(AssetResponseTest, largeFilesComeInPieces) {
 
 std::string lines(int count) {
   std::string text;
-  for (int i = 0; i < count; ++i) text += "line " + std::to_string(i * i % 9973) + "\n";
+  for (int i = 0; i < count; ++i) text += "line " + std::to_string(int64_t{i} * i % 9973) + "\n";
   return text;
 }
 
