@@ -9,22 +9,13 @@
 
 #include "catalog/routing_model.h"
 #include "catalog/sqlite_catalog.h"
+#include "catalog/test_fakes.h"
 #include "edge/admission.h"
 
 namespace weir {
 namespace {
 
 constexpr size_t kRoutesPerZone = 1000;
-
-class SeededRandom final : public base::Random {
- public:
-  void fill(std::span<std::byte> out) override {
-    for (auto& byte : out) byte = static_cast<std::byte>(random_());
-  }
-
- private:
-  std::mt19937 random_{42};
-};
 
 std::string zoneName(size_t zone) { return "zone" + std::to_string(zone) + ".example.com"; }
 
@@ -111,7 +102,7 @@ void loadRoutes(benchmark::State& state) {
   std::string folder = (std::filesystem::temp_directory_path() / "weir-bench-XXXXXX").string();
   if (::mkdtemp(folder.data()) == nullptr) return state.SkipWithError("no temporary folder");
   const base::SystemClock clock;
-  SeededRandom random;
+  catalog::SeededRandom random;
   {
     auto opened = catalog::SqliteCatalog::open(folder + "/catalog.db", {clock, random});
     if (!opened.ok()) return state.SkipWithError(opened.error().message.c_str());

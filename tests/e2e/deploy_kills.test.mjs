@@ -9,6 +9,7 @@ import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 
 import { callApi, environmentOf, startProject } from "./wrangler.mjs";
+import { randomOf } from "./random.mjs";
 import { startWeir } from "./weir.mjs";
 
 const kDeploys = 200;
@@ -17,16 +18,6 @@ const kCycle = 10; // deploys before weir is killed, and while it is
 const kAtOnce = 3;
 const kKillWithinMs = 60; // after the last answer that was waited for
 const scripts = Array.from({ length: 7 }, (_, i) => `script-${i}`);
-
-/** Numbers in [0, 1) of a seed: mulberry32. */
-function randomOf(seed) {
-  return () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
 
 /** What is wrong with the catalog as the kill left it. Looks at a copy: what weir makes of the original is weir's. */
 function wrongIn(catalog) {

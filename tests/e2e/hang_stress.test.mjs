@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import http from "node:http";
 import { once } from "node:events";
 import { test } from "node:test";
+import { randomOf } from "./random.mjs";
 import { startWeir } from "./weir.mjs";
 
 const kRequests = 600;
@@ -46,16 +47,6 @@ const interpreter = `
     if (!streamed) return new Response(String(await run(plan, ctx)));
     return new Response(new ReadableStream({ async pull(c) { c.enqueue(new TextEncoder().encode(String(await run(plan, ctx)))); c.close(); } }));
   } }`;
-
-/** mulberry32 */
-function randomOf(seed) {
-  return () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
 
 function makePlan(random, depth, hangs) {
   const below = (n) => Math.floor(random() * n);
