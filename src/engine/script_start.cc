@@ -320,8 +320,13 @@ bool ScriptIsolate::startFromSource(v8::Local<v8::Context> context, v8::Local<v8
   if (toBeWritten && callDispatch(context, dispatch, "standIn", {}).IsEmpty()) {
     return malformed("The builtins that V8 adds late cannot be stood in for.", failure);
   }
+  const bool isScript = version_->bundle().syntax == wire::Syntax::kServiceWorker;
+  if (toBeWritten && modules_->declaresResources(context, isScript)) {
+    obstacle_ = "the script declares a resource with `using`, which cannot be part of a heap that is written";
+    return malformed("The heap is given up.", failure);
+  }
   v8::Local<v8::Value> space = v8::Undefined(isolate);
-  if (version_->bundle().syntax == wire::Syntax::kServiceWorker) {
+  if (isScript) {
     if (!bindGlobals(context, dispatch, failure)) return false;
     v8::TryCatch caught(isolate);
     if (modules_->runScript(context).IsEmpty()) return failureOf(context, caught, failure);

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "js/exception.h"
+#include "js/resource_declarations.h"
 
 namespace weir::js {
 
@@ -141,6 +142,18 @@ v8::MaybeLocal<v8::String> ModuleGraph::codeOf(const ModuleSource& source) {
     return {};
   }
   return code;
+}
+
+bool ModuleGraph::declaresResources(v8::Local<v8::Context> context, bool mainIsScript) {
+  return std::any_of(sources_.begin(), sources_.end(), [&](const ModuleSource& source) {
+    if (source.kind != SourceKind::kEsModule && source.kind != SourceKind::kCommonJs) return false;
+    const bool isModule = source.kind == SourceKind::kEsModule && !(mainIsScript && &source == &sources_[0]);
+    if (!mayDeclareResources({reinterpret_cast<const char*>(source.content.data()), source.content.size()}))
+      return false;
+    const v8::TryCatch caught(isolate_);
+    v8::Local<v8::String> code;
+    return codeOf(source).ToLocal(&code) && js::declaresResources(isolate_, context, code, isModule);
+  });
 }
 
 v8::MaybeLocal<v8::Module> ModuleGraph::load(v8::Local<v8::Context> context, const ModuleSource& source) {

@@ -55,6 +55,9 @@ class ModuleGraph {
   // Compiles the main module and what it imports, links, evaluates. Empty: an exception is pending in the caller's
   // TryCatch. Top-level await must settle within the microtasks that evaluation leaves behind.
   v8::MaybeLocal<v8::Object> run(v8::Local<v8::Context> context);
+  // Whether a module declares resources (resource_declarations.h, for threads too), imported or not. The main source
+  // is a module, or a classic script.
+  bool declaresResources(v8::Local<v8::Context> context, bool mainIsScript);
   // Runs the main source as a classic script (service-worker syntax), named "worker.js".
   v8::MaybeLocal<v8::Value> runScript(v8::Local<v8::Context> context);
 

@@ -3,7 +3,7 @@
 
 const cannotAdd = (builtin) => new RegExp(`V8 could not add ${builtin}`);
 const cannotWrite = /V8 cannot write this heap/;
-const aborts = /V8 aborts on the top-level scope/;
+const declares = /the script declares a resource with `using`/;
 const uses = (builtin) => new RegExp(`the top-level scope uses ${builtin}`);
 
 export const values = {
@@ -59,7 +59,10 @@ export const values = {
   sharedByConstructor: { code: `const s = new SharedArrayBuffer.prototype.constructor(8); const use = () => s.byteLength;`, starts: uses("SharedArrayBuffer") },
   usesLate: { code: `const p = Promise.try(() => 3); const use = () => p;`, starts: uses("Promise.try") },
   webAssembly: { code: `const ok = WebAssembly.validate(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0])); const use = () => ok;`, starts: uses("WebAssembly") },
-  using: { code: `const log = []; { using x = { [Symbol.dispose]() { log.push("d"); } }; } const use = () => log;`, starts: aborts },
+  using: { code: `const log = []; { using x = { [Symbol.dispose]() { log.push("d"); } }; } const use = () => log;`, starts: declares },
+  usingLater: { code: `const use = async () => { const log = []; const made = (n) => ({ [Symbol.dispose]() { log.push(n); } }); for (using /**/x of [made(1), made(2)]) log.push("in"); { await using y = made(3); } return log; };`, starts: declares },
+  usingComments: { code: `const log = []; { using/* a */\\u0061/* b */= { [Symbol.dispose]() { log.push("d"); } }; } const use = () => log;`, starts: declares },
+  usingAsName: { code: `let using = 3, x = 1, g = 1; using /x/g; x = "using x = 1, for (using of) using y of"; const use = () => [using, x];` },
   frozenPrototype: { code: `Object.freeze(Map.prototype); const use = () => Object.isFrozen(Map.prototype);`, starts: cannotAdd("Map.prototype.getOrInsert") },
   frozenError: { code: `Object.freeze(Error); const use = () => Object.isFrozen(Error);`, starts: cannotAdd("Error.stackTraceLimit") },
   closedGlobal: { code: `Object.preventExtensions(globalThis); const use = () => Object.isExtensible(globalThis);`, starts: cannotAdd("SharedArrayBuffer") },
