@@ -31,7 +31,7 @@ struct Reservation {
 
 thread_local const std::shared_ptr<MemoryBudget>* current = nullptr;
 
-std::mutex mutex;  // held for look-ups only
+std::mutex mutex;  // held for look-ups, and while a reservation is given back
 std::map<uintptr_t, Reservation>& reservations() {
   static auto* map = new std::map<uintptr_t, Reservation>();  // isolates may go after statics have
   return *map;
@@ -95,12 +95,17 @@ int countedMprotect(void* memory, size_t size, int protection) {
 
 // V8 trims what it reserved to an aligned part first, and gives all of it back in the end.
 int countedMunmap(void* memory, size_t size) {
-  const int result = ::munmap(memory, size);
-  if (result != 0 || reservationCount.load(std::memory_order_relaxed) == 0) return result;
+  if (reservationCount.load(std::memory_order_relaxed) == 0) return ::munmap(memory, size);
   const auto begin = reinterpret_cast<uintptr_t>(memory);
-  const std::lock_guard lock(mutex);
+  std::unique_lock lock(mutex);
   const auto at = find(begin);
-  if (at == reservations().end()) return result;
+  if (at == reservations().end()) {
+    lock.unlock();
+    return ::munmap(memory, size);
+  }
+  // Under the lock: from here on another isolate may be given these addresses, and must not be taken for this one.
+  const int result = ::munmap(memory, size);
+  if (result != 0) return result;
   const uintptr_t end = at->first + at->second.size;
   if (begin == at->first && begin + size < end) {
     auto node = reservations().extract(at);
