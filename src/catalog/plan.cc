@@ -25,6 +25,7 @@ constexpr std::array kFields = {
     LimitField{"startup_cpu_ms", &PlanLimits::startupCpuMs, 1, 10'000},
     LimitField{"memory_mb", &PlanLimits::memoryMb, 8, 4'096},
     LimitField{"subrequests", &PlanLimits::subrequests, 1, 10'000'000},
+    LimitField{"scheduled_ms", &PlanLimits::scheduledMs, 1, 86'400'000},
     LimitField{"burst_per_minute", &PlanLimits::burstPerMinute, 0, kMany},
     LimitField{"requests_per_day", &PlanLimits::requestsPerDay, 0, 1'000'000'000'000},
     LimitField{"request_body_bytes", &PlanLimits::requestBodyBytes, 0, 5'000'000'000},

@@ -106,7 +106,8 @@ constexpr LimitKey kLimitKeys[] = {{"cpu_ms", &wire::VersionLimits::cpuMs, 300'0
                                    {"startup_cpu_ms", &wire::VersionLimits::startupCpuMs, 10'000},
                                    {"memory_mb", &wire::VersionLimits::memoryMb, 4096},
                                    {"subrequests", &wire::VersionLimits::subrequests, 10'000'000},
-                                   {"wait_until_ms", &wire::VersionLimits::waitUntilMs, 900'000}};
+                                   {"wait_until_ms", &wire::VersionLimits::waitUntilMs, 900'000},
+                                   {"scheduled_ms", &wire::VersionLimits::scheduledMs, 86'400'000}};
 
 // The words of a list, for an error: "a, b, c".
 template <class Range, class Name>

@@ -78,7 +78,7 @@ compatibility_flags = ["nodejs_compat", "url_original"]
 vars = { TEXT = "t", NUMBER = 1, DEEP = { list = [1, "x", true], odd = nan, day = 2026-01-01 } }
 services = { OTHER = "b", NAMED = { script = "c", entrypoint = "Api", props = { tier = "gold", n = 1 } } }
 rate_limits = { LIMITER = { namespace_id = "1001", limit = 5, period = 10 } }
-limits = { cpu_ms = 100, subrequests = 7 }
+limits = { cpu_ms = 100, subrequests = 7, scheduled_ms = 60000 }
 )");
   ASSERT_TRUE(config.ok()) << config.error().message;
   const ScriptConfig& script = config->scripts.at(0);
@@ -89,6 +89,7 @@ limits = { cpu_ms = 100, subrequests = 7 }
   EXPECT_EQ(script.limits.cpuMs, 100u);    // its own
   EXPECT_EQ(script.limits.memoryMb, 64u);  // the file's
   EXPECT_EQ(script.limits.subrequests, 7u);
+  EXPECT_EQ(script.limits.scheduledMs, 60'000u);
   ASSERT_EQ(script.services.size(), 2u);
   EXPECT_TRUE(base::isJson(script.services[0].props.empty() ? script.services[1].props : script.services[0].props,
                            base::JsonKind::kObject));

@@ -161,6 +161,7 @@ wire::VersionLimits versionLimits(const catalog::PlanLimits& plan, std::string_v
   out.startupCpuMs = static_cast<uint32_t>(plan.startupCpuMs);
   out.memoryMb = static_cast<uint32_t>(plan.memoryMb);
   out.subrequests = static_cast<uint32_t>(plan.subrequests);
+  out.scheduledMs = static_cast<uint32_t>(plan.scheduledMs);
   json::error_code error;
   const json::value given = json::parse(limits, error);
   if (error || !given.is_object()) return out;

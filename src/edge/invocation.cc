@@ -13,7 +13,6 @@ namespace {
 constexpr size_t kLogBytesMax = wire::Bounds::kLogBytesMax;
 constexpr std::string_view kResponseSent = "Can't read from request stream after response has been sent.";
 constexpr std::string_view kResponseFailed = "Can't read from request stream after responding with an exception.";
-constexpr std::chrono::minutes kScheduledWallMax{15};  // reference/limits.md §4
 
 // What a script sees as the request's URL. Bytes that no URL holds are escaped, as browsers do.
 void appendUrl(std::string& out, const http::RequestHead& request, bool tls) {
@@ -663,9 +662,10 @@ bool Invocation::on(const wire::Done& effect) {
 }
 
 void Invocation::expireIfDue(base::Instant now) {
-  if (done_ || expired_ || exchange_ != nullptr || forwarding() || (sockets_ && !sockets_->clientOver())) return;
+  if (done_ || expired_ || isHeld() || exchange_ != nullptr || forwarding() || (sockets_ && !sockets_->clientOver()))
+    return;
   if (scheduled_) {
-    if (now - started_ < kScheduledWallMax) return;
+    if (now - started_ < std::chrono::milliseconds(version_->content->limits.scheduledMs)) return;
     expired_ = true;
     voice_.say(wire::ExpireInvocation{id_, true});
     return;

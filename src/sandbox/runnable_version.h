@@ -53,7 +53,7 @@ class SetOnce {
 
 // What of a version is in memory only while it is used.
 struct VersionContent {
-  wire::VersionLimits limits;                          // as in the bundle; the platform keeps waitUntilMs itself
+  wire::VersionLimits limits;                          // as in the bundle; the platform keeps waitUntilMs and scheduledMs itself
   wire::CompatibilitySet compatibility;                // likewise: of use here where the platform itself behaves by it
   wire::Descriptor bundleBlob;                         // sealed
   std::vector<ServiceTarget> services;                 // by the number of the binding, from 1

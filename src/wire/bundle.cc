@@ -13,6 +13,7 @@ void headFields(F& f, S& s) {
   f.number(s.limits.memoryMb);
   f.number(s.limits.subrequests);
   f.number(s.limits.waitUntilMs);
+  f.number(s.limits.scheduledMs);
   f.text(s.compatibilityDate, Bounds::kNameBytesMax);
   f.text(s.compatibilityFlags, Bounds::kTextBytesMax);
   f.text(s.env, BundleBounds::kEnvBytesMax);

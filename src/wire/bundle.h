@@ -37,6 +37,7 @@ struct VersionLimits {
   uint32_t memoryMb = 128;
   uint32_t subrequests = 1'000;
   uint32_t waitUntilMs = 30'000;
+  uint32_t scheduledMs = 900'000;  // from the clock's event to its end, waitUntil() work included
   bool operator==(const VersionLimits&) const = default;
 };
 

@@ -1,9 +1,12 @@
 // Cron triggers: the handler, its trace, and what a developer fires by hand. The minute itself is cron_clock_test's.
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import http from "node:http";
 import { join } from "node:path";
 import { test } from "node:test";
 import { command, startWeir, tryCommand } from "./weir.mjs";
+import { callApi, environmentOf } from "./wrangler.mjs";
 
 const path = "/cdn-cgi/handler/scheduled";
 
@@ -126,5 +129,67 @@ test("weir trigger cron fires one in a running weir", async (t) => {
     assert.deepEqual(await everywhere("--account", "other"), { code: 1, stdout: "", stderr: "weir: there is no script one that could run\n" });
     assert.deepEqual(await everywhere("--account", "local"), { code: 0, stdout: "one: ok\n", stderr: "" });
     assert.equal((await everywhere("--account", "missing")).code, 2);
+  });
+});
+
+test("a run that takes longer than it may", async (t) => {
+  const code = `let runs = 0; export default {
+    async scheduled({ cron }, env, ctx) {
+      runs++;
+      console.log("began", cron);
+      if (cron === "quick") return;
+      if (cron === "waits") return ctx.waitUntil(new Promise(() => setInterval(() => {}, 10)));
+      if (cron === "throws") { ctx.waitUntil(scheduler.wait(3_600_000)); throw new Error("early"); }
+      if (cron === "fetches") await fetch(env.ORIGIN);
+      try { await scheduler.wait(3_600_000); } catch { console.log("caught"); } finally { console.log("finally"); }
+    },
+    async fetch(request) {
+      if (new URL(request.url).pathname === "/slow") await scheduler.wait(1000);
+      return new Response(String(runs));
+    } }`;
+  const gone = [];
+  const origin = http.createServer((request) => gone.push(new Promise((done) => request.socket.once("close", done).on("error", () => {})))).listen(0, "127.0.0.1");
+  await once(origin, "listening");
+  t.after(() => { origin.close(); origin.closeAllConnections(); });
+  const weir = await startWeir({ slow: { code, limits: { scheduled_ms: 200 }, vars: { ORIGIN: `http://localhost:${origin.address().port}/` } } });
+  t.after(() => weir.stop());
+  const trigger = (...args) => tryCommand(weir, "trigger", "cron", ...args);
+  const tracesOf = async (name, count) => (await weir.traced((all) => all.filter((one) => one.scriptName === name && one.event.cron).length >= count))
+    .filter((one) => one.scriptName === name && one.event.cron);
+  await t.test("ends as exceededWallTime, whatever it waits for", async () => {
+    assert.deepEqual(await trigger("slow", "never"), { code: 1, stdout: "slow: exceededWallTime\n", stderr: "" });
+    assert.deepEqual(await trigger("slow", "waits", "--json"), { code: 1, stdout: '{"cron":"waits","outcome":"exceededWallTime"}\n', stderr: "" });
+    assert.equal((await trigger("slow", "throws")).stdout, "slow: exceededWallTime\n");
+    assert.equal((await trigger("slow", "fetches")).stdout, "slow: exceededWallTime\n");
+    await gone[0];
+    assert.equal((await trigger("slow", "quick")).stdout, "slow: ok\n");
+    const traces = await tracesOf("slow", 5);
+    assert.deepEqual(traces.map((one) => one.outcome), [...Array(4).fill("exceededWallTime"), "ok"]);
+    for (const one of traces.slice(0, 4)) {
+      assert.deepEqual(one.logs.map((log) => log.message), [["began", one.event.cron]], "neither catch nor finally runs");
+      assert.ok(one.wallTime >= 200, `${one.wallTime}`);
+      assert.deepEqual(one.exceptions.map((e) => e.message), one.event.cron === "throws" ? ["early"] : []);
+    }
+  });
+  await t.test("its isolate goes on, and requests have no such limit", async () => {
+    assert.equal((await weir.request("slow", "/slow")).text, "5");
+  });
+  await t.test("the metrics have it", async () => {
+    const [, port] = await weir.said(/control: http:\/\/127\.0\.0\.1:(\d+)/);
+    assert.match(await (await fetch(`http://127.0.0.1:${port}/metrics`)).text(), /outcome="exceededWallTime"[^\n]*\} 4\n/);
+  });
+  await t.test("for what is deployed it is the account's", async () => {
+    const environment = await environmentOf(weir);
+    await command(weir, "account", "set", "local", "--limit", "scheduled_ms=300");
+    const form = new FormData();
+    form.set("metadata", JSON.stringify({ main_module: "index.js", compatibility_date: "2026-01-01" }));
+    form.set("index.js", new File([code], "index.js", { type: "application/javascript+module" }));
+    assert.equal((await callApi(environment, "PUT", "{A}/workers/scripts/deployed", { body: form })).status, 200);
+    while ((await trigger("deployed", "quick")).code !== 0);
+    assert.deepEqual(await trigger("deployed", "never"), { code: 1, stdout: "deployed: exceededWallTime\n", stderr: "" });
+    const { wallTime } = (await tracesOf("deployed", 2)).find((one) => one.event.cron === "never");
+    assert.ok(wallTime >= 300, `${wallTime}`);
+    const refused = await tryCommand(weir, "account", "set", "local", "--limit", "scheduled_ms=0");
+    assert.deepEqual([refused.code, /scheduled_ms/.test(refused.stderr)], [1, true], refused.stderr);
   });
 });
