@@ -22,9 +22,9 @@ struct PlanLimits {
   uint64_t memoryMb = 128;
   uint64_t subrequests = 1'000;
   uint64_t scheduledMs = 900'000;  // wall time of a cron trigger's run
-  uint64_t burstPerMinute = 0;    // requests in any minute; 0: no limit
-  uint64_t requestsPerDay = 0;    // from 00:00 UTC; 0: no limit
-  uint64_t requestBodyBytes = 0;  // 0: what the platform takes from anybody
+  uint64_t burstPerMinute = 0;     // requests in any minute; 0: no limit
+  uint64_t requestsPerDay = 0;     // from 00:00 UTC; 0: no limit
+  uint64_t requestBodyBytes = 0;   // 0: what the platform takes from anybody
   uint64_t scripts = 500;
   uint64_t schedules = 250;  // of all scripts together
   uint64_t routesPerZone = 1'000;

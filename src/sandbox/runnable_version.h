@@ -53,11 +53,11 @@ class SetOnce {
 
 // What of a version is in memory only while it is used.
 struct VersionContent {
-  wire::VersionLimits limits;                          // as in the bundle; the platform keeps waitUntilMs and scheduledMs itself
-  wire::CompatibilitySet compatibility;                // likewise: of use here where the platform itself behaves by it
-  wire::Descriptor bundleBlob;                         // sealed
-  std::vector<ServiceTarget> services;                 // by the number of the binding, from 1
-  std::vector<std::string> rateSpaces = {};            // likewise: what rate limit bindings count in, `namespace_id`
+  wire::VersionLimits limits;                // as in the bundle; the platform keeps waitUntilMs and scheduledMs itself
+  wire::CompatibilitySet compatibility;      // likewise: of use here where the platform itself behaves by it
+  wire::Descriptor bundleBlob;               // sealed
+  std::vector<ServiceTarget> services;       // by the number of the binding, from 1
+  std::vector<std::string> rateSpaces = {};  // likewise: what rate limit bindings count in, `namespace_id`
   std::shared_ptr<const assets::Site> site = nullptr;  // its static assets; null: it has none
   bool runs = true;                                    // false: it has assets and no code
   std::string id = {};                                 // UUID text, where the version was asked for by less
