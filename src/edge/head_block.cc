@@ -1,5 +1,6 @@
 #include "edge/head_block.h"
 
+#include "edge/loop_counter.h"
 #include "http/message.h"
 
 namespace weir::edge {
@@ -53,6 +54,7 @@ bool isPlatforms(std::string_view name) {
 
 void appendClientHead(std::string& out, const http::RequestHead& head, const ClientFacts& client) {
   for (const auto header : head.headers) {
+    if (client.invocationsLeft && http::equalsIgnoreCase(header.name, kLoopCounterField)) continue;
     if (isPlatforms(header.name) || (head.connectionNames && isNamed(head.headers, header.name))) continue;
     append(out, header);
   }
@@ -60,6 +62,7 @@ void appendClientHead(std::string& out, const http::RequestHead& head, const Cli
   out += client.tls ? "\ncf-visitor\n{\"scheme\":\"https\"}\nx-forwarded-proto\nhttps\nx-real-ip\n"
                     : "\ncf-visitor\n{\"scheme\":\"http\"}\nx-forwarded-proto\nhttp\nx-real-ip\n";
   out.append(client.ip).append("\n");
+  if (client.invocationsLeft) append(out, {kLoopCounterField, std::to_string(*client.invocationsLeft)});
 }
 
 void appendHead(std::string& out, const http::ResponseHead& head) {

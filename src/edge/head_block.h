@@ -2,6 +2,8 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -20,6 +22,7 @@ struct ClientFacts {
   std::string_view ray;
   std::string_view ip;
   bool tls = false;
+  std::optional<uint8_t> invocationsLeft;  // where another was invoked before on the same request: CF-EW-Via
 };
 void appendClientHead(std::string& out, const http::RequestHead& head, const ClientFacts& client);
 // What a script sees of a response: nothing that belongs to the connection it came on.

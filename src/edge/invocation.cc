@@ -56,6 +56,7 @@ void Invocation::startService(InnerExchange& exchange, const Ray& ray, Inherited
 void Invocation::startBehind(http::Exchange& exchange, InnerExchange* inner, const Ray& ray, uint8_t invocationsLeft,
                              std::optional<std::span<const std::byte>> body) {
   inner_ = inner;
+  isBehind_ = true;
   start(exchange, ray, invocationsLeft, BodyMoment::kLater, body);
 }
 
@@ -73,7 +74,9 @@ void Invocation::start(http::Exchange& exchange, const Ray& ray, uint8_t invocat
   if (isService_) {
     appendHead(head_, request);
   } else {
-    appendClientHead(head_, request, {ray.header(), exchange.remoteIp(), exchange.isTls()});
+    appendClientHead(head_, request,
+                     {ray.header(), exchange.remoteIp(), exchange.isTls(),
+                      isBehind_ ? std::optional(invocationsLeft) : std::nullopt});
   }
 
   wire::StartFetch event;

@@ -192,6 +192,7 @@ class Invocation final : private http::ExchangeEvents,
   const std::shared_ptr<const sandbox::RunnableVersion> version_;
   http::Exchange* exchange_ = nullptr;  // null once it is dead
   InnerExchange* inner_ = nullptr;  // the same, when the client is a script; of use only while exchange_ is not null
+  bool isBehind_ = false;           // it follows another on the same request
   bool isService_ = false;          // the client is a script by its service binding
   std::string entrypoint_, props_;
   uint32_t rateCalls_ = 0;

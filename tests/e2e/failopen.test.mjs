@@ -36,7 +36,7 @@ const scripts = {
   frontreads: module(`ctx.passThroughOnException(); await request.text(); throw new Error("read");`),
   frontsilent: worker(`event.waitUntil(scheduler.wait(1));`),
   domain: module(`ctx.passThroughOnException(); const { pathname } = new URL(request.url); if (pathname === "/fails") throw new Error("fails");
-    return Response.json({ method: request.method, path: pathname, body: await request.text() });`),
+    return Response.json({ method: request.method, path: pathname, via: request.headers.get("cf-ew-via"), body: await request.text() });`),
   cron: { code: `export default { async scheduled(controller, env, ctx) { ctx.passThroughOnException(); ctx.waitUntil(scheduler.wait(5).then(() => console.log("waited"))); throw new Error("in a cron"); }, fetch() { return new Response("cron"); } }`, crons: ["0 0 1 1 *"] },
   asksworker: { ...module(`try { return await env.CALLEE.fetch("http://inner/"); } catch (e) { return new Response(e.message); }`), services: { CALLEE: "silent" } },
 };
@@ -143,8 +143,10 @@ test("what stands behind a script", async (t) => {
     await command(weir, "route", "add", "shop.open.test/strict*", "--script", "strict");
     const shop = (path, options) => weir.request(null, path, { host: "shop.open.test", ...options });
     while ((await shop("/strict")).status !== 500);
-    assert.deepEqual(JSON.parse((await shop("/throws?a")).text), { method: "GET", path: "/throws", body: "" });
-    assert.deepEqual(JSON.parse((await shop("/silent", { method: "POST", body: "small" })).text), { method: "POST", path: "/silent", body: "small" });
+    assert.deepEqual(JSON.parse((await shop("/throws?a")).text), { method: "GET", path: "/throws", via: "15", body: "" });
+    assert.equal(JSON.parse((await shop("/throws", { headers: { "cf-ew-via": "9" } })).text).via, "8");
+    assert.equal((await shop("/throws", { headers: { "cf-ew-via": "1" } })).text, "error code: 1019\n", "the route's script was the last");
+    assert.deepEqual(JSON.parse((await shop("/silent", { method: "POST", body: "small" })).text), { method: "POST", path: "/silent", via: "15", body: "small" });
     assert.equal(JSON.parse((await shop("/throws", { method: "POST", body: "large".repeat(100_000) })).text).body.length, 500_000);
     assert.equal((await shop("/reads", { method: "POST", body: "read" })).text, "error code: 1101\n");
     assert.equal((await shop("/fails")).text, "error code: 1101\n", "the domain itself has no origin");
