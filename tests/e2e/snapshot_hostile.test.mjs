@@ -14,6 +14,18 @@ const words = {
   text: /^red \?\[31m \ufffd$/m,
 };
 
+test("a heap that ends the engine which would write it costs the version its heap, not its start", async () => {
+  const weir = await startWeir({ heap: { code: "// rogue:heap;" } }, { flags: ["--engine-dir", join(root, "build/rogue")] });
+  await weir.saidTimes(/^weir: script \S+ (is checked|does not start|is served unchecked)/gm, 1);
+  const folder = join(weir.folder, "data/versions");
+  const records = readdirSync(folder).filter((file) => file.endsWith(".json")).map((file) => JSON.parse(readFileSync(join(folder, file), "utf8")));
+  assert.deepEqual(records.map(({ script, startsFrom, reason }) => [script, startsFrom, reason]),
+    [["heap", "codeCache", "V8 aborts on the top-level scope where the heap would be written"]]);
+  assert.match((await weir.request("heap")).text, /^engine /);
+  const { exit } = await weir.stop();
+  assert.deepEqual(exit, { code: 0, signal: null });
+});
+
 test("an engine of a check that lies is killed, and its version refused", async () => {
   const scripts = { good: { code: "// rogue:good;" } };
   for (const word of Object.keys(words)) scripts[word] = { code: `// rogue:${word};` };
