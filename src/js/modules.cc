@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "base/byte_text.h"
 #include "base/check.h"
 #include "js/exception.h"
 #include "js/resource_declarations.h"
@@ -46,6 +47,8 @@ std::string join(std::string_view referrer, std::string_view specifier) {
 
 // Of a module's evaluation: turns its promise into one of the namespace, which is the data.
 void giveNamespace(const v8::FunctionCallbackInfo<v8::Value>& info) { info.GetReturnValue().Set(info.Data()); }
+
+std::string_view textOf(const ModuleSource& source) { return base::asText(std::as_bytes(source.content)); }
 
 v8::ScriptCompiler::CachedData* cachedData(const ModuleSource& source) {
   if (source.codeCache.empty()) return nullptr;
@@ -101,8 +104,7 @@ void ModuleGraph::throwMissing(std::string_view specifier, std::string_view refe
 
 v8::MaybeLocal<v8::Value> ModuleGraph::valueOf(v8::Local<v8::Context> context, const ModuleSource& source) {
   switch (source.kind) {
-    case SourceKind::kText:
-      return text(isolate_, {reinterpret_cast<const char*>(source.content.data()), source.content.size()});
+    case SourceKind::kText: return text(isolate_, textOf(source));
     case SourceKind::kData: {
       auto buffer = v8::ArrayBuffer::MaybeNew(isolate_, source.content.size());
       v8::Local<v8::ArrayBuffer> local;
@@ -113,9 +115,7 @@ v8::MaybeLocal<v8::Value> ModuleGraph::valueOf(v8::Local<v8::Context> context, c
       if (!source.content.empty()) std::memcpy(local->Data(), source.content.data(), source.content.size());
       return local;
     }
-    case SourceKind::kJson:
-      return v8::JSON::Parse(
-          context, text(isolate_, {reinterpret_cast<const char*>(source.content.data()), source.content.size()}));
+    case SourceKind::kJson: return v8::JSON::Parse(context, text(isolate_, textOf(source)));
     case SourceKind::kWasm: {
       v8::Local<v8::WasmModuleObject> module;
       if (!v8::WasmModuleObject::Compile(isolate_, {source.content.data(), source.content.size()}).ToLocal(&module)) {
@@ -135,8 +135,8 @@ v8::MaybeLocal<v8::String> ModuleGraph::codeOf(const ModuleSource& source) {
   v8::Local<v8::String> code;
   const auto made = source.text != nullptr
                         ? v8::String::NewExternalOneByte(isolate_, source.text)
-                        : v8::String::NewFromUtf8(isolate_, reinterpret_cast<const char*>(source.content.data()),
-                                                  v8::NewStringType::kNormal, static_cast<int>(source.content.size()));
+                        : v8::String::NewFromUtf8(isolate_, textOf(source).data(), v8::NewStringType::kNormal,
+                                                  static_cast<int>(source.content.size()));
   if (!made.ToLocal(&code)) {
     isolate_->ThrowException(v8::Exception::RangeError(text(isolate_, "Module source is too long")));
     return {};
@@ -148,8 +148,7 @@ bool ModuleGraph::declaresResources(v8::Local<v8::Context> context, bool mainIsS
   return std::any_of(sources_.begin(), sources_.end(), [&](const ModuleSource& source) {
     if (source.kind != SourceKind::kEsModule && source.kind != SourceKind::kCommonJs) return false;
     const bool isModule = source.kind == SourceKind::kEsModule && !(mainIsScript && &source == &sources_[0]);
-    if (!mayDeclareResources({reinterpret_cast<const char*>(source.content.data()), source.content.size()}))
-      return false;
+    if (!mayDeclareResources(textOf(source))) return false;
     const v8::TryCatch caught(isolate_);
     v8::Local<v8::String> code;
     return codeOf(source).ToLocal(&code) && js::declaresResources(isolate_, context, code, isModule);
