@@ -127,7 +127,7 @@ test("a kill at any moment of two hundred deploys loses nothing that was acknowl
   while (number < kDeploys - kByWrangler) {
     const environment = await environmentOf(weir);
     const last = Math.min(number + kCycle, kDeploys - kByWrangler);
-    const killAfter = number + pick(kCycle - kAtOnce) + 1; // answers; the others are on their way or not begun
+    const killAfter = number + pick(last - number - kAtOnce) + 1; // of this cycle's answers; the others are on their way or not begun
     let answers = number;
     let killed = false;
     let enough;
