@@ -3,10 +3,10 @@
 // Each figure stands beside its goal. A deploy is a PUT of a script; it counts until the first answer that the new version
 // gives. Many scripts are rows copied in the catalog of a weir that is stopped: checking thousands would measure V8.
 import { performance } from "node:perf_hooks";
-import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import http from "node:http";
+import { codeOf, deploy, startDeployer } from "./lib/deploying.mjs";
 import { end, residentMb, sleep } from "./lib/processes.mjs";
 import { root, startDeployable } from "./lib/servers.mjs";
 import { median } from "./lib/statistics.mjs";
@@ -37,22 +37,6 @@ function ask({ port, host }, path = "/") {
   });
 }
 
-/** Code of about so many bytes, of functions that nobody calls and one that answers with `mark`. */
-function codeOf(bytes, mark) {
-  let code = `export default { fetch() { return new Response("${mark}"); } };\n`;
-  for (let i = 0; code.length < bytes; i++) code += `export function f${i}(a, b) { const c = a * ${i} + b; return c > 10 ? [c, a] : { a, b, c }; }\n`;
-  return code;
-}
-
-async function deploy(weir, name, code) {
-  const form = new FormData();
-  form.set("metadata", new Blob([JSON.stringify({ main_module: "index.js", compatibility_date: "2026-01-01" })], { type: "application/json" }));
-  form.set("index.js", new Blob([code], { type: "application/javascript+module" }), "index.js");
-  const response = await weir.api("PUT", `workers/scripts/${name}`, form);
-  if (!response.success) throw new Error(`${name} was refused: ${JSON.stringify(response.errors)}`);
-  return response.result;
-}
-
 async function deployTimes(weir, name, bytes, count) {
   const times = [];
   for (let i = 0; i < count; i++) {
@@ -60,7 +44,7 @@ async function deployTimes(weir, name, bytes, count) {
     const code = codeOf(bytes, mark);
     await sleep(kBetweenMs);
     const from = performance.now();
-    const { startup_time_ms: own } = await deploy(weir, name, code);
+    const { startup_time_ms: own } = await deploy(weir.api, name, code);
     const answer = await ask(weir.at(name));
     const took = performance.now() - from;
     if (answer.text !== mark) throw new Error(`after deploy ${i} ${name} answers ${answer.status} ${answer.text}`);
@@ -121,24 +105,17 @@ const quiet = [];
 const busy = [];
 let deploys = 0;
 let deployingMs = 0;
+const deployer = startDeployer(weir.environment, { name: "often", bytes: 10_000, perSecond: kDeploysPerSecond });
 for (let turn = 0; turn < kTurns; turn++) {
   quiet.push(...await latencies(weir.at("small"), kTurnMs));
-  let deploying = true;
-  const from = performance.now();
-  const deployer = async () => {
-    while (deploying) {
-      const begun = performance.now();
-      await deploy(weir, "often", codeOf(10_000, `often-${deploys++}`));
-      await sleep(Math.max(0, 1000 / kDeploysPerSecond - (performance.now() - begun)));
-    }
-  };
-  const deployed = deployer();
+  deployer.begin();
   busy.push(...await latencies(weir.at("small"), kTurnMs));
-  deploying = false;
-  await deployed;
-  deployingMs += performance.now() - from;
+  const done = await deployer.pause();
+  deploys += done.deploys;
+  deployingMs += done.ms;
   await sleep(kBetweenMs);
 }
+deployer.end();
 row("another script's requests: p99 without deploys", percentile(quiet, 0.99), "ms");
 row(`… with ${(deploys / deployingMs * 1000).toFixed(0)} deploys a second`, percentile(busy, 0.99), "ms");
 row("… the second by the first", percentile(busy, 0.99) / percentile(quiet, 0.99), "×", 1.2);

@@ -10,6 +10,7 @@ import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { apiOf } from "./deploying.mjs";
 import { commandOf, end, removeAtExit, sleep, start, tree } from "./processes.mjs";
 
 export const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
@@ -108,11 +109,8 @@ export async function startDeployable({ folder = newFolder() } = {}) {
     child, folder, data, startMs,
     pid: child.pid,
     at: (script) => ({ port: Number(port), host: `${script}.local.workers.localhost` }),
-    async api(method, path, body) {
-      const response = await fetch(`${environment.CLOUDFLARE_API_BASE_URL}/accounts/${environment.CLOUDFLARE_ACCOUNT_ID}/${path}`,
-        { method, body, headers: { authorization: `Bearer ${environment.CLOUDFLARE_API_TOKEN}` } });
-      return response.json();
-    },
+    environment,
+    api: apiOf(environment),
   };
 }
 
