@@ -20,8 +20,8 @@ constexpr const char* kHung =
 constexpr std::string_view kWaitUntilExpired =
     "[\"waitUntil() tasks did not complete within the allowed time after invocation end and have been cancelled. See: "
     "https://developers.cloudflare.com/workers/runtime-apis/context/#waituntil\"]";
-constexpr uint32_t kMemoryCheckTurns = 16;
-constexpr uint64_t kLongTurnNs = 1'000'000;
+// A heap grows by some megabytes in that at most, and asking V8 for its size costs as much as a small request's share of it.
+constexpr uint64_t kMemoryCheckNs = 1'000'000;
 
 double wallMs() {
   timespec now{};
@@ -512,7 +512,9 @@ void ScriptIsolate::finish(uint32_t running, TurnClock& clock) {
   }
   heap_->collectBuffers();
   uint64_t elapsedNs = clock.lapNs();
-  if (++turns_ % kMemoryCheckTurns == 0 || elapsedNs > kLongTurnNs) {
+  uncheckedNs_ += elapsedNs;
+  if (uncheckedNs_ > kMemoryCheckNs) {
+    uncheckedNs_ = 0;
     if (isOverLimit()) killForMemory();
     elapsedNs += clock.lapNs();
   }

@@ -327,7 +327,7 @@ class ScriptIsolate {
   size_t partialBytes_ = 0;  // of these, unfinished messages
   size_t openSockets_ = 0;
   std::deque<LocalDelivery> held_;  // sockets whose credit is held back
-  uint32_t turns_ = 0;
+  uint64_t uncheckedNs_ = 0;  // run since the heap's size was last looked at
   double nowMs_ = 0;
   bool condemned_ = false;
   Kill condemnedBy_ = Kill::kNone;

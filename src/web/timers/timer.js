@@ -9,11 +9,13 @@ import { current, requireCurrent } from "../workers/invocation.js";
 const kTimersMax = 10000;  // active at once, per invocation
 
 class Timer {
+  id;
   callback;
   args;
   repeat;
 
-  constructor(callback, args, repeat) {
+  constructor(id, callback, args, repeat) {
+    this.id = id;
     this.callback = callback;
     this.args = args;
     this.repeat = repeat;
@@ -21,6 +23,22 @@ class Timer {
 }
 
 const kNoArguments = [];
+
+// An invocation's active timers. Most have one at a time, and a table for it would cost more than the rest of the timer.
+function keep(record, timer) {
+  if (record.timer === null) record.timer = timer;
+  else mapSet((record.otherTimers ??= new NativeMap()), timer.id, timer);
+}
+
+function find(record, id) {
+  if (record.timer !== null && record.timer.id === id) return record.timer;
+  return record.otherTimers === null ? undefined : mapGet(record.otherTimers, id);
+}
+
+function forget(record, timer) {
+  if (record.timer === timer) record.timer = null;
+  else mapDelete(record.otherTimers, timer.id);
+}
 
 /** Arms a timer for the platform's own use or a script's; returns its id. */
 export function startTimer(record, delay, repeat, callback, args = kNoArguments) {
@@ -32,25 +50,25 @@ export function startTimer(record, delay, repeat, callback, args = kNoArguments)
     );
   }
   const id = host.setTimer(record.seq, delay, repeat);
-  record.timers ??= new NativeMap();
-  mapSet(record.timers, id, new Timer(callback, args, repeat));
+  keep(record, new Timer(id, callback, args, repeat));
   record.timersActive++;
   return id;
 }
 
 export function stopTimer(record, id) {
-  if (record.timers === null || mapGet(record.timers, id) === undefined) return;
-  mapDelete(record.timers, id);
+  const timer = find(record, id);
+  if (timer === undefined) return;
+  forget(record, timer);
   record.timersActive--;
   if (!record.ended) host.clearTimer(record.seq, id);
 }
 
 /** The timer's time has come. */
 export function fireTimer(record, id) {
-  const timer = record.timers === null ? undefined : mapGet(record.timers, id);
+  const timer = find(record, id);
   if (timer === undefined) return;
   if (!timer.repeat) {
-    mapDelete(record.timers, id);
+    forget(record, timer);
     record.timersActive--;
     record.timersFinished++;
   }

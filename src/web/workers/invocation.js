@@ -18,8 +18,10 @@ export class Invocation {
   toldTooLate = false;
   /** The client went away. */
   cancelled = false;
-  /** id -> Timer, made with the first timer. */
-  timers = null;
+  /** One of its active timers, or null. */
+  timer = null;
+  /** id -> Timer, the active ones but that, made with the first. */
+  otherTimers = null;
   timersActive = 0;
   timersFinished = 0;
   /** id -> Subrequest, made with the first fetch(). */
