@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "engine/base_snapshot.h"
 #include "engine/park.h"
+#include "js/borrowed_text.h"
 #include "js/bytes.h"
 #include "js/exception.h"
 
@@ -20,7 +21,8 @@ constexpr const char* kHung =
 constexpr std::string_view kWaitUntilExpired =
     "[\"waitUntil() tasks did not complete within the allowed time after invocation end and have been cancelled. See: "
     "https://developers.cloudflare.com/workers/runtime-apis/context/#waituntil\"]";
-// A heap grows by some megabytes in that at most, and asking V8 for its size costs as much as a small request's share of it.
+// A heap grows by some megabytes in that at most, and asking V8 for its size costs as much as a small request's share
+// of it.
 constexpr uint64_t kMemoryCheckNs = 1'000'000;
 
 double wallMs() {
@@ -122,6 +124,11 @@ v8::Local<v8::Value> ScriptIsolate::buffer(wire::Bytes bytes) {
   }
   if (!bytes.empty()) std::memcpy(buffer->Data(), bytes.data(), bytes.size());
   return buffer;
+}
+
+v8::Local<v8::Value> ScriptIsolate::wholeBody(wire::Bytes bytes) {
+  return js::isAscii(bytes) ? v8::Local<v8::Value>(oneByte({reinterpret_cast<const char*>(bytes.data()), bytes.size()}))
+                            : buffer(bytes);
 }
 
 v8::Local<v8::Value> ScriptIsolate::call(Function function, int argumentCount, v8::Local<v8::Value>* arguments) {
@@ -344,7 +351,7 @@ bool ScriptIsolate::on(const wire::StartFetch& event) {
   v8::Isolate* isolate = heap_->isolate();
   v8::Local<v8::Value> body = v8::Undefined(isolate);
   if (event.bodyKind == wire::BodyKind::kInline) {
-    body = buffer(event.body);
+    body = wholeBody(event.body);
     if (body.IsEmpty()) {
       recordException(invocation, "RangeError", "Array buffer allocation failed", "");
       invocation.outcome = wire::Outcome::kExceededMemory;
@@ -415,7 +422,7 @@ bool ScriptIsolate::on(const wire::SubresponseHead& event) {
   if (event.status == 101) openSocket(*invocation, event.subrequest);
   v8::Local<v8::Value> body = v8::Undefined(heap_->isolate());
   if (event.bodyKind == wire::BodyKind::kInline) {
-    body = buffer(event.body);
+    body = wholeBody(event.body);
     if (body.IsEmpty()) body = v8::Undefined(heap_->isolate());
   }
   const double length = event.bodyLength == wire::kLengthUnknown ? -1 : static_cast<double>(event.bodyLength);

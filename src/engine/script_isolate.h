@@ -241,7 +241,10 @@ class ScriptIsolate {
   v8::Local<v8::Value> number(double value);
   v8::Local<v8::Value> oneByte(std::string_view text);
   v8::Local<v8::Value> utf8(std::string_view text);
+  // Empty where the memory limit leaves no room.
   v8::Local<v8::Value> buffer(wire::Bytes bytes);
+  // The same bytes as a string where that is cheaper: ASCII is mostly read as text.
+  v8::Local<v8::Value> wholeBody(wire::Bytes bytes);
 
   bool on(const wire::StartFetch& event);
   bool on(const wire::StartScheduled& event);
@@ -327,7 +330,7 @@ class ScriptIsolate {
   size_t partialBytes_ = 0;  // of these, unfinished messages
   size_t openSockets_ = 0;
   std::deque<LocalDelivery> held_;  // sockets whose credit is held back
-  uint64_t uncheckedNs_ = 0;  // run since the heap's size was last looked at
+  uint64_t uncheckedNs_ = 0;        // run since the heap's size was last looked at
   double nowMs_ = 0;
   bool condemned_ = false;
   Kill condemnedBy_ = Kill::kNone;

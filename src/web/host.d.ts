@@ -168,7 +168,8 @@ interface Dispatch {
    *  a check. Returns the names of the handlers found. */
   start(handlers: unknown, named: unknown, env: object, stubs: Stubs | undefined): string[];
 
-  fetch(seq: number, method: string, url: string, head: string, kind: BodyKind, body: ArrayBuffer | undefined,
+  /** body: an inline one is text where it is ASCII. */
+  fetch(seq: number, method: string, url: string, head: string, kind: BodyKind, body: string | ArrayBuffer | undefined,
         length: number, cf: string | undefined, entrypoint: string, props: string | undefined): void;
   scheduled(seq: number, cron: string, scheduledTime: number): void;
   /** The body of the incoming request as it came: null for none, its bytes, or 0 for stream 0; undefined: the script has
@@ -176,7 +177,7 @@ interface Dispatch {
   unusedBody(seq: number): null | Uint8Array | 0 | undefined;
   timer(seq: number, id: number): void;
   response(seq: number, id: number, status: number, statusText: string, head: string, kind: BodyKind,
-           body: ArrayBuffer | undefined, length: number, url: string, redirected: boolean): void;
+           body: string | ArrayBuffer | undefined, length: number, url: string, redirected: boolean): void;
   /** kind: 0 connection lost, 1 other (message says), 2 redirect refused, 3 too many redirects, 4 the script behind a
    *  service binding threw: name and message are its exception's. */
   responseError(seq: number, id: number, kind: number, message: string, name: string): void;

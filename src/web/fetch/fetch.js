@@ -89,15 +89,15 @@ class Subrequest {
     this.release();
   }
 
-  respond(status, statusText, head, kind, buffer, length, url, redirected) {
+  respond(status, statusText, head, kind, whole, length, url, redirected) {
     this.settled = true;
     const { record } = this;
     let body = null;
     const coding = kind === kNone ? null : codingOf(head);
     if (kind === kInline) {
-      const bytes = new NativeUint8Array(buffer);
-      body = coding === null ? new Body(record, bytes, null, null)
-        : new Body(record, null, decodedReadable(coding, bytes, record), null);
+      const source = typeof whole === "string" ? whole : new NativeUint8Array(whole);
+      body = coding === null ? new Body(record, source, null, null)
+        : new Body(record, null, decodedReadable(coding, typeof source === "string" ? host.utf8Encode(source) : source, record), null);
     } else if (kind === kStream) {
       this.inbound = new Inbound(record, this.id, length);
       const readable = coding === null ? this.inbound.readable : decodedReadable(coding, this.inbound, record);

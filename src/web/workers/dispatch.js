@@ -30,8 +30,11 @@ import { abandonResponse, fail, respondWith } from "./responding.js";
 const kInline = 1;
 const kStream = 2;
 
-function incomingBody(record, kind, buffer, length) {
-  if (kind === kInline) return (record.incoming = new Body(record, new NativeUint8Array(buffer), null, null));
+function incomingBody(record, kind, whole, length) {
+  if (kind === kInline) {
+    const source = typeof whole === "string" ? whole : new NativeUint8Array(whole);
+    return (record.incoming = new Body(record, source, null, null));
+  }
   if (kind !== kStream) return null;
   record.inbound = new Inbound(record, 0, length);
   return (record.incoming = new Body(record, null, record.inbound.readable, null));
@@ -101,7 +104,7 @@ function unusedBody(record) {
   if (body === null) return null;
   if (body.isUnusable()) return undefined;
   if (record.inbound !== null) return 0;
-  return body.source;
+  return typeof body.source === "string" ? host.utf8Encode(body.source) : body.source;
 }
 
 /** Finds the record of an event and makes it current; undefined when the invocation is over. */
