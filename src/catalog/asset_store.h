@@ -19,6 +19,7 @@
 #include <string_view>
 #include <vector>
 
+#include "catalog/audit.h"
 #include "catalog/error.h"
 #include "catalog/script.h"
 
@@ -64,6 +65,7 @@ struct AssetSession {
   Bytes key;
   UnixMs expiresMs = 0;
   bool complete = false;  // nothing is missing
+  Actor openedBy;         // without an address
 };
 
 // Content is stored and read in pieces of this size; the last one is shorter.

@@ -291,11 +291,20 @@ CREATE TABLE version_aliases (
 CREATE INDEX version_aliases_version ON version_aliases (version);
 )sql";
 
+// Who has opened a session, and so makes the uploads that its token stands for.
+constexpr const char* kAssetActors = R"sql(
+ALTER TABLE asset_sessions ADD COLUMN actor_kind INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE asset_sessions ADD COLUMN actor TEXT NOT NULL DEFAULT '';
+ALTER TABLE asset_sessions ADD COLUMN actor_name TEXT NOT NULL DEFAULT '';
+ALTER TABLE asset_sessions ADD COLUMN via TEXT NOT NULL DEFAULT '';
+)sql";
+
 constexpr store::Migration kSteps[] = {
     {"catalog", kFirst},
     {"vault", kVault},
     {"assets", kAssets},
     {"aliases", kAliases},
+    {"asset_actors", kAssetActors},
 };
 
 }  // namespace

@@ -45,77 +45,94 @@ auto SqliteAssets::change(Work&& work) -> decltype(work()) {
 Result<AssetStore::Opened> SqliteAssets::openSession(const NewAssetSession& session) {
   return change([&]() -> Result<Opened> {
     Opened opened;
-    std::array<uint8_t, 16> id{};
-    random_.fill(std::as_writable_bytes(std::span(id)));
-    opened.id = base::hexOf(id);
-    const UnixMs now = nowMs();
-    if (auto error = failure(db_.execute("DELETE FROM asset_sessions WHERE expires <= ?", now))) return *error;
+    opened.id = newId(random_);
+    if (auto error = failure(db_.execute("DELETE FROM asset_sessions WHERE expires <= ?", nowMs()))) return *error;
     if (auto error = failure(db_.execute(
             "DELETE FROM asset_sessions WHERE number IN (SELECT number FROM asset_sessions WHERE account = ? "
             "ORDER BY number DESC LIMIT -1 OFFSET ?)",
             session.account, kAssetSessionsMax - 1))) {
       return *error;
     }
+    const Actor& actor = trail_.actor();
     if (auto error = failure(db_.execute(
-            "INSERT INTO asset_sessions (id, account, script, key, manifest, expires) VALUES (?, ?, ?, ?, ?, ?)",
-            opened.id, session.account, session.script, session.key, session.manifest, session.expiresMs))) {
+            "INSERT INTO asset_sessions (id, account, script, key, manifest, expires, actor_kind, actor, actor_name, via) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            opened.id, session.account, session.script, session.key, session.manifest, session.expiresMs, actor.kind,
+            actor.id, actor.name, actor.via))) {
       return *error;
     }
-    const int64_t number = db_.lastInsertId();
-    uint64_t missingBytes = 0;
-    for (const auto& file : session.files) {
-      auto row = db_.query(
-          "SELECT n.seen, c.size FROM asset_names n JOIN asset_contents c ON c.id = n.content "
-          "WHERE n.account = ? AND n.hash = ?",
-          session.account, viewOf(file.hash));
-      if (row.next()) {
-        if (static_cast<uint64_t>(row.integer(1)) != file.size)
-          return badAsset(file.hash, "has another size than what was uploaded under this hash");
-        if (row.integer(0) > now - kSeenStepMs) continue;
-        if (auto error = failure(db_.execute("UPDATE asset_names SET seen = ? WHERE account = ? AND hash = ?", now,
-                                             session.account, viewOf(file.hash)))) {
-          return *error;
-        }
-        continue;
-      }
-      if (auto error = failure(row)) return *error;
-      opened.missing.push_back(file);
-      missingBytes += file.size;
-      if (auto error = failure(db_.execute("INSERT INTO asset_session_missing VALUES (?, ?, ?)", number,
-                                           viewOf(file.hash), file.size))) {
-        return *error;
-      }
-    }
-    if (missingBytes == 0) return opened;
-    auto limits = db_.query("SELECT plan FROM accounts WHERE id = ?", session.account);
-    if (!limits.next()) {
-      if (auto error = failure(limits)) return *error;
-      return Error{Situation::kAccountNotFound, "account " + session.account + ": there is none"};
-    }
-    std::vector<LimitOverride> overrides;
-    auto each = db_.query("SELECT name, value FROM account_limits WHERE account = ?", session.account);
-    while (each.next()) overrides.push_back({std::string(each.text(0)), static_cast<uint64_t>(each.integer(1))});
-    if (auto error = failure(each)) return *error;
-    const PlanLimits plan = resolveLimits(static_cast<Plan>(limits.integer(0)), overrides);
-    auto used = db_.query(
-        "SELECT coalesce(sum(size), 0) FROM asset_contents WHERE id IN (SELECT content FROM asset_names WHERE account = ?)",
-        session.account);
-    if (!used.next()) return *failure(used);
-    const auto bytes = static_cast<uint64_t>(used.integer(0));
-    if (bytes + missingBytes > plan.assetBytes) {
-      return Error{Situation::kTooLarge, "the account's static assets would have " +
-                                             std::to_string(bytes + missingBytes) + " bytes together; it may keep " +
-                                             std::to_string(plan.assetBytes) +
-                                             ": delete scripts that are not needed, and wait some hours"};
+    if (auto error = failure(askFor(db_.lastInsertId(), session, opened.missing))) return *error;
+    if (auto error = failure(trail_.record({"create", "assets", session.script, session.account,
+                                            Detail()
+                                                .text("session", opened.id)
+                                                .number("files", session.files.size())
+                                                .number("missing", opened.missing.size())
+                                                .done()}))) {
+      return *error;
     }
     return opened;
   });
 }
 
+// Finds out which files the account has not uploaded before, and keeps in mind that they are to come.
+Status SqliteAssets::askFor(int64_t session, const NewAssetSession& wanted, std::vector<NamedAsset>& missing) {
+  const UnixMs now = nowMs();
+  uint64_t missingBytes = 0;
+  for (const auto& file : wanted.files) {
+    auto row = db_.query(
+        "SELECT n.seen, c.size FROM asset_names n JOIN asset_contents c ON c.id = n.content "
+        "WHERE n.account = ? AND n.hash = ?",
+        wanted.account, viewOf(file.hash));
+    if (row.next()) {
+      if (static_cast<uint64_t>(row.integer(1)) != file.size)
+        return badAsset(file.hash, "has another size than what was uploaded under this hash");
+      if (row.integer(0) > now - kSeenStepMs) continue;
+      if (auto error = failure(db_.execute("UPDATE asset_names SET seen = ? WHERE account = ? AND hash = ?", now,
+                                           wanted.account, viewOf(file.hash)))) {
+        return *error;
+      }
+      continue;
+    }
+    if (auto error = failure(row)) return *error;
+    missing.push_back(file);
+    missingBytes += file.size;
+    if (auto error = failure(db_.execute("INSERT INTO asset_session_missing VALUES (?, ?, ?)", session,
+                                         viewOf(file.hash), file.size))) {
+      return *error;
+    }
+  }
+  return missingBytes == 0 ? Status(base::Nothing{}) : mayKeep(wanted.account, missingBytes);
+}
+
+Status SqliteAssets::mayKeep(const std::string& account, uint64_t bytesMore) {
+  auto limits = db_.query("SELECT plan FROM accounts WHERE id = ?", account);
+  if (!limits.next()) {
+    if (auto error = failure(limits)) return *error;
+    return Error{Situation::kAccountNotFound, "account " + account + ": there is none"};
+  }
+  std::vector<LimitOverride> overrides;
+  auto each = db_.query("SELECT name, value FROM account_limits WHERE account = ?", account);
+  while (each.next()) overrides.push_back({std::string(each.text(0)), static_cast<uint64_t>(each.integer(1))});
+  if (auto error = failure(each)) return *error;
+  const PlanLimits plan = resolveLimits(static_cast<Plan>(limits.integer(0)), overrides);
+  auto used = db_.query(
+      "SELECT coalesce(sum(size), 0) FROM asset_contents WHERE id IN (SELECT content FROM asset_names WHERE account = ?)",
+      account);
+  if (!used.next()) return *failure(used);
+  const uint64_t bytes = static_cast<uint64_t>(used.integer(0)) + bytesMore;
+  if (bytes > plan.assetBytes) {
+    return Error{Situation::kTooLarge, "the account's static assets would have " + std::to_string(bytes) +
+                                           " bytes together; it may keep " + std::to_string(plan.assetBytes) +
+                                           ": delete scripts that are not needed, and wait some hours"};
+  }
+  return base::Nothing{};
+}
+
 Result<AssetSession> SqliteAssets::findSession(std::string_view id) {
   auto row = db_.query(
       "SELECT id, account, script, manifest, key, expires, "
-      "NOT EXISTS (SELECT 1 FROM asset_session_missing WHERE session = number) FROM asset_sessions WHERE id = ?",
+      "NOT EXISTS (SELECT 1 FROM asset_session_missing WHERE session = number), actor_kind, actor, actor_name, via "
+      "FROM asset_sessions WHERE id = ?",
       id);
   if (!row.next()) {
     if (auto error = failure(row)) return *error;
@@ -129,6 +146,8 @@ Result<AssetSession> SqliteAssets::findSession(std::string_view id) {
   session.key = bytesOf(row.blob(4));
   session.expiresMs = row.integer(5);
   session.complete = row.integer(6) != 0;
+  session.openedBy = {actorKindOf(row.integer(7)), std::string(row.text(8)), std::string(row.text(9)),
+                      std::string(row.text(10)), {}};
   if (session.expiresMs <= nowMs()) return noSession();
   return session;
 }
@@ -154,13 +173,16 @@ Result<uint64_t> SqliteAssets::storeContent(store::BlobView content) {
 
 Result<bool> SqliteAssets::addAssets(std::string_view session, const std::vector<UploadedAsset>& assets) {
   return change([&]() -> Result<bool> {
-    auto owner = db_.query("SELECT number, account FROM asset_sessions WHERE id = ? AND expires > ?", session, nowMs());
+    auto owner = db_.query("SELECT number, account, script FROM asset_sessions WHERE id = ? AND expires > ?", session, nowMs());
     if (!owner.next()) {
       if (auto error = failure(owner)) return *error;
       return noSession();
     }
     const int64_t number = owner.integer(0);
     const std::string account(owner.text(1));
+    const std::string script(owner.text(2));
+    uint64_t files = 0;
+    uint64_t bytes = 0;
     for (const auto& asset : assets) {
       auto missing = db_.query("SELECT size FROM asset_session_missing WHERE session = ? AND hash = ?", number,
                                viewOf(asset.hash));
@@ -187,10 +209,23 @@ Result<bool> SqliteAssets::addAssets(std::string_view session, const std::vector
                                            viewOf(asset.hash)))) {
         return *error;
       }
+      ++files;
+      bytes += asset.content.size();
     }
     auto left = db_.query("SELECT EXISTS (SELECT 1 FROM asset_session_missing WHERE session = ?)", number);
     if (!left.next()) return *failure(left);
-    return left.integer(0) == 0;
+    const bool complete = left.integer(0) == 0;
+    if (files == 0) return complete;
+    if (auto error = failure(trail_.record({"upload", "assets", script, account,
+                                            Detail()
+                                                .text("session", session)
+                                                .number("files", files)
+                                                .number("bytes", bytes)
+                                                .boolean("complete", complete)
+                                                .done()}))) {
+      return *error;
+    }
+    return complete;
   });
 }
 

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "catalog/asset_store.h"
+#include "catalog/audit_trail.h"
 #include "store/connection.h"
 
 namespace weir::catalog {
@@ -12,8 +13,8 @@ namespace weir::catalog {
 class SqliteAssets final : public AssetStore {
  public:
   // All borrowed; they outlive this.
-  SqliteAssets(store::Connection& db, const base::Clock& clock, base::Random& random)
-      : db_(db), clock_(clock), random_(random) {}
+  SqliteAssets(store::Connection& db, const base::Clock& clock, base::Random& random, AuditTrail& trail)
+      : db_(db), clock_(clock), random_(random), trail_(trail) {}
 
   Result<Opened> openSession(const NewAssetSession& session) override;
   Result<AssetSession> findSession(std::string_view id) override;
@@ -31,10 +32,13 @@ class SqliteAssets final : public AssetStore {
   auto change(Work&& work) -> decltype(work());
   UnixMs nowMs() const { return static_cast<UnixMs>(clock_.wallMs()); }
   Result<uint64_t> storeContent(store::BlobView content);
+  Status askFor(int64_t session, const NewAssetSession& wanted, std::vector<NamedAsset>& missing);
+  Status mayKeep(const std::string& account, uint64_t bytesMore);
 
   store::Connection& db_;
   const base::Clock& clock_;
   base::Random& random_;
+  AuditTrail& trail_;
 };
 
 }  // namespace weir::catalog

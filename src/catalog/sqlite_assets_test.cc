@@ -92,6 +92,42 @@ class AssetStoreTest : public testing::Test {
   std::string other_;
 };
 
+TEST_F(AssetStoreTest, whoOpensASessionAndWhoUploadsIsRecorded) {
+  const Actor client{ActorKind::kToken, "t1", "ci", "api", "192.0.2.1"};
+  std::string id;
+  {
+    const Acting acting(*catalog_, client);
+    id = assets().openSession(session({{hash(1), 3}, {hash(2), 5}}))->id;
+  }
+  Actor uploader = assets().findSession(id)->openedBy;
+  EXPECT_EQ(uploader.id + uploader.name + uploader.via + uploader.address, "t1ciapi");
+  EXPECT_EQ(uploader.kind, ActorKind::kToken);
+  uploader.address = "192.0.2.2";
+  const Acting acting(*catalog_, uploader);
+  ASSERT_TRUE(assets().addAssets(id, {{hash(1), "", bytes("one")}}).ok());
+  ASSERT_TRUE(assets().addAssets(id, {{hash(1), "", bytes("one")}}).ok());
+  ASSERT_FALSE(assets().addAssets(id, {{hash(2), "", bytes("five5")}, {hash(3), "", bytes("x")}}).ok());
+  ASSERT_TRUE(assets().addAssets(id, {{hash(2), "", bytes("five5")}}).value());
+
+  AuditQuery query;
+  query.resource = "assets";
+  query.oldestFirst = true;
+  const auto entries = catalog_->audit(query)->entries;
+  ASSERT_EQ(entries.size(), 3u);  // what stores nothing, and what is refused, is no change
+  for (const auto& entry : entries) {
+    EXPECT_EQ(entry.account, account_);
+    EXPECT_EQ(entry.name, "site");
+    EXPECT_EQ(entry.actor.id, "t1");
+  }
+  EXPECT_EQ(entries[0].action, "create");
+  EXPECT_EQ(entries[0].actor.address, "192.0.2.1");
+  EXPECT_EQ(entries[0].detail, R"({"session":")" + id + R"(","files":2,"missing":2})");
+  EXPECT_EQ(entries[1].action, "upload");
+  EXPECT_EQ(entries[1].actor.address, "192.0.2.2");
+  EXPECT_EQ(entries[1].detail, R"({"session":")" + id + R"(","files":1,"bytes":3,"complete":false})");
+  EXPECT_EQ(entries[2].detail, R"({"session":")" + id + R"(","files":1,"bytes":5,"complete":true})");
+}
+
 TEST_F(AssetStoreTest, sessionAsksForWhatIsMissing) {
   put(1, "one");
   const auto opened = assets().openSession(session({{hash(1), 3}, {hash(2), 3}, {hash(3), 5}}));

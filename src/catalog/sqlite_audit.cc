@@ -1,6 +1,7 @@
-// The audit log of SqliteCatalog.
+// The audit log of SqliteCatalog: how it is written and read.
 #include <algorithm>
 
+#include "catalog/audit_trail.h"
 #include "catalog/sqlite_catalog.h"
 #include "catalog/sqlite_support.h"
 
@@ -21,26 +22,22 @@ namespace {
 constexpr size_t kNameBytesMax = 512;          // of what was changed
 constexpr size_t kDetailBytesMax = 16 * 1024;  // a longer one is left out
 
-ActorKind actorKindOf(int64_t number) {
-  return number == 1 ? ActorKind::kOperator : number == 2 ? ActorKind::kToken : ActorKind::kPlatform;
-}
-
 }  // namespace
 
-Status SqliteCatalog::record(const Deed& deed) {
+Status AuditTrail::record(const Deed& deed) {
   recorded_ = true;
   const bool tooLong = deed.detail.size() > kDetailBytesMax;
-  if (auto error = failure(db_->execute(
+  if (auto error = failure(db_.execute(
           "INSERT INTO audit (id, at, account, actor_kind, actor, actor_name, via, address, action, resource, name, detail) "
           "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-          newUuid(), nowMs(), deed.account, actor_.kind, actor_.id, actor_.name, actor_.via, actor_.address,
+          newUuid(random_), static_cast<UnixMs>(clock_.wallMs()), deed.account, actor_.kind, actor_.id, actor_.name, actor_.via, actor_.address,
           deed.action, deed.resource, deed.name.substr(0, kNameBytesMax),
           tooLong ? std::string_view("{\"omitted\":true}") : std::string_view(deed.detail)))) {
     return *error;
   }
   // AUTOINCREMENT: the numbers of what is kept are the last ones, without a gap but for changes that were undone.
-  if (auto error = failure(db_->execute("DELETE FROM audit WHERE number <= ?",
-                                        db_->lastInsertId() - static_cast<int64_t>(auditEntriesMax_)))) {
+  if (auto error = failure(db_.execute("DELETE FROM audit WHERE number <= ?",
+                                       db_.lastInsertId() - static_cast<int64_t>(entriesMax_)))) {
     return *error;
   }
   return base::Nothing{};

@@ -95,23 +95,10 @@ Result<std::unique_ptr<SqliteCatalog>> SqliteCatalog::open(const std::string& pa
   auto db = store::Connection::open(path, options.store);
   if (!db.ok()) return failed(db.error());
   self->db_ = std::move(db).value();
-  self->assets_.emplace(*self->db_, self->clock_, self->random_);
+  self->trail_.emplace(*self->db_, self->clock_, self->random_, self->auditEntriesMax_);
+  self->assets_.emplace(*self->db_, self->clock_, self->random_, *self->trail_);
   if (auto error = failure(store::migrate(*self->db_, schemaSteps()))) return *error;
   return self;
-}
-
-std::string SqliteCatalog::newId() {
-  std::array<uint8_t, 16> bytes;
-  random_.fill(std::as_writable_bytes(std::span(bytes)));
-  return base::hexOf(bytes);
-}
-
-std::string SqliteCatalog::newUuid() {
-  std::string id = newId();
-  id[12] = '4';  // RFC 9562 §5.4
-  id[16] = "89ab"[static_cast<size_t>(id[16]) & 3];
-  for (const size_t at : {8, 13, 18, 23}) id.insert(at, 1, '-');
-  return id;
 }
 
 Status SqliteCatalog::note(ChangeKind kind, std::string_view key) {
@@ -142,7 +129,7 @@ Result<Account> SqliteCatalog::addAccount(const NewAccount& account) {
                    "subdomain " + *account.subdomain + ": another account has it; choose another"};
     }
     if (auto error = failure(taken)) return *error;
-    const std::string id = newId();
+    const std::string id = newId(random_);
     if (auto error =
             failure(db_->execute("INSERT INTO accounts (id, name, plan, subdomain, created) VALUES (?, ?, ?, ?, ?)", id,
                                  account.name, account.plan, account.subdomain, nowMs()))) {

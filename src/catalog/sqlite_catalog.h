@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/random.h"
+#include "catalog/audit_trail.h"
 #include "catalog/catalog.h"
 #include "catalog/route_pattern.h"
 #include "catalog/sqlite_assets.h"
@@ -24,7 +25,7 @@ class SqliteCatalog final : public Catalog {
   // Opens the file, makes it when it is not there, and brings its schema up to date.
   static Result<std::unique_ptr<SqliteCatalog>> open(const std::string& path, const Options& options);
 
-  Actor actAs(Actor actor) override { return std::exchange(actor_, std::move(actor)); }
+  Actor actAs(Actor actor) override { return trail_->actAs(std::move(actor)); }
 
   Result<Account> addAccount(const NewAccount& account) override;
   Result<std::vector<Account>> accounts() override;
@@ -117,24 +118,20 @@ class SqliteCatalog final : public Catalog {
   auto read(Work&& work) -> decltype(work());
   // Within a transaction.
   Status note(ChangeKind kind, std::string_view key);
-  struct Deed {
-    std::string_view action;
-    std::string_view resource;
-    std::string_view name;
-    std::optional<std::string_view> account;  // id
-    std::string detail = "{}";
-  };
-  // Within a transaction: into the audit log.
-  Status record(const Deed& deed);
+  Status record(const Deed& deed) { return trail_->record(deed); }
 
-  std::string newId();  // 32 hex digits
-  std::string newUuid();
   UnixMs nowMs() const { return static_cast<UnixMs>(clock_.wallMs()); }
 
   Result<int64_t> scriptRow(std::string_view account, std::string_view name);
   Result<int64_t> storeBlob(store::BlobView content);
   Status deployRow(int64_t script, const std::string& id, const NewDeployment& deployment);
   Status mayMakeZone(const Account& account, std::string_view name);
+  // Within a transaction: the parts of a new version.
+  Result<int64_t> scriptRowFor(const NewVersion& version, const Account& account);
+  Result<int64_t> insertVersion(int64_t script, const std::string& id, const NewVersion& version);
+  Status insertModules(int64_t version, const std::vector<Module>& modules);
+  Status insertSecrets(int64_t version, const std::vector<SealedSecret>& secrets);
+  Status insertArtifacts(int64_t version, const NewVersion& of);
   Status setAlias(int64_t script, int64_t version, const std::string& name);
   Status prune(int64_t script);
   Status removeUnusedBlobs(const std::vector<int64_t>& candidates);
@@ -149,10 +146,9 @@ class SqliteCatalog final : public Catalog {
   base::Random& random_;
   const uint64_t auditEntriesMax_;
   std::unique_ptr<store::Connection> db_;
+  std::optional<AuditTrail> trail_;
   std::optional<SqliteAssets> assets_;
   uint64_t seenDataVersion_ = 0;
-  Actor actor_;
-  bool recorded_ = false;  // by the change that is under way
   bool ownChange_ = true;  // something was noted since mayHaveChanged last said so
 };
 

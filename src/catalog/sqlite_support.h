@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/hex.h"
 #include "base/json_object.h"
 #include "catalog/sqlite_catalog.h"
 
@@ -43,10 +44,10 @@ template <class Work>
 auto SqliteCatalog::change(Work&& work) -> decltype(work()) {
   auto transaction = store::Transaction::begin(*db_);
   if (!transaction.ok()) return failed(transaction.error());
-  recorded_ = false;
+  trail_->beginChange();
   auto result = work();
   if (!result.ok()) return result;
-  CHECK(recorded_);  // no change that the audit log does not know of
+  CHECK(trail_->hasRecorded());  // no change that the audit log does not know of
   if (auto error = failure(transaction->commit())) return *error;
   ownChange_ = true;
   return result;
@@ -91,6 +92,26 @@ inline std::array<std::byte, 32> sha256(store::BlobView content) {
   return hash;
 }
 
+// As it is stored.
+inline ActorKind actorKindOf(int64_t number) {
+  return number == 1 ? ActorKind::kOperator : number == 2 ? ActorKind::kToken : ActorKind::kPlatform;
+}
+
+// 32 hex digits.
+inline std::string newId(base::Random& random) {
+  std::array<uint8_t, 16> bytes;
+  random.fill(std::as_writable_bytes(std::span(bytes)));
+  return base::hexOf(bytes);
+}
+
+inline std::string newUuid(base::Random& random) {
+  std::string id = newId(random);
+  id[12] = '4';  // RFC 9562 §5.4
+  id[16] = "89ab"[static_cast<size_t>(id[16]) & 3];
+  for (const size_t at : {8, 13, 18, 23}) id.insert(at, 1, '-');
+  return id;
+}
+
 // The names of a detail in the audit log.
 using Detail = base::JsonObject;
 
@@ -101,6 +122,10 @@ inline std::string jsonList(const std::vector<std::string>& texts) {
     base::appendJsonString(list, text);
   }
   return list + "]";
+}
+
+inline Error noVersion(std::string_view id) {
+  return {Situation::kVersionNotFound, "version " + std::string(id) + ": the script has none of this id"};
 }
 
 inline std::string scriptKey(std::string_view account, std::string_view name) {

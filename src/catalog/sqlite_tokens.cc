@@ -93,7 +93,7 @@ Result<Token> SqliteCatalog::addToken(const NewToken& token) {
       return Error{Situation::kTooManyTokens, "there are " + std::to_string(kTokensPerAccountMax) +
                                                   " tokens, which is all there may be: revoke one that is not needed"};
     }
-    const std::string id = newId();
+    const std::string id = newId(random_);
     auto stored = db_->execute(
         "INSERT INTO tokens (id, hash, name, account, access, scripts, created, expires) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         id, store::BlobView(token.hash), token.name,

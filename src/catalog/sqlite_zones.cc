@@ -102,7 +102,7 @@ Result<Zone> SqliteCatalog::addZone(const NewZone& zone) {
     if (zone.byAccount) {
       if (auto error = failure(mayMakeZone(*account, *name))) return *error;
     }
-    const std::string id = newId();
+    const std::string id = newId(random_);
     if (auto error = failure(db_->execute("INSERT INTO zones VALUES (?, ?, ?, ?, ?, ?)", id, account->id, *name,
                                           textOf(zone.origin), nowMs(), nowMs()))) {
       return *error;
@@ -203,7 +203,7 @@ Result<Route> SqliteCatalog::insertRoute(const Zone& zone, const NewRoute& route
     return Error{Situation::kTooManyRoutes, "zone " + zone.name + " has " + std::to_string(most) +
                                                 " routes, which is all it may have: remove one that is not needed"};
   }
-  Route added{newId(), zone.id, formatRoutePattern(*pattern), route.script, route.failOpen};
+  Route added{newId(random_), zone.id, formatRoutePattern(*pattern), route.script, route.failOpen};
   auto stored = db_->execute("INSERT INTO routes VALUES (?, ?, ?, ?, ?)", added.id, added.zone, added.pattern,
                              added.script, added.failOpen);
   if (!stored.ok() && stored.error().problem == store::Problem::kExists) return duplicateRoute(added.pattern);
@@ -316,7 +316,7 @@ Result<CustomDomain> SqliteCatalog::insertDomain(const NewCustomDomain& domain) 
     }
   }
   CustomDomain added;
-  added.id = newId();
+  added.id = newId(random_);
   added.account = account->id;
   added.hostname = *hostname;
   if (*zone) added.zone = (*zone)->id;

@@ -128,6 +128,10 @@ ApiResult uploadAssets(ApiContext& context, const ApiRequest& request) {
     }
     uploads.push_back(std::move(upload));
   }
+  // The session's token stands for whoever has opened it.
+  catalog::Actor actor = session->openedBy;
+  actor.address = request.remoteIp;
+  const catalog::Acting acting(context.catalog, std::move(actor));
   auto complete = context.catalog.assets().addAssets(session->id, uploads);
   if (!complete.ok()) return apiError(complete.error());
   json::object out;

@@ -191,6 +191,13 @@ test("the audit log tells of what was done through the API", async (t) => {
   assert.ok(Math.abs(Date.parse(upload.when) - Date.now()) < 600_000);
   assert.equal(all.result_info.total_count, all.result.length);
 
+  const site = await startProject(t, weir, { files: { "public/a.txt": "a", "public/b.txt": "b" }, config: { name: "site", main: undefined, assets: { directory: "public" } } });
+  await site.run("deploy");
+  const assets = (await call("GET", "{A}/audit_logs?resource.type=assets&direction=asc")).result;
+  assert.deepEqual(assets.map((entry) => [entry.action.type, entry.resource.id, entry.metadata.files, entry.actor.type, entry.actor.email, entry.actor.ip]),
+    [["create", "site", 2, "token", "first start", "127.0.0.1"], ["upload", "site", 2, "token", "first start", "127.0.0.1"]]);
+  assert.equal(assets[1].metadata.session, assets[0].metadata.session);
+
   const one = await call("GET", "{A}/audit_logs?action.type=delete&resource.type=script&per_page=1");
   assert.deepEqual(one.result.map((entry) => entry.action.type), ["delete"]);
   assert.deepEqual((await call("GET", `{A}/audit_logs?id=${upload.id}`)).result.map((entry) => entry.id), [upload.id]);
