@@ -230,6 +230,7 @@ class ScriptIsolate {
   enum class Bind { kGlobals, kEnv };
   bool bind(v8::Local<v8::Context> context, v8::Local<v8::Object> dispatch, Bind what);
   bool bindGlobals(v8::Local<v8::Context> context, v8::Local<v8::Object> dispatch, Failure& failure);
+  void makeModules(js::ModuleGraph::Compile compile);
   void offerBuiltins();
   v8::MaybeLocal<v8::Value> callDispatch(v8::Local<v8::Context> context, v8::Local<v8::Object> dispatch,
                                          const char* name, std::span<v8::Local<v8::Value>> arguments);

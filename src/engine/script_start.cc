@@ -213,6 +213,15 @@ bool ScriptIsolate::bindGlobals(v8::Local<v8::Context> context, v8::Local<v8::Ob
 }
 
 // The modules of the platform, for the script to import now or later.
+void ScriptIsolate::makeModules(js::ModuleGraph::Compile compile) {
+  using Gives = js::ModuleGraph::RequireGives;
+  const auto& chosen = version_->compatibility();
+  modules_ = std::make_unique<js::ModuleGraph>(heap_->isolate(), version_->sources(), compile);
+  modules_->requireGives = chosen.has(wire::Compatibility::kRequireReturnsDefaultExport) ? Gives::kDefaultOrCopy
+                           : chosen.has(wire::Compatibility::kExportCommonJsDefault)     ? Gives::kDefault
+                                                                                         : Gives::kNamespace;
+}
+
 void ScriptIsolate::offerBuiltins() {
   modules_->findBuiltin = [this](std::string_view name) -> v8::MaybeLocal<v8::Object> {
     v8::Isolate* isolate = heap_->isolate();
@@ -311,9 +320,7 @@ bool ScriptIsolate::callStart(v8::Local<v8::Context> context, v8::Local<v8::Obje
 bool ScriptIsolate::startFromSource(v8::Local<v8::Context> context, v8::Local<v8::Object> dispatch, Failure& failure) {
   v8::Isolate* isolate = heap_->isolate();
   const bool toBeWritten = purpose_ == js::Heap::Purpose::kSnapshot;
-  modules_ = std::make_unique<js::ModuleGraph>(
-      isolate, version_->sources(),
-      toBeWritten ? js::ModuleGraph::Compile::kEagerly : js::ModuleGraph::Compile::kLazily);
+  makeModules(toBeWritten ? js::ModuleGraph::Compile::kEagerly : js::ModuleGraph::Compile::kLazily);
   modules_->onCompiled = onCompiled;
   offerBuiltins();
   source_ = wire::StartSource::kCompiled;
@@ -344,7 +351,7 @@ bool ScriptIsolate::startFromSnapshot(v8::Local<v8::Context> context, v8::Local<
                                       Failure& failure) {
   v8::Isolate* isolate = heap_->isolate();
   source_ = wire::StartSource::kSnapshot;
-  modules_ = std::make_unique<js::ModuleGraph>(isolate, version_->sources(), js::ModuleGraph::Compile::kLazily);
+  makeModules(js::ModuleGraph::Compile::kLazily);
   if (!modules_->restore(context, kModulesData) || callDispatch(context, dispatch, "arrive", {}).IsEmpty()) {
     return malformed("The version's snapshot does not hold its modules.", failure);
   }

@@ -92,10 +92,35 @@ v8::MaybeLocal<v8::Value> ModuleGraph::requireFrom(v8::Local<v8::Context> contex
     throwError(isolate_, "The module \"" + std::string(wanted) + "\" cannot be required while it is being loaded.");
     return {};
   }
-  const auto space = module->GetModuleNamespace().As<v8::Object>();
-  const bool isNamespace = source == nullptr || source->kind == SourceKind::kEsModule;
-  if (isNamespace) return space;
-  return space->Get(context, text(isolate_, "default"));
+  return required(context, source != nullptr ? source->name : wanted, module->GetModuleNamespace().As<v8::Object>());
+}
+
+v8::MaybeLocal<v8::Value> ModuleGraph::required(v8::Local<v8::Context> context, std::string_view name,
+                                                v8::Local<v8::Object> space) {
+  const auto has = [&](v8::Local<v8::String> key) { return space->HasOwnProperty(context, key).FromMaybe(false); };
+  if (const auto whole = text(isolate_, "module.exports"); has(whole)) return space->Get(context, whole);
+  if (requireGives == RequireGives::kNamespace) return space;
+  if (const auto one = text(isolate_, "default"); has(one)) return space->Get(context, one);
+  if (requireGives == RequireGives::kDefault) return space;
+
+  if (const auto known = copies_.find(name); known != copies_.end()) return known->second.Get(isolate_);
+  const auto copy = v8::Object::New(isolate_, v8::Null(isolate_), nullptr, nullptr, 0);
+  v8::Local<v8::Array> keys;
+  if (!space->GetOwnPropertyNames(context).ToLocal(&keys)) return {};
+  for (uint32_t i = 0; i < keys->Length(); ++i) {
+    v8::Local<v8::Value> key;
+    v8::Local<v8::Value> value;
+    if (!keys->Get(context, i).ToLocal(&key) || !space->Get(context, key).ToLocal(&value) ||
+        copy->CreateDataProperty(context, key.As<v8::Name>(), value).IsNothing()) {
+      return {};
+    }
+  }
+  if (copy->DefineOwnProperty(context, v8::Symbol::GetToStringTag(isolate_), text(isolate_, "Module"), v8::DontEnum)
+          .IsNothing()) {
+    return {};
+  }
+  copies_[std::string(name)].Reset(isolate_, copy);
+  return copy;
 }
 
 }  // namespace weir::js

@@ -360,28 +360,40 @@ v8::MaybeLocal<v8::Promise> ModuleGraph::importDynamically(v8::Local<v8::Context
 
 void ModuleGraph::save(v8::SnapshotCreator& creator, v8::Local<v8::Context> context) {
   const auto names = v8::Array::New(isolate_);
+  const auto copies = v8::Array::New(isolate_);
   std::vector<v8::Local<v8::Module>> modules;
   for (auto& [name, loaded] : loaded_) {
     const auto module = loaded.module.Get(isolate_);
     if (module->GetStatus() != v8::Module::kEvaluated && module->GetStatus() != v8::Module::kErrored) continue;
-    names->Set(context, static_cast<uint32_t>(modules.size()), text(isolate_, name)).Check();
+    const auto at = static_cast<uint32_t>(modules.size());
+    names->Set(context, at, text(isolate_, name)).Check();
+    const auto copy = copies_.find(name);
+    if (copy != copies_.end()) copies->Set(context, at, copy->second.Get(isolate_)).Check();
     modules.push_back(module);
   }
   creator.AddData(context, names);
+  creator.AddData(context, copies);
   for (const auto module : modules) creator.AddData(context, module);
 }
 
 bool ModuleGraph::restore(v8::Local<v8::Context> context, size_t firstData) {
   v8::Local<v8::Array> names;
-  if (!context->GetDataFromSnapshotOnce<v8::Array>(firstData).ToLocal(&names)) return false;
+  v8::Local<v8::Array> copies;
+  if (!context->GetDataFromSnapshotOnce<v8::Array>(firstData).ToLocal(&names) ||
+      !context->GetDataFromSnapshotOnce<v8::Array>(firstData + 1).ToLocal(&copies)) {
+    return false;
+  }
   for (uint32_t i = 0; i < names->Length(); ++i) {
     v8::Local<v8::Value> name;
+    v8::Local<v8::Value> copy;
     v8::Local<v8::Module> module;
-    if (!names->Get(context, i).ToLocal(&name) ||
-        !context->GetDataFromSnapshotOnce<v8::Module>(firstData + 1 + i).ToLocal(&module)) {
+    if (!names->Get(context, i).ToLocal(&name) || !copies->Get(context, i).ToLocal(&copy) ||
+        !context->GetDataFromSnapshotOnce<v8::Module>(firstData + 2 + i).ToLocal(&module)) {
       return false;
     }
-    loaded_[toUtf8(isolate_, name, kNameBytesMax)].module.Reset(isolate_, module);
+    const std::string key = toUtf8(isolate_, name, kNameBytesMax);
+    loaded_[key].module.Reset(isolate_, module);
+    if (copy->IsObject()) copies_[key].Reset(isolate_, copy.As<v8::Object>());
   }
   return true;
 }

@@ -49,6 +49,14 @@ class ModuleGraph {
   // Whether the script imports it.
   bool usesBuiltin(std::string_view name) const { return loaded_.contains(name); }
 
+  // What require() gives. An ES module that exports something as "module.exports" gives that in any case.
+  enum class RequireGives {
+    kNamespace,      // of any module: what a CommonJS module exports is its `default`
+    kDefault,        // the default export; of a module without one the namespace
+    kDefaultOrCopy,  // the same, but a copy of the namespace that scripts may change, for all who require it
+  };
+  RequireGives requireGives = RequireGives::kDefault;
+
   // Called when everything that is imported statically has been compiled, before any of it runs.
   std::function<void()> onCompiled;
 
@@ -111,6 +119,8 @@ class ModuleGraph {
   v8::MaybeLocal<v8::Value> runCommonJs(v8::Local<v8::Context> context, const std::string& name);
   static void require(const v8::FunctionCallbackInfo<v8::Value>& info);
   v8::MaybeLocal<v8::Value> requireFrom(v8::Local<v8::Context> context, std::string_view wanted, std::string_view from);
+  v8::MaybeLocal<v8::Value> required(v8::Local<v8::Context> context, std::string_view name,
+                                     v8::Local<v8::Object> space);
   v8::MaybeLocal<v8::Value> valueOf(v8::Local<v8::Context> context, const ModuleSource& source);
   // Links and evaluates; the promise is that of the evaluation. Empty: an exception is pending.
   v8::MaybeLocal<v8::Promise> evaluate(v8::Local<v8::Context> context, v8::Local<v8::Module> module);
@@ -124,6 +134,7 @@ class ModuleGraph {
   Compile compile_;
   std::map<std::string, Loaded, std::less<>> loaded_;
   std::map<std::string, v8::Global<v8::Object>, std::less<>> running_;  // `module` of CommonJS modules that run now
+  std::map<std::string, v8::Global<v8::Object>, std::less<>> copies_;   // of namespaces, for require()
   v8::Global<v8::UnboundScript> script_;                                // service-worker syntax
   bool usedCodeCache_ = false;
   bool holdsWasm_ = false;

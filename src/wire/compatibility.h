@@ -16,6 +16,8 @@ enum class Compatibility : uint8_t {
   kWebSocketAutoReplyToClose,
   kGlobalFetchStrictlyPublic,
   kHandleCrossRequestPromiseResolution,
+  kExportCommonJsDefault,
+  kRequireReturnsDefaultExport,
 };
 
 struct CompatibilityRule {
@@ -39,6 +41,10 @@ inline constexpr std::array kCompatibilityRules{
                       "global_fetch_private_origin", ""},
     CompatibilityRule{Compatibility::kHandleCrossRequestPromiseResolution, "handle_cross_request_promise_resolution",
                       "no_handle_cross_request_promise_resolution", "2024-10-14"},
+    CompatibilityRule{Compatibility::kExportCommonJsDefault, "export_commonjs_default", "export_commonjs_namespace",
+                      "2022-10-31"},
+    CompatibilityRule{Compatibility::kRequireReturnsDefaultExport, "require_returns_default_export",
+                      "require_returns_namespace", "2026-01-22"},
 };
 
 constexpr bool compatibilityRulesAreInOrder() {

@@ -85,7 +85,7 @@ test("CommonJS modules", async (t) => {
         return Response.json({ ...lib.data, text, count: once.count }); } };`,
     "src/lib/a.cjs": `const b = require("./b.cjs"); const once = require("./once.cjs"); const esm = require("../esm.mjs"); const text = require("../note.txt");
       exports.early = "early"; exports.data = { b: b.name, cycle: b.seen, strict: (function () { return this === undefined; })(), self: this === exports,
-        esm: esm.named + esm.default, text, again: require("./once.cjs") === once };
+        esm: esm, text, again: require("./once.cjs") === once };
       exports.later = () => require("./later.cjs"); exports.missing = () => require("./none.cjs");`,
     "src/lib/b.cjs": `const a = require("./a.cjs"); module.exports = { name: "b", seen: Object.keys(a) };`,
     "src/lib/once.cjs": `module.exports = { count: (globalThis.counted = (globalThis.counted ?? 0) + 1) };`,
@@ -97,7 +97,7 @@ test("CommonJS modules", async (t) => {
     rules: [{ type: "CommonJS", globs: ["**/*.cjs"] }, { type: "ESModule", globs: ["**/*.mjs"] }, { type: "Text", globs: ["**/*.txt"] }] } });
   await project.run("deploy");
   assert.deepEqual(JSON.parse((await weir.request("hello")).text),
-    { b: "b", cycle: [], strict: false, self: true, esm: "nd", again: true, text: "a note\n", count: 1 });
+    { b: "b", cycle: [], strict: false, self: true, esm: "d", again: true, text: "a note\n", count: 1 });
   assert.deepEqual(JSON.parse((await weir.request("hello", "/later")).text), ["later", 1]);
   assert.equal((await weir.request("hello", "/missing")).text, 'No such module "./none.cjs".\n  imported from "lib/a.cjs"');
   const version = await callApi(project.environment, "GET", "{A}/workers/scripts/hello/versions");
@@ -114,6 +114,42 @@ test("CommonJS modules", async (t) => {
   const python = await upload(project.environment, "bad", { main_module: "main.py" }, { "main.py": ["x", "text/x-python"] });
   assert.equal(python.body.errors[0].code, 10015);
   assert.match(python.body.errors[0].message, /main\.py is a Python module/);
+});
+
+test("what require() gives, by compatibility date and flag", async (t) => {
+  const weir = await startWeir({});
+  t.after(() => weir.stop());
+  const project = await startProject(t, weir, { files: {
+    "src/index.mjs": `import tell from "./tell.cjs"; export default { fetch(request, env) { return Response.json(tell(env)); } };`,
+    "src/tell.cjs": `const shape = (value) => value === null || typeof value !== "object" ? value : Object.prototype.toString.call(value).slice(8, -1) + " " + Object.keys(value);
+      const early = require("./named.mjs");
+      early.added = 1;
+      const patched = early.added === 1;
+      function tell(env) { const late = require("./named.mjs"); late.raise();
+        return { both: shape(require("./both.mjs")), named: shape(late), same: late === early, patched, live: late.count, empty: shape(require("./empty.mjs")),
+          whole: shape(require("./whole.mjs")), cjs: shape(require("./b.cjs")), text: shape(require("./note.txt")),
+          builtin: require("cloudflare:workers").env?.PLAIN === env.PLAIN }; }
+      module.exports = tell;`,
+    "src/both.mjs": `export const named = 1; export default { x: 1 };`,
+    "src/named.mjs": `export let count = 1; export function raise() { ++count; }`,
+    "src/empty.mjs": `export default undefined; export const named = 1;`,
+    "src/whole.mjs": `const all = { whole: 1 }; export { all as "module.exports" }; export default 1;`,
+    "src/b.cjs": `module.exports = { b: 1 };`, "src/note.txt": "a note" } });
+  const common = { main: "src/index.mjs", no_bundle: true, find_additional_modules: true, vars: { PLAIN: "plain" },
+    rules: [{ type: "CommonJS", globs: ["**/*.cjs"] }, { type: "ESModule", globs: ["**/*.mjs"] }, { type: "Text", globs: ["**/*.txt"] }] };
+  const unwrapped = { both: "Object x", whole: "Object whole", cjs: "Object b", text: "a note", same: true, builtin: true };  // empty: undefined
+  const copied = { ...unwrapped, named: "Module count,raise,added", patched: true, live: 1 };
+  const live = { ...unwrapped, named: "Module count,raise", patched: false, live: 2 };
+  const old = { both: "Module default,named", named: "Module count,raise", same: true, patched: false, live: 2, empty: "Module default,named",
+    whole: "Object whole", cjs: "Module default", text: "Module default", builtin: true };
+  for (const [compatibility_date, compatibility_flags, expected] of [["2026-01-22", [], copied], ["2026-01-21", [], live], ["2026-02-01", ["require_returns_namespace"], live],
+    ["2025-01-01", ["require_returns_default_export"], copied], ["2022-10-30", [], old], ["2026-02-01", ["require_returns_namespace", "export_commonjs_namespace"], old]]) {
+    project.configure({ ...common, compatibility_date, compatibility_flags });
+    await project.run("deploy");
+    assert.deepEqual(JSON.parse((await weir.request("hello")).text), expected, `${compatibility_date} ${compatibility_flags}`);
+    const { body } = await callApi(project.environment, "GET", "{A}/workers/scripts/hello/versions");
+    assert.equal(body.result.items[0].start.from, "snapshot", body.result.items[0].start.reason);
+  }
 });
 
 test("an account makes zones itself when it may, and pages through them", async (t) => {
