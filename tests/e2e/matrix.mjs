@@ -12,7 +12,7 @@ export const rows = [
   "deploy: first", "deploy: again", "deploy: after a kill of weir", "deploy: API key and e-mail address", "deploy: token of one script",
   "deploy: read-only token refused", "deploy --dry-run",
   "deploy: ES modules, several", "deploy: text, data and Wasm modules", "deploy: service-worker format", "deploy: source maps",
-  "deploy: vars", "deploy: json vars", "deploy: secrets kept", "deploy: version metadata", "deploy: service bindings",
+  "deploy: vars", "deploy: json vars", "deploy: secrets kept", "deploy: version metadata", "deploy: service bindings", "deploy: rate limit bindings",
   "deploy: bindings that weir does not serve, refused by name",
   "deploy: compatibility date and flags", "deploy: limits.cpu_ms", "deploy: observability", "deploy: logpush", "deploy: tail consumers",
   "deploy: placement", "deploy: workers.dev on and off", "deploy: routes", "deploy: custom domains", "deploy: cron triggers",

@@ -95,11 +95,13 @@ test("wrangler deploys them, in the new form and the old", async (t) => {
   for (const [release, config] of [["wrangler", { ratelimits: [binding] }], ["wrangler-4-86", { unsafe: { bindings: [{ ...binding, type: "ratelimit" }] } }],
     ["wrangler-3", { unsafe: { bindings: [{ ...binding, type: "ratelimit" }] } }]]) {
     const project = await startProject(t, weir, { files: { "src/index.js": code }, config: { name: release, ...config }, release });
-    await project.run("deploy");
-    const asked = Array.from({ length: 3 }, () => weir.request(release, `/?key=${release}`));
-    assert.equal(await successes(asked), 2, release);
-    const settings = await callApi(project.environment, "GET", `{A}/workers/scripts/${release}/settings`);
-    assert.deepEqual(settings.body.result.bindings, [{ ...binding, type: "ratelimit" }]);
+    await project.shows("deploy: rate limit bindings", async () => {
+      await project.run("deploy");
+      const asked = Array.from({ length: 3 }, () => weir.request(release, `/?key=${release}`));
+      assert.equal(await successes(asked), 2, release);
+      const settings = await callApi(project.environment, "GET", `{A}/workers/scripts/${release}/settings`);
+      assert.deepEqual(settings.body.result.bindings, [{ ...binding, type: "ratelimit" }]);
+    });
   }
   // Another account counts for itself, in a namespace of the same name.
   await command(weir, "account", "add", "second", "--subdomain", "second");

@@ -71,6 +71,7 @@ class Engine {
         const auto event = wire::decode<wire::Event>(bytes);
         if (!event) _exit(5);
         if (const auto* fetch = std::get_if<wire::StartFetch>(&*event)) onFetch(*fetch);
+        else if (const auto* counted = std::get_if<wire::RateCounted>(&*event)) onCounted(*counted);
       }
       if (!events_->armSleep()) continue;
       pollfd waits[2] = {{wire::kEventWakeDescriptor, POLLIN, 0}, {control_.fd(), 0, 0}};
@@ -165,10 +166,84 @@ class Engine {
       writeRaw(id.loop(), {255});
     } else if (path.starts_with("/socket/")) {
       onSocket(id, path.substr(8));
+    } else if (path.starts_with("/rate/")) {
+      onRate(id, path.substr(6));
     } else {
       respond(id, "engine " + std::to_string(name_));
       finish(id);
     }
+  }
+
+  static wire::CountRate nextCount(wire::InvocationId id, uint32_t call, std::string_view key) {
+    wire::CountRate count;
+    count.invocation = id;
+    count.call = call;
+    count.limiter = 1;
+    count.limit = 1;
+    count.periodSeconds = 60;
+    count.delta = 1;
+    count.key = key;
+    return count;
+  }
+
+  // Asks for counts as nobody may, or for more of them than anybody has use for.
+  void onRate(wire::InvocationId id, std::string_view what) {
+    const std::string tooLong(wire::Bounds::kRateKeyBytesMax + 1, 'k');
+    wire::CountRate count = nextCount(id, 1, what);
+    if (what == "many-keys") return flood(id);
+    if (what == "deaf") return askWithoutEnd(id);
+    if (what == "one") return emit(count);
+    if (what == "no-limiter") {
+      count.limiter = 0;
+    } else if (what == "unknown-limiter") {
+      count.limiter = 2;
+    } else if (what == "out-of-turn") {
+      count.call = 2;
+    } else if (what == "period") {
+      count.periodSeconds = 3600;
+    } else if (what == "nothing") {
+      count.delta = 0;
+    } else if (what == "long-key") {
+      count.key = tooLong;
+    } else if (what == "twice") {
+      emit(count);
+    }
+    emit(count);
+  }
+
+  static constexpr uint32_t kFloodKeys = 200'000;
+  static constexpr uint32_t kFloodAtOnce = 500;
+
+  // The n-th key of a flood, of a kilobyte.
+  static std::string floodKey(uint32_t number) {
+    std::string key = std::to_string(number);
+    key.resize(1024, '.');
+    return key;
+  }
+  void flood(wire::InvocationId id) {
+    for (uint32_t call = 1; call <= kFloodAtOnce; ++call) emit(nextCount(id, call, floodKey(call)));
+    flooded_ = kFloodAtOnce;
+  }
+  // Reads no answer.
+  [[noreturn]] void askWithoutEnd(wire::InvocationId id) {
+    for (uint32_t call = 1;; ++call) {
+      std::vector<uint8_t> bytes;
+      wire::encode<wire::Effect>(nextCount(id, call, "key"), bytes);
+      while (!ports_[id.loop()].writer.write(bytes)) wake(id.loop());
+      if (call % kFloodAtOnce == 0) wake(id.loop());
+    }
+  }
+  void onCounted(const wire::RateCounted& counted) {
+    const auto id = counted.invocation;
+    within_ += counted.within ? 1 : 0;
+    if (flooded_ != 0 && flooded_ < kFloodKeys) {
+      ++flooded_;
+      return emit(nextCount(id, flooded_, floodKey(flooded_)));
+    }
+    if (counted.call < flooded_) return;
+    respond(id, "counted " + std::to_string(counted.call) + " within " + std::to_string(within_));
+    finish(id);
+    flooded_ = within_ = 0;
   }
 
   // Answers with a WebSocket, unless it is said otherwise, and then does what nobody may do with one.
@@ -213,6 +288,8 @@ class Engine {
     }
   }
 
+  uint32_t flooded_ = 0;  // keys asked for
+  uint32_t within_ = 0;
   uint64_t name_ = 0;  // tells one process from another
   wire::ControlSocket control_{wire::Descriptor(wire::kControlDescriptor)};
   std::optional<wire::RingReader> events_;
