@@ -125,7 +125,7 @@ TEST(SecretText, isMovedAndLeavesNothingBehind) {
   SecretText moved = std::move(text);
   EXPECT_EQ(moved.view(), "hunter2");
   EXPECT_EQ(moved.data(), where);
-  EXPECT_EQ(text.size(), 0u);
+  EXPECT_EQ(text.size(), 0u);  // NOLINT(bugprone-use-after-move,clang-analyzer-cplusplus.Move): what is left behind
   std::string plain = "hunter2";
   wipe(plain);
   EXPECT_TRUE(plain.empty());

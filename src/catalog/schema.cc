@@ -300,11 +300,7 @@ ALTER TABLE asset_sessions ADD COLUMN via TEXT NOT NULL DEFAULT '';
 )sql";
 
 constexpr store::Migration kSteps[] = {
-    {"catalog", kFirst},
-    {"vault", kVault},
-    {"assets", kAssets},
-    {"aliases", kAliases},
-    {"asset_actors", kAssetActors},
+    {"catalog", kFirst}, {"vault", kVault}, {"assets", kAssets}, {"aliases", kAliases}, {"asset_actors", kAssetActors},
 };
 
 }  // namespace

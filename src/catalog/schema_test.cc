@@ -19,7 +19,7 @@ uint64_t fingerprint(std::string_view text) {
 // A step that was released is what databases out there were made with: add a step, never change one.
 TEST(Schema, releasedStepsStayAsTheyAre) {
   constexpr uint64_t kReleased[] = {9828990640123577978u, 14129077919098289870u, 10510618219264316705u,
-                                    6683909058815205733u,  16769202883929211592u};
+                                    6683909058815205733u, 16769202883929211592u};
   ASSERT_EQ(schemaSteps().size(), std::size(kReleased));
   for (size_t i = 0; i < std::size(kReleased); ++i) EXPECT_EQ(fingerprint(schemaSteps()[i].sql), kReleased[i]) << i;
 }

@@ -96,8 +96,8 @@ Status SqliteAssets::askFor(int64_t session, const NewAssetSession& wanted, std:
     if (auto error = failure(row)) return *error;
     missing.push_back(file);
     missingBytes += file.size;
-    if (auto error = failure(db_.execute("INSERT INTO asset_session_missing VALUES (?, ?, ?)", session,
-                                         viewOf(file.hash), file.size))) {
+    if (auto error = failure(
+            db_.execute("INSERT INTO asset_session_missing VALUES (?, ?, ?)", session, viewOf(file.hash), file.size))) {
       return *error;
     }
   }
@@ -146,8 +146,8 @@ Result<AssetSession> SqliteAssets::findSession(std::string_view id) {
   session.key = bytesOf(row.blob(4));
   session.expiresMs = row.integer(5);
   session.complete = row.integer(6) != 0;
-  session.openedBy = {actorKindOf(row.integer(7)), std::string(row.text(8)), std::string(row.text(9)),
-                      std::string(row.text(10)), {}};
+  session.openedBy = {
+      actorKindOf(row.integer(7)), std::string(row.text(8)), std::string(row.text(9)), std::string(row.text(10)), {}};
   if (session.expiresMs <= nowMs()) return noSession();
   return session;
 }
@@ -173,7 +173,8 @@ Result<uint64_t> SqliteAssets::storeContent(store::BlobView content) {
 
 Result<bool> SqliteAssets::addAssets(std::string_view session, const std::vector<UploadedAsset>& assets) {
   return change([&]() -> Result<bool> {
-    auto owner = db_.query("SELECT number, account, script FROM asset_sessions WHERE id = ? AND expires > ?", session, nowMs());
+    auto owner =
+        db_.query("SELECT number, account, script FROM asset_sessions WHERE id = ? AND expires > ?", session, nowMs());
     if (!owner.next()) {
       if (auto error = failure(owner)) return *error;
       return noSession();

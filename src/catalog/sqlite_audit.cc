@@ -30,14 +30,14 @@ Status AuditTrail::record(const Deed& deed) {
   if (auto error = failure(db_.execute(
           "INSERT INTO audit (id, at, account, actor_kind, actor, actor_name, via, address, action, resource, name, detail) "
           "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-          newUuid(random_), static_cast<UnixMs>(clock_.wallMs()), deed.account, actor_.kind, actor_.id, actor_.name, actor_.via, actor_.address,
-          deed.action, deed.resource, deed.name.substr(0, kNameBytesMax),
+          newUuid(random_), static_cast<UnixMs>(clock_.wallMs()), deed.account, actor_.kind, actor_.id, actor_.name,
+          actor_.via, actor_.address, deed.action, deed.resource, deed.name.substr(0, kNameBytesMax),
           tooLong ? std::string_view("{\"omitted\":true}") : std::string_view(deed.detail)))) {
     return *error;
   }
   // AUTOINCREMENT: the numbers of what is kept are the last ones, without a gap but for changes that were undone.
-  if (auto error = failure(db_.execute("DELETE FROM audit WHERE number <= ?",
-                                       db_.lastInsertId() - static_cast<int64_t>(entriesMax_)))) {
+  if (auto error = failure(
+          db_.execute("DELETE FROM audit WHERE number <= ?", db_.lastInsertId() - static_cast<int64_t>(entriesMax_)))) {
     return *error;
   }
   return base::Nothing{};

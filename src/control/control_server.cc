@@ -17,8 +17,8 @@ http::HttpLimits limits() {
   return limits;
 }
 
-ControlServer::Answer text(uint16_t status, std::string line) {
-  return {status, "text/plain; charset=utf-8", line + "\n"};
+ControlServer::Answer text(uint16_t status, std::string_view line) {
+  return {status, "text/plain; charset=utf-8", std::string(line) + "\n"};
 }
 
 }  // namespace

@@ -49,7 +49,7 @@ ApiTry<catalog::NewDeployment> readDeployment(const ApiRequest& request) {
     const double share = percentage == nullptr ? 100.0 : percentage->to_number<double>(error);
     if (id == nullptr || !id->is_string() || error || !(share >= 0 && share <= 100))
       return badDeployment("each of its versions needs a version_id and a percentage from 0 to 100");
-    const auto hundredths = static_cast<uint32_t>(std::lround(share * (catalog::kWholeShare / 100)));
+    const auto hundredths = static_cast<uint32_t>(std::lround(share / 100 * catalog::kWholeShare));
     deployment.versions.push_back({std::string(id->as_string()), hundredths});
   }
   return deployment;

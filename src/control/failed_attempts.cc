@@ -8,7 +8,7 @@
 namespace weir::control {
 
 std::string FailedAttempts::keyOf(std::string_view ip) {
-  const std::string text(ip);
+  std::string text(ip);
   in6_addr address{};
   if (::inet_pton(AF_INET6, text.c_str(), &address) != 1 || IN6_IS_ADDR_V4MAPPED(&address)) return text;
   return std::string(reinterpret_cast<const char*>(&address), 8);

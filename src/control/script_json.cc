@@ -48,7 +48,7 @@ std::string tagOf(const catalog::Script& script) {
 
 json::object scriptJson(const catalog::Script& script, const catalog::Version* newest, json::storage_ptr storage) {
   const json::object settings = parseObject(script.settings, storage);
-  const auto setting = [&](std::string_view name, json::value otherwise) {
+  const auto setting = [&](std::string_view name, const json::value& otherwise) {
     const auto* value = settings.if_contains(name);
     return value != nullptr && !value->is_null() ? *value : otherwise;
   };
