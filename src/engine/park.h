@@ -3,9 +3,8 @@
 //
 // - locks of the C library, of this addon and of other libraries: the signal is refused while the thread is inside one;
 // - locks of V8's collector: refused while the thread's isolate collects garbage;
-// - short locks elsewhere in V8 and its host: nothing tells whether the thread holds one. So a parked thread can be let
-// on
-//   (unpark) when others turn out to wait for it, and parked again a moment later.
+// - short locks elsewhere in V8 and its host: nothing tells whether the thread holds one. So a parked thread can be
+//   let on (unpark) when others turn out to wait for it, and parked again a moment later.
 #pragma once
 
 #include <signal.h>
