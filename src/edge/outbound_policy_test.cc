@@ -71,5 +71,36 @@ TEST(OutboundPolicy, thePlatformItselfIsNotReachedOverTheNetwork) {
   EXPECT_EQ(ask("127.0.0.9", 80), 1024) << "whatever else it is";
 }
 
+TEST(OutboundPolicy, whatLeadsToARefusedAddressIsRefusedLikeIt) {
+  // Opened as far as it goes: nothing but what nobody may reach is refused.
+  auto policy = policyOf({"0.0.0.0/0", "::/0"}, {"203.0.0.0/8", "10.0.0.0/8"});
+  policy.addOwn(*net::Address::fromIp("127.0.0.1", 8788));
+  policy.addOwn(*net::Address::fromIp("::1", 8789));
+  policy.addOwn(*net::Address::fromIp("198.51.0.7", 8787));
+  const auto ask = [&](const char* ip, uint16_t port) {
+    const auto address = *net::Address::fromIp(ip, port);
+    EXPECT_EQ(policy.refuses(address, "h"), policy.ofOrigins().refuses(address, "h")) << ip;
+    return policy.refuses(address, "h");
+  };
+  // Connecting to the unspecified address is connecting to this machine.
+  for (const char* ip : {"0.0.0.0", "::", "::ffff:0.0.0.0"}) {
+    EXPECT_EQ(ask(ip, 8788), 1024) << ip;
+    EXPECT_EQ(ask(ip, 8789), 1024) << ip;
+    EXPECT_EQ(ask(ip, 80), 0) << ip;
+  }
+  EXPECT_EQ(ask("::127.0.0.1", 8788), 1024);
+  for (const char* ip : {"64:ff9b::198.51.0.7", "2002:c633:7::1", "::ffff:198.51.0.7"}) {
+    EXPECT_EQ(ask(ip, 8787), 1024) << ip;
+    EXPECT_EQ(ask(ip, 80), 0) << ip;
+  }
+  for (const char* ip :
+       {"64:ff9b::203.0.113.1", "2002:cb00:7101::1", "::203.0.113.1", "::ffff:203.0.113.1", "64:ff9b::a00:1"}) {
+    EXPECT_EQ(ask(ip, 80), 1021) << ip;
+  }
+  const auto shut = policyOf({"0.0.0.0/0"}, {"127.0.0.0/8"});
+  EXPECT_EQ(refusal(shut, "0.0.0.0"), 1021) << "this machine's loopback";
+  EXPECT_EQ(refusal(shut, "1.1.1.1"), 0);
+}
+
 }  // namespace
 }  // namespace weir::edge

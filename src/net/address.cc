@@ -40,15 +40,22 @@ uint32_t readBe32(const uint8_t* at) {
   return uint32_t{at[0]} << 24 | uint32_t{at[1]} << 16 | uint32_t{at[2]} << 8 | uint32_t{at[3]};
 }
 
-AddressScope scopeOfIpv6(const uint8_t (&ip)[16]) {
-  static constexpr uint8_t kZero[16] = {};
+// IPv4-mapped, IPv4-compatible, NAT64 and 6to4. :: and ::1 are addresses of their own.
+std::optional<uint32_t> ipv4Within(const uint8_t (&ip)[16]) {
+  static constexpr uint8_t kZero[15] = {};
   static constexpr uint8_t kMapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
   static constexpr uint8_t kNat64[12] = {0, 0x64, 0xff, 0x9b};
-  if (std::memcmp(ip, kZero, 16) == 0) return AddressScope::kUnspecified;
-  if (std::memcmp(ip, kZero, 15) == 0 && ip[15] == 1) return AddressScope::kLoopback;
+  if (std::memcmp(ip, kZero, 15) == 0 && ip[15] <= 1) return std::nullopt;
   if (std::memcmp(ip, kMapped, 12) == 0 || std::memcmp(ip, kZero, 12) == 0 || std::memcmp(ip, kNat64, 12) == 0)
-    return scopeOfIpv4(readBe32(ip + 12));
-  if (ip[0] == 0x20 && ip[1] == 0x02) return scopeOfIpv4(readBe32(ip + 2));
+    return readBe32(ip + 12);
+  if (ip[0] == 0x20 && ip[1] == 0x02) return readBe32(ip + 2);
+  return std::nullopt;
+}
+
+AddressScope scopeOfIpv6(const uint8_t (&ip)[16]) {
+  static constexpr uint8_t kZero[15] = {};
+  if (const auto inner = ipv4Within(ip)) return scopeOfIpv4(*inner);
+  if (std::memcmp(ip, kZero, 15) == 0) return ip[15] == 0 ? AddressScope::kUnspecified : AddressScope::kLoopback;
   if (ip[0] == 0xff) return AddressScope::kMulticast;
   if ((ip[0] & 0xfe) == 0xfc) return AddressScope::kPrivate;
   if (ip[0] == 0xfe && (ip[1] & 0xc0) == 0x80) return AddressScope::kLinkLocal;
@@ -117,6 +124,16 @@ void Address::setPort(uint16_t port) { (isIpv6() ? raw_.v6.sin6_port : raw_.v4.s
 AddressScope Address::scope() const {
   if (isIpv6()) return scopeOfIpv6(raw_.v6.sin6_addr.s6_addr);
   return scopeOfIpv4(ntohl(raw_.v4.sin_addr.s_addr));
+}
+
+std::optional<Address> Address::embeddedIpv4() const {
+  if (!isIpv6()) return std::nullopt;
+  const auto inner = ipv4Within(raw_.v6.sin6_addr.s6_addr);
+  if (!inner) return std::nullopt;
+  Address address;
+  address.raw_.v4.sin_addr.s_addr = htonl(*inner);
+  address.setPort(port());
+  return address;
 }
 
 std::string Address::ip() const {

@@ -42,6 +42,8 @@ class Address {
   uint16_t port() const;
   void setPort(uint16_t port);
   AddressScope scope() const;
+  // The IPv4 address that an IPv6 one carries inside: packets to it may end there. Nullopt: it carries none.
+  std::optional<Address> embeddedIpv4() const;
 
   // "127.0.0.1" or "::1"; an IPv4-mapped address prints as IPv4.
   std::string ip() const;

@@ -63,6 +63,19 @@ TEST(Address, knowsWhereAnAddressCanBeReachedFrom) {
   }
 }
 
+TEST(Address, knowsTheIpv4AddressWithinAnIpv6One) {
+  const auto within = [](const char* ip) {
+    const auto inner = Address::fromIp(ip, 5)->embeddedIpv4();
+    return inner ? inner->format() : "none";
+  };
+  for (const char* ip : {"::ffff:1.2.3.4", "::1.2.3.4", "64:ff9b::1.2.3.4", "2002:102:304::9"}) {
+    EXPECT_EQ(within(ip), "1.2.3.4:5") << ip;
+  }
+  for (const char* ip : {"1.2.3.4", "::", "::1", "2001:db8::1.2.3.4", "64:ff9b:1::1.2.3.4"}) {
+    EXPECT_EQ(within(ip), "none") << ip;
+  }
+}
+
 TEST(Address, mappedAddressPrintsAsIpv4) { EXPECT_EQ(Address::fromIp("::ffff:1.2.3.4", 5)->format(), "1.2.3.4:5"); }
 
 TEST(HostPort, splits) {

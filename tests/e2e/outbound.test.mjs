@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import http from "node:http";
 import { once } from "node:events";
 import { test } from "node:test";
-import { startWeir } from "./weir.mjs";
+import { command, startWeir } from "./weir.mjs";
 
 const scripts = {
   ask: { code: `export default { async fetch(request) { const url = new URL(request.url).searchParams.get("url");
@@ -50,6 +50,34 @@ test("outbound requests", async (t) => {
     assert.deepEqual(await ask(`http://127.0.0.1:${port}/away`), { status: 403, text: "error code: 1021\n" });
     assert.deepEqual(await ask(`http://127.0.0.1:${port}/mapped`), { status: 403, text: "error code: 1003\n" });
     assert.equal(reached, 4);
+    await weir.stop();
+  });
+  await t.test("what a zone's origin may be reached by is nothing for a script", async () => {
+    const weir = await startWeir(scripts, { outbound: [] });
+    await command(weir, "zone", "add", "inside.test", "--origin", `http://localhost:${port}`);
+    while ((await weir.request(null, "/", { host: "inside.test" })).text !== "origin");
+    // The connection is open still, to the same name and port.
+    const before = reached;
+    assert.deepEqual(await asks(weir)(`http://localhost:${port}/`), { status: 403, text: "error code: 1021\n" });
+    assert.equal(reached, before);
+    await weir.stop();
+  });
+  await t.test("nobody reaches the platform's own addresses, by whatever name they have", async () => {
+    const weir = await startWeir(scripts, { outbound: ["--outbound-allow", "0.0.0.0/0,::/0"] });
+    const [, control] = await weir.said(/control: http:\/\/127\.0\.0\.1:(\d+)/);
+    const ask = asks(weir);
+    let checked = 0;
+    for (const own of [control, weir.port]) {
+      for (const host of ["127.0.0.1", "127.1", "2130706433", "localhost", "0.0.0.0", "0", "[::ffff:127.0.0.1]", "[::ffff:0.0.0.0]", "[::]", "[::127.0.0.1]"]) {
+        assert.deepEqual(await ask(`http://${host}:${own}/health`), { status: 403, text: "error code: 1024\n" }, host);
+        const zone = `z${++checked}.test`;
+        await command(weir, "zone", "add", zone, "--origin", `http://${host === "127.1" || host === "0" || host === "2130706433" ? "localhost" : host}:${own}`);
+        let answer;
+        do answer = await weir.request(null, "/health", { host: zone }); while (answer.status === 404);
+        assert.deepEqual([answer.status, answer.text], [403, "error code: 1024\n"], `${host} as an origin`);
+      }
+    }
+    assert.equal(checked, 20);
     await weir.stop();
   });
   await t.test("a range that is none is one line and exit 2", async () => {
