@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "catalog/hostname.h"
 #include "catalog/zone_routes.h"
 
 namespace weir::catalog {
@@ -345,8 +346,10 @@ std::shared_ptr<const Routing> RoutingModel::build() {
   for (uint32_t index = 0; index < routedZones_.size(); ++index) {
     if (!routedZones_[index]) continue;
     const auto& zone = *routedZones_[index];
-    nodeOf(hashOf(zone.name), zone.name).zone = index;
     ++routing->zoneCount_;
+    // It would take the names of an account's scripts from it.
+    if (isInZone(zone.name, kWorkersDev) || isInZone(zone.name, options_.workersDomain)) continue;
+    nodeOf(hashOf(zone.name), zone.name).zone = index;
   }
   // After all zones, so that routes of a zone inside another find their own.
   for (uint32_t index = 0; index < routedZones_.size(); ++index) {

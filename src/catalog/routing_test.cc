@@ -153,6 +153,32 @@ TEST(Routing, theMostSpecificRouteWins) {
   EXPECT_EQ(routing->zoneCount(), 3u);
 }
 
+TEST(Routing, aZoneWithinAPlatformDomainTakesNothing) {
+  RoutingRows rows = exampleRows();
+  rows.zones.push_back(zone("z4", "other", "acme.apps.example.com"));
+  rows.zones.push_back(zone("z5", "other", "apps.example.com"));
+  rows.zones.push_back(zone("z6", "other", "hello.acme.workers.dev"));
+  for (const char* id : {"z4", "z5", "z6"}) rows.routes.push_back(route(id, "*/*", "hello"));
+  rows.routes.push_back(route("z4", "hello.acme.apps.example.com/*", "hello"));
+  CustomDomain domain;
+  domain.account = "other";
+  domain.hostname = "hello.acme.apps.example.com";
+  domain.script = "hello";
+  rows.domains.push_back(domain);
+  RoutingModel model({.workersDomain = "apps.example.com", .hashSeed = 1});
+  model.apply(rows);
+  const auto routing = model.build();
+  for (const char* host : {"hello.acme.apps.example.com", "hello.acme.workers.dev"}) {
+    const auto match = routing->find(host, kHttp, "/");
+    EXPECT_EQ(answer(match), "hello") << host;
+    EXPECT_EQ(match.account->id, "acme") << host;
+    EXPECT_TRUE(match.isWorkersDomain) << host;
+  }
+  EXPECT_EQ(answer(routing->find("acme.apps.example.com", kHttp, "/")), "no script");
+  EXPECT_EQ(answer(routing->find("apps.example.com", kHttp, "/")), "no script");
+  EXPECT_EQ(answer(routing->find("x.example.com", kHttp, "/")), "sub") << "the zone around it goes on";
+}
+
 TEST(Routing, previewsHaveDigitsOrAnAliasBeforeTheScriptsName) {
   RoutingRows rows;
   rows.accounts = {account("acme", "acme")};

@@ -21,6 +21,8 @@ class SqliteCatalog final : public Catalog {
     base::Random& random;
     store::Connection::Options store{};
     uint64_t auditEntriesMax = 1'000'000;  // the oldest go
+    // Where scripts answer by name beside workers.dev: no zone or custom domain lies there.
+    std::string workersDomain = "workers.localhost";
   };
   // Opens the file, makes it when it is not there, and brings its schema up to date.
   static Result<std::unique_ptr<SqliteCatalog>> open(const std::string& path, const Options& options);
@@ -109,7 +111,10 @@ class SqliteCatalog final : public Catalog {
 
  private:
   explicit SqliteCatalog(const Options& options)
-      : clock_(options.clock), random_(options.random), auditEntriesMax_(options.auditEntriesMax) {}
+      : clock_(options.clock),
+        random_(options.random),
+        auditEntriesMax_(options.auditEntriesMax),
+        workersDomain_(options.workersDomain) {}
 
   // Runs `work` in a transaction and commits when it worked; it has recorded what it did.
   template <class Work>
@@ -125,6 +130,7 @@ class SqliteCatalog final : public Catalog {
   Result<int64_t> scriptRow(std::string_view account, std::string_view name);
   Result<int64_t> storeBlob(store::BlobView content);
   Status deployRow(int64_t script, const std::string& id, const NewDeployment& deployment);
+  std::string_view platformDomainOf(std::string_view host) const;
   Status mayMakeZone(const Account& account, std::string_view name);
   // Within a transaction: the parts of a new version.
   Result<int64_t> scriptRowFor(const NewVersion& version, const Account& account);
@@ -145,6 +151,7 @@ class SqliteCatalog final : public Catalog {
   const base::Clock& clock_;
   base::Random& random_;
   const uint64_t auditEntriesMax_;
+  const std::string workersDomain_;
   std::unique_ptr<store::Connection> db_;
   std::optional<AuditTrail> trail_;
   std::optional<SqliteAssets> assets_;

@@ -291,7 +291,8 @@ TEST_F(CatalogTest, zonesRoutesAndDomainsSayWhatIsWrong) {
   EXPECT_EQ(situation(catalog_->addZone({other_, "example.com", {}})), Situation::kZoneExists);
   EXPECT_EQ(situation(catalog_->addZone({account_, "not a zone", {}})), Situation::kBadZone);
   EXPECT_EQ(situation(catalog_->addZone({account_, "10.0.0.1", {}})), Situation::kBadZone);
-  EXPECT_EQ(situation(catalog_->addZone({account_, "mine.workers.dev", {}})), Situation::kBadZone);
+  for (const char* name : {"workers.dev", "mine.workers.dev", "workers.localhost", "mine.Workers.Localhost."})
+    EXPECT_EQ(situation(catalog_->addZone({account_, name, {}})), Situation::kBadZone) << name;
   EXPECT_EQ(situation(catalog_->addZone({"nobody", "a.org", {}})), Situation::kAccountNotFound);
   ASSERT_TRUE(catalog_->addZone({other_, "eu.example.com", {}}).ok());
   EXPECT_EQ(catalog_->zoneOf("a.eu.example.com").value()->name, "eu.example.com");
@@ -324,6 +325,7 @@ TEST_F(CatalogTest, zonesRoutesAndDomainsSayWhatIsWrong) {
   EXPECT_EQ(situation(catalog_->addDomain({account_, "shop.example.com", "other"})), Situation::kDuplicateDomain);
   EXPECT_EQ(situation(catalog_->addDomain({account_, "a.eu.example.com", "hello"})), Situation::kDomainOutsideZone);
   EXPECT_EQ(situation(catalog_->addDomain({account_, "x.workers.dev", "hello"})), Situation::kDomainOutsideZone);
+  EXPECT_EQ(situation(catalog_->addDomain({account_, "x.workers.localhost", "hello"})), Situation::kDomainOutsideZone);
   EXPECT_EQ(situation(catalog_->addDomain({account_, "*.example.com", "hello"})), Situation::kBadHostname);
   ASSERT_TRUE(catalog_->addDomain({account_, "a.later.org", "hello"}).ok());
   EXPECT_EQ(situation(catalog_->addZone({other_, "later.org", {}})), Situation::kZoneExists);

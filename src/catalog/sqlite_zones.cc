@@ -41,8 +41,9 @@ std::string detailOf(const Route& route) {
       .done();
 }
 
-Error noRoute(std::string_view route) {
-  return {Situation::kRouteNotFound, "route " + std::string(route) + ": the zone has none of this pattern or id"};
+Error noRoute(const Zone& zone, std::string_view route) {
+  return {Situation::kRouteNotFound,
+          "route " + std::string(route) + ": the zone " + zone.name + " has none of this pattern or id"};
 }
 
 Error duplicateRoute(std::string_view pattern) {
@@ -73,15 +74,23 @@ Status SqliteCatalog::mayMakeZone(const Account& account, std::string_view name)
   return base::Nothing{};
 }
 
+// Empty: none.
+std::string_view SqliteCatalog::platformDomainOf(std::string_view host) const {
+  for (const std::string_view domain : {std::string_view("workers.dev"), std::string_view(workersDomain_)}) {
+    if (isInZone(host, domain)) return domain;
+  }
+  return {};
+}
+
 Result<Zone> SqliteCatalog::addZone(const NewZone& zone) {
   return change([&]() -> Result<Zone> {
     const auto name = normalizeHostname(zone.name);
     if (!name)
       return Error{Situation::kBadZone,
                    "zone " + zone.name + ": it is no host name; write international names in their xn-- form"};
-    if (isInZone(*name, "workers.dev")) {
-      return Error{Situation::kBadZone,
-                   "zone " + *name + ": workers.dev belongs to the platform; scripts answer there by name"};
+    if (const auto domain = platformDomainOf(*name); !domain.empty()) {
+      return Error{Situation::kBadZone, "zone " + *name + ": " + std::string(domain) +
+                                            " belongs to the platform; scripts answer there by name"};
     }
     auto account = findAccount(zone.account);
     if (!account.ok()) return account.error();
@@ -247,7 +256,7 @@ Result<Route> SqliteCatalog::changeRoute(std::string_view zone, std::string_view
       if (row.next()) id = row.text(0);
       if (auto error = failure(row)) return *error;
     }
-    if (id.empty()) return noRoute(route);
+    if (id.empty()) return noRoute(*owner, route);
     Route changed{id, owner->id, formatRoutePattern(*pattern), to.script, to.failOpen};
     auto stored = db_->execute("UPDATE routes SET pattern = ?, script = ?, fail_open = ? WHERE id = ?", changed.pattern,
                                changed.script, changed.failOpen, id);
@@ -274,7 +283,7 @@ Status SqliteCatalog::removeRoute(std::string_view zone, std::string_view route)
       while (row.next()) removed = row.text(0);
       if (auto error = failure(row)) return *error;
     }
-    if (removed.empty()) return noRoute(route);
+    if (removed.empty()) return noRoute(*owner, route);
     if (auto error =
             failure(record({"delete", "route", removed, owner->account, Detail().text("zone", owner->id).done()}))) {
       return *error;
@@ -290,8 +299,9 @@ Result<CustomDomain> SqliteCatalog::addDomain(const NewCustomDomain& domain) {
 Result<CustomDomain> SqliteCatalog::insertDomain(const NewCustomDomain& domain) {
   const auto hostname = normalizeHostname(domain.hostname);
   if (!hostname) return Error{Situation::kBadHostname, "custom domain " + domain.hostname + ": it is no host name"};
-  if (isInZone(*hostname, "workers.dev")) {
-    return Error{Situation::kDomainOutsideZone, "custom domain " + *hostname + ": workers.dev belongs to the platform"};
+  if (const auto platform = platformDomainOf(*hostname); !platform.empty()) {
+    return Error{Situation::kDomainOutsideZone,
+                 "custom domain " + *hostname + ": " + std::string(platform) + " belongs to the platform"};
   }
   if (!isScriptName(domain.script))
     return Error{Situation::kBadScriptName, "script " + domain.script + ": no script can have this name"};

@@ -441,7 +441,9 @@ base::Status Platform::openVersions() {
 }
 
 catalog::Result<std::unique_ptr<catalog::Catalog>> Platform::openCatalog() {
-  auto opened = catalog::SqliteCatalog::open(catalogPath(options_.data), {clock_, random_, {}});
+  catalog::SqliteCatalog::Options options{clock_, random_};
+  options.workersDomain = options_.workersDomain;
+  auto opened = catalog::SqliteCatalog::open(catalogPath(options_.data), options);
   if (!opened.ok()) return opened.error();
   return std::unique_ptr<catalog::Catalog>(std::move(opened).value());
 }
