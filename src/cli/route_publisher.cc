@@ -3,8 +3,9 @@
 #include <algorithm>
 #include <cstdio>
 #include <iterator>
-#include <unordered_set>
 #include <utility>
+
+#include "control/version_bundle.h"
 
 namespace weir::cli {
 
@@ -35,6 +36,7 @@ void RoutePublisher::onRouting(std::shared_ptr<const catalog::Routing> routing) 
   fact.scripts = static_cast<uint32_t>(routing->scriptCount());
   routes->routing = std::move(routing);
   const std::lock_guard lock(mutex_);
+  const auto relimited = noteLimits(*routes->routing);
   const auto before = routes_ ? routes_->routing->versionSlots() : std::span<const uint64_t>();
   std::unordered_map<uint64_t, size_t> fresh;  // slots of the catalog's versions that were not there before, by number
   for (size_t slot = 0; slot < slots.size(); ++slot) {
@@ -42,7 +44,8 @@ void RoutePublisher::onRouting(std::shared_ptr<const catalog::Routing> routing) 
     if (number == 0) continue;
     const auto at = configured_.find(number);
     if (at != configured_.end()) routes->versions[slot] = at->second;
-    else if (slot < before.size() && before[slot] == number) routes->versions[slot] = routes_->versions[slot];
+    else if (slot < before.size() && before[slot] == number && !relimited.contains(number))
+      routes->versions[slot] = routes_->versions[slot];
     else if (number % 2 == 0) fresh[number] = slot;
   }
   if (!fresh.empty()) {
@@ -58,6 +61,29 @@ void RoutePublisher::onRouting(std::shared_ptr<const catalog::Routing> routing) 
   }
   swap(std::move(routes));
   options_.sink.catalogPublished(observe::kNoLoop, fact);
+}
+
+std::unordered_set<uint64_t> RoutePublisher::noteLimits(const catalog::Routing& routing) {
+  std::unordered_set<uint64_t> relimited;
+  std::unordered_map<std::string, wire::VersionLimits> limits;
+  std::unordered_map<uint32_t, bool> changed;  // by index of the account
+  for (const auto& script : routing.scripts()) {
+    if (!script) continue;
+    const auto [at, first] = changed.try_emplace(script->account, false);
+    if (first) {
+      const auto& account = routing.account(script->account);
+      const auto now = control::versionLimits(account.limits, "{}");
+      const auto known = limits_.find(account.id);
+      at->second = known != limits_.end() && known->second != now;
+      limits[account.id] = now;
+      if (at->second)
+        std::erase_if(previews_, [&](const auto& entry) { return entry.first.starts_with(account.id + "/"); });
+    }
+    if (!at->second) continue;
+    for (const auto& version : script->versions) relimited.insert(version.number);
+  }
+  limits_ = std::move(limits);
+  return relimited;
 }
 
 std::shared_ptr<sandbox::RunnableVersion> RoutePublisher::makeVersion(const std::string& account,

@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "base/random.h"
@@ -66,6 +67,9 @@ class RoutePublisher {
  private:
   explicit RoutePublisher(Options options) : options_(std::move(options)) {}
   void onRouting(std::shared_ptr<const catalog::Routing> routing);
+  // Keeps in mind by what limits the versions of each account run. By number, those that did by others until now: what
+  // is loaded of them has the old ones.
+  std::unordered_set<uint64_t> noteLimits(const catalog::Routing& routing);
   std::shared_ptr<sandbox::RunnableVersion> makeVersion(const std::string& account, const std::string& script,
                                                         const std::string& id, uint64_t stored, bool hasAssets);
   void swap(std::shared_ptr<const edge::Routes> routes);
@@ -73,13 +77,14 @@ class RoutePublisher {
 
   const Options options_;
   base::SystemRandom random_;
-  mutable std::mutex mutex_;  // guards the next six
+  mutable std::mutex mutex_;  // guards the next seven
   std::shared_ptr<const edge::Routes> routes_;
   // What loops may still use. They let go of a snapshot with a decrement; what it holds is freed by `sweep`.
   std::vector<std::shared_ptr<const edge::Routes>> retired_;
   std::unordered_map<uint64_t, std::shared_ptr<const sandbox::RunnableVersion>> configured_;  // by number
   uint64_t nextNumber_ = 2;                                                    // of versions of the catalog: even
   std::map<std::string, std::shared_ptr<sandbox::RunnableVersion>> previews_;  // by account, script and digits
+  std::unordered_map<std::string, wire::VersionLimits> limits_;  // of the versions that routes_ names, by account id
   bool open_ = false;
   std::unique_ptr<catalog::Publisher> publisher_;  // last: its thread uses the rest
 };
