@@ -25,8 +25,10 @@ class ConnectionFields {
  public:
   explicit ConnectionFields(const http::HeaderList& headers)
       : headers_(headers), any_(headers.find("connection").has_value()) {}
+  // The loop counter is the platform's: whoever names it in Connection does not get rid of it.
   bool has(std::string_view name) const {
-    return http::isHopByHop(name) || (any_ && headers_.containsToken("connection", name));
+    return http::isHopByHop(name) ||
+           (any_ && headers_.containsToken("connection", name) && !http::equalsIgnoreCase(name, kLoopCounterField));
   }
 
  private:

@@ -16,7 +16,7 @@ TEST(Forwarding, anOriginSeesTheClientsRequestAndWhoseItIs) {
   head.authority = "example.com:8080";
   head.headers = {{"host", "example.com:8080"},
                   {"User-Agent", "t"},
-                  {"Connection", "X-Mine, keep-alive"},
+                  {"Connection", "X-Mine, keep-alive, CF-EW-Via, cdn-loop"},
                   {"x-mine", "1"},
                   {"Keep-Alive", "5"},
                   {"TE", "trailers"},

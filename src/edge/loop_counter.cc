@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "edge/forwarding.h"
+
 namespace weir::edge {
 
 uint8_t invocationsLeft(const http::HeaderList& headers) {
@@ -24,7 +26,8 @@ uint8_t invocationsLeft(const http::HeaderList& headers) {
       rest.remove_prefix(comma + 1);
     }
   }
-  return left;
+  const size_t outside = std::min<size_t>(forwardings(headers), kInvocationsMax);
+  return static_cast<uint8_t>(std::min<size_t>(left, kInvocationsMax - outside));
 }
 
 void countDown(http::HeaderList& headers, uint8_t left) {

@@ -1,6 +1,9 @@
 // LoopCounter: how many times scripts may still be invoked in the chain of requests that a request belongs to, as
 // CF-EW-Via carries it. A chain begins with sixteen; each invocation leaves one less to the requests it makes. The
 // platform writes the field on everything a script sends, so a script can neither set it nor get rid of it.
+//
+// A request that a script lets through to the origin goes as it came and has no such field; that it went out from here
+// is in CDN-Loop (forwarding.h). Each time counts as an invocation too.
 #pragma once
 
 #include <cstdint>

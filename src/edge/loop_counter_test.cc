@@ -26,6 +26,17 @@ TEST(LoopCounter, whatIsNoNumberLeavesNone) {
   }
 }
 
+TEST(LoopCounter, eachTimeThatItWentOutFromHereCountsToo) {
+  EXPECT_EQ(leftOf({{"cdn-loop", "weir, other, weir"}}), 14);
+  EXPECT_EQ(leftOf({{"CDN-Loop", "weir"}, {"cf-ew-via", "15"}}), 15) << "the same invocation, twice told";
+  EXPECT_EQ(leftOf({{"cdn-loop", "weir, weir, weir"}, {"cf-ew-via", "15"}}), 13);
+  EXPECT_EQ(leftOf({{"cdn-loop", "weir"}, {"cf-ew-via", "3"}}), 3);
+  std::string many = "weir";
+  for (int i = 1; i < 16; ++i) many += ",weir";
+  EXPECT_EQ(leftOf({{"cdn-loop", many}}), 0);
+  EXPECT_EQ(leftOf({{"cdn-loop", many + "," + many}, {"cf-ew-via", "9"}}), 0);
+}
+
 TEST(LoopCounter, whatAScriptWroteIsReplaced) {
   http::HeaderList headers{{"cf-ew-via", "99"}, {"a", "b"}, {"CF-EW-VIA", "98"}};
   countDown(headers, 16);
