@@ -60,7 +60,8 @@ Subrequest::Subrequest(const Context& context, const wire::Subrequest& effect)
 
 void Subrequest::begin() {
   if (headTold_) return;  // it failed or was cancelled while it waited
-  begun_ = awaitsHead_ = true;
+  begun_ = true;
+  awaitsHead_ = !isService();
   if (!url_) return fail(wire::SubrequestFailure::kOther, "Fetch API cannot load: " + givenUrl_);
   if (!context_.owner.countRequest()) {
     return fail(wire::SubrequestFailure::kOther, "Too many subrequests by single Worker invocation.");

@@ -123,6 +123,10 @@ class Subrequest final : private InnerCallEvents, private BodySource, private Bo
   // The response body. Of use once the head was told.
   InboundBody& body() { return body_; }
   bool headTold() const { return headTold_; }
+  // It holds one of the chain's places for that.
+  bool awaitsHead() const { return awaitsHead_; }
+  // To another script, or the assets of the same.
+  bool isService() const { return service_ != 0; }
   bool hasBody() const { return hasBody_; }
   bool hasConnection() const { return call_ != nullptr; }
 
@@ -196,7 +200,7 @@ class Subrequest final : private InnerCallEvents, private BodySource, private Bo
   std::string early_;  // of the request body, before begin()
   int redirects_ = 0;
   bool begun_ = false;
-  bool awaitsHead_ = false;  // on the network
+  bool awaitsHead_ = false;
   bool headTold_ = false;
   bool hasBody_ = false;
   bool uploadOver_ = true;  // nothing of the request body is taken any more

@@ -24,6 +24,10 @@ bool Subrequests::start(const wire::Subrequest& effect, InboundBody* clientBody)
   Subrequest& subrequest = *made;
   all_.emplace(effect.subrequest, std::move(made));
   if (piped != nullptr && !subrequest.uploadFrom(*piped)) return false;
+  if (subrequest.isService()) {  // no connection is made for it, and whom it calls may need all that there can be
+    begin(subrequest);
+    return true;
+  }
   waitingBytes_ += subrequest.heldBytes();
   waiting_.push_back(effect.subrequest);
   beginWaiting();
@@ -40,31 +44,26 @@ void Subrequests::refuse(uint32_t number, std::string_view message) {
   context_.voice.say(failed);
 }
 
-void Subrequests::onHeadSettled() {
-  --awaitingHead_;
-  beginWaiting();
-}
-
 void Subrequests::beginWaiting() {
   if (beginning_) return;  // one that fails at once lets the next begin from the loop below
   beginning_ = true;
-  while (awaitingHead_ < limits_.awaitingHeadMax && !waiting_.empty()) {
-    const uint32_t number = waiting_.front();
+  while (!waiting_.empty()) {
+    Subrequest* const subrequest = find(waiting_.front());
+    const bool waits = subrequest != nullptr && !subrequest->headTold();  // else it failed or was cancelled meanwhile
+    if (waits && !chain_.takePlace(*this)) break;
     waiting_.pop_front();
-    Subrequest* subrequest = find(number);
-    if (subrequest == nullptr) continue;
-    waitingBytes_ -= std::min(waitingBytes_, subrequest->heldBytes());
-    if (subrequest->headTold()) continue;  // failed or cancelled while it waited
-    ++awaitingHead_;
-    if (makeRoom()) {
-      subrequest->begin();
-    } else {
-      subrequest->refuse("Too many connections are open.");
-      --awaitingHead_;
-    }
+    if (subrequest != nullptr) waitingBytes_ -= std::min(waitingBytes_, subrequest->heldBytes());
+    if (waits && !begin(*subrequest)) chain_.givePlace();
   }
   if (waiting_.empty()) waitingBytes_ = 0;
   beginning_ = false;
+}
+
+bool Subrequests::begin(Subrequest& subrequest) {
+  const bool room = makeRoom();
+  if (room) subrequest.begin();
+  else subrequest.refuse("Too many connections are open.");
+  return room;
 }
 
 bool Subrequests::makeRoom() {
@@ -116,11 +115,16 @@ void Subrequests::keepOnly(const InboundBody* body) {
     return std::find(kept.begin(), kept.end(), entry.first) == kept.end();
   };
   // They point at each other: first all let go, then they are destroyed.
+  size_t places = 0;
   for (const auto& entry : all_) {
-    if (dropped(entry)) entry.second->detach();
+    if (!dropped(entry)) continue;
+    places += entry.second->awaitsHead();
+    entry.second->detach();
   }
   std::erase_if(all_, dropped);
   waiting_.clear();
+  chain_.forget(*this);
+  for (; places > 0; --places) chain_.givePlace();  // to others of the chain
 }
 
 }  // namespace weir::edge

@@ -14,15 +14,14 @@
 namespace weir::edge {
 
 struct SubrequestLimits {
-  uint32_t awaitingHeadMax = 6;        // the others wait their turn
   uint32_t connectionsMax = 256;       // then the oldest whose body nobody touched gives its own back
   uint32_t rememberedMax = 65'536;     // begun and not over: more are refused
   size_t waitingBytesMax = 32u << 20;  // held by those that wait their turn
 };
 
-class Subrequests final : private SubrequestOwner {
+class Subrequests final : private SubrequestOwner, private CallChain::Waiter {
  public:
-  // All borrowed but the limits; they outlive this. `chain` counts the requests.
+  // All borrowed but the limits; they outlive this. `chain` counts the requests, and says whose turn it is.
   Subrequests(http::Client& client, const base::Clock& clock, SocketTaker& sockets, EngineVoice& voice,
               ServiceCaller& services, const OutboundPolicy& outbound, const Asker& asker, CallChain& chain,
               const SubrequestLimits& limits)
@@ -59,8 +58,11 @@ class Subrequests final : private SubrequestOwner {
                                              InnerCallEvents& events) override {
     return services_.callHost(way, std::move(request), events);
   }
-  void onHeadSettled() override;
+  void onHeadSettled() override { chain_.givePlace(); }
+  void onPlace() override { beginWaiting(); }
   void beginWaiting();
+  // False: there is no connection for it.
+  bool begin(Subrequest& subrequest);
   bool makeRoom();
   void sweep();
   void refuse(uint32_t number, std::string_view message);
@@ -73,7 +75,6 @@ class Subrequests final : private SubrequestOwner {
   std::deque<uint32_t> waiting_;
   size_t waitingBytes_ = 0;
   uint32_t last_ = 0;
-  uint32_t awaitingHead_ = 0;
   bool beginning_ = false;
   size_t sweepAt_ = 16;
 };
