@@ -34,18 +34,21 @@ TEST(RoutePattern, hasOneSpelling) {
       {"example.com/.*", "example.com/.*"},
       {"example.com/a/..*", "example.com/a/..*"},
       {"example.com./x", "example.com/x"},
+      {"HTTPS://Example.com/x", "https://example.com/x"},
+      {"Http://example.com", "http://example.com/"},
   };
   for (const auto& [given, expected] : cases) {
     EXPECT_EQ(canonical(given), expected) << given;
     EXPECT_EQ(canonical(canonical(given)), expected) << given;
   }
-  EXPECT_EQ(std::size(cases), 12u);
+  EXPECT_EQ(std::size(cases), 14u);
 }
 
 TEST(RoutePattern, saysWhatIsWrong) {
   const std::pair<const char*, const char*> cases[] = {
       {"", "is missing"},
       {"ftp://example.com/", "scheme must be"},
+      {"httpsx://example.com/", "scheme must be"},
       {"example.com/*.jpg", "only be the last"},
       {"example.com/?foo=*", "query"},
       {"example.com/a?b", "query"},
@@ -66,7 +69,7 @@ TEST(RoutePattern, saysWhatIsWrong) {
     EXPECT_EQ(parsed.error().situation, Situation::kBadRoute);
     EXPECT_NE(parsed.error().message.find(expected), std::string::npos) << given << ": " << parsed.error().message;
   }
-  EXPECT_EQ(std::size(cases), 15u);
+  EXPECT_EQ(std::size(cases), 16u);
   EXPECT_FALSE(parseRoutePattern("example.com/" + std::string(kRoutePathBytesMax, 'a'), "example.com").ok());
 }
 

@@ -36,6 +36,13 @@ std::string lineOf(const Account& account) {
          (account.subdomain ? ", subdomain " + *account.subdomain : "") + (account.suspended ? ", suspended" : "");
 }
 
+// Some have a 0 that means something else.
+std::string textOf(const catalog::LimitField& field, uint64_t value) {
+  if (value == 0 && (field.name == "burst_per_minute" || field.name == "requests_per_day")) return "no limit";
+  if (value == 0 && field.name == "request_body_bytes") return "as weir serve --body-bytes";
+  return std::to_string(value);
+}
+
 // "cpu_ms=50"; the catalog knows which names there are.
 catalog::Result<std::vector<catalog::LimitOverride>> limitsOf(const std::vector<std::string>& given) {
   std::vector<catalog::LimitOverride> out;
@@ -72,8 +79,8 @@ int change(CatalogSession& session, const std::string& name, const catalog::Acco
 }  // namespace
 
 void addAccountCommand(CLI::App& app, CatalogCommand& command) {
-  auto* noun = app.add_subcommand("account", "Accounts: who owns scripts and zones, with which plan");
-  noun->require_subcommand(1);
+  auto* noun = addNoun(app, "account", "Accounts: who owns scripts and zones, with which plan",
+                       "weir account add acme --plan free --subdomain acme");
 
   addVerb(*noun, command, "list", "Every account", "weir account list")->callback([&command] {
     command.run = [](CatalogSession& session) {
@@ -132,9 +139,7 @@ void addAccountCommand(CLI::App& app, CatalogCommand& command) {
         const bool own = std::any_of(account->overrides.begin(), account->overrides.end(),
                                      [&](const auto& entry) { return entry.name == field.name; });
         text += "\n  " + std::string(field.name) + std::string(20 - std::min<size_t>(field.name.size(), 19), ' ');
-        text += value == 0 && field.min == 0 && (field.name == "burst_per_minute" || field.name == "requests_per_day")
-                    ? "no limit"
-                    : std::to_string(value);
+        text += textOf(field, value);
         if (own) text += "  (set)";
       }
       auto usage = session.catalog.usage();
@@ -161,6 +166,9 @@ void addAccountCommand(CLI::App& app, CatalogCommand& command) {
   set->add_option("--name", given->newName, "Another name");
   set->callback([&command, given, plan] {
     const bool planGiven = plan->count() > 0;
+    if (!planGiven && given->subdomain.empty() && given->limits.empty() && given->dropped.empty() &&
+        given->newName.empty())
+      throw CLI::RequiredError("--plan, --subdomain, --limit, --drop-limit or --name");
     command.changes = true;
     command.run = [given, planGiven](CatalogSession& session) {
       catalog::AccountChange wanted;

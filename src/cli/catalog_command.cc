@@ -113,6 +113,13 @@ int runCatalogCommand(const CatalogCommand& command, const base::Clock& clock) {
   return command.run(session);
 }
 
+CLI::App* addNoun(CLI::App& app, const std::string& name, const std::string& help, const std::string& example) {
+  auto* noun = app.add_subcommand(name, help);
+  noun->require_subcommand(1);
+  noun->footer("Example:\n  " + example);
+  return noun;
+}
+
 CLI::App* addVerb(CLI::App& noun, CatalogCommand& command, const std::string& name, const std::string& help,
                   const std::string& example) {
   auto* verb = noun.add_subcommand(name, help);

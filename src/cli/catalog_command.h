@@ -66,6 +66,9 @@ catalog::Actor operatorHere();
 // Opens the catalog and runs the verb; its exit code.
 int runCatalogCommand(const CatalogCommand& command, const base::Clock& clock);
 
+// Adds a noun that verbs follow. `example` is shown by its help.
+CLI::App* addNoun(CLI::App& app, const std::string& name, const std::string& help, const std::string& example);
+
 // Adds a verb with --data and --json to `noun`, or to the program. `example` is shown by its help.
 CLI::App* addVerb(CLI::App& noun, CatalogCommand& command, const std::string& name, const std::string& help,
                   const std::string& example);

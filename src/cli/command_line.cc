@@ -58,7 +58,7 @@ Parsed parseCommandLine(int argc, char** argv, const Settings& defaults) {
   app.set_version_flag("--version", WEIR_VERSION);
   app.footer(exampleOf("weir serve --config weir.toml\n  weir serve --help"));
 
-  auto* serve = app.add_subcommand("serve", "Run the scripts of weir.toml");
+  auto* serve = app.add_subcommand("serve", "Serve what the catalog in --data has, and the scripts of weir.toml");
   serve->add_option("--config", line.config, "The scripts to run, and settings; flags win over it")
       ->capture_default_str();
   addSettings(*serve, line, defaults);
@@ -88,6 +88,7 @@ Parsed parseCommandLine(int argc, char** argv, const Settings& defaults) {
 
   auto* trigger = app.add_subcommand("trigger", "Fire in a running weir what else the clock fires");
   trigger->require_subcommand(1);
+  trigger->footer(exampleOf("weir trigger cron cleanup '*/5 * * * *'"));
   auto* cron = trigger->add_subcommand("cron", "Run a script's scheduled() now; 1 when it does not end well");
   cron->add_option("NAME", line.trigger.script, "The script")->required();
   cron->add_option("CRON", line.trigger.cron, "What scheduled() is told; the script's only cron if not given");

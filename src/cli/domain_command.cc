@@ -25,9 +25,9 @@ std::string objectOf(const CustomDomain& domain) {
 }  // namespace
 
 void addDomainCommand(CLI::App& app, CatalogCommand& command) {
-  auto* noun = app.add_subcommand("domain",
-                                  "Custom domains: hosts that a script answers whole, behind the routes of their zone");
-  noun->require_subcommand(1);
+  auto* noun =
+      addNoun(app, "domain", "Custom domains: hosts that a script answers whole, behind the routes of their zone",
+              "weir domain add shop.example.com --script shop");
   struct Given {
     std::string hostname, script, account;
   };

@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
+#include "catalog/route_pattern.h"
 #include "cli/catalog_command.h"
 
 namespace weir::cli {
@@ -40,8 +41,11 @@ catalog::Result<Zone> zoneOf(CatalogSession& session, const std::string& named, 
                           "route pattern " + pattern + ": it names no host, so name its zone with --zone"};
   }
   auto zone = session.catalog.zoneOf(host);
-  if (!zone.ok())
-    return catalog::Error{catalog::Situation::kBadRoute, "route pattern " + pattern + ": its host is no host name"};
+  if (!zone.ok()) {
+    // What is wrong with it does not depend on the zone.
+    auto parsed = catalog::parseRoutePattern(pattern, "");
+    return parsed.ok() ? zone.error() : parsed.error();
+  }
   if (*zone) return **zone;
   return catalog::Error{catalog::Situation::kZoneNotFound, "route pattern " + pattern + ": " + std::string(host) +
                                                                " lies in no zone; add one with weir zone add"};
@@ -50,9 +54,8 @@ catalog::Result<Zone> zoneOf(CatalogSession& session, const std::string& named, 
 }  // namespace
 
 void addRouteCommand(CLI::App& app, CatalogCommand& command) {
-  auto* noun =
-      app.add_subcommand("route", "Routes: which script answers what part of a zone; the most specific pattern wins");
-  noun->require_subcommand(1);
+  auto* noun = addNoun(app, "route", "Routes: which script answers what part of a zone; the most specific pattern wins",
+                       "weir route add 'example.com/api/*' --script api");
   struct Given {
     std::string pattern, script, zone;
     bool none = false, failOpen = false;

@@ -9,8 +9,7 @@
 namespace weir::cli {
 
 void addSecretKeyCommand(CLI::App& app, CatalogCommand& command) {
-  auto* noun = app.add_subcommand("secret-key", "The key that scripts' secrets are sealed with");
-  noun->require_subcommand(1);
+  auto* noun = addNoun(app, "secret-key", "The key that scripts' secrets are sealed with", "weir secret-key rotate");
   const auto given = std::make_shared<std::string>();
   const auto addCommandOption = [given](CLI::App& verb) {
     verb.add_option("--secret-key-command", *given, "Prints the keys, instead of the file secret.key in --data");

@@ -60,7 +60,8 @@ using Quarantine = sandbox::QuarantineLimits;
 const Setting kTable[] = {
     {"edge", "address", "--edge", "Address requests come to", Setting::Text{&Settings::edge}},
     {"edge", "loops", "--loops", "Threads that serve connections; 0: one per core", number<&Settings::loops>(0, 16)},
-    {"edge", "workers_domain", "--workers-domain", "Scripts answer at NAME.local.DOMAIN",
+    {"edge", "workers_domain", "--workers-domain",
+     "Scripts answer at NAME.SUBDOMAIN.DOMAIN, and at NAME.SUBDOMAIN.workers.dev",
      Setting::Text{&Settings::workersDomain}},
     {"edge", "body_bytes", "--body-bytes", "Largest request body",
      limited<&http::HttpLimits::bodyBytesMax>(0, int64_t{1} << 50)},

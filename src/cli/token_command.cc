@@ -49,8 +49,8 @@ catalog::Result<catalog::UnixMs> lifeOf(const std::string& text) {
 }  // namespace
 
 void addTokenCommand(CLI::App& app, CatalogCommand& command) {
-  auto* noun = app.add_subcommand("token", "Tokens: what wrangler and other clients of the management API need");
-  noun->require_subcommand(1);
+  auto* noun =
+      addNoun(app, "token", "Tokens: what wrangler and other clients of the management API need", "weir token list");
   struct Given {
     std::string name, account, expires;
     std::vector<std::string> scripts;

@@ -39,8 +39,8 @@ catalog::Result<std::optional<catalog::Origin>> parse(const std::string& text) {
 }  // namespace
 
 void addZoneCommand(CLI::App& app, CatalogCommand& command) {
-  auto* noun = app.add_subcommand("zone", "Zones: host names, with the origin behind them");
-  noun->require_subcommand(1);
+  auto* noun = addNoun(app, "zone", "Zones: host names, with the origin behind them",
+                       "weir zone add example.com --origin http://127.0.0.1:9000");
   struct Given {
     std::string name, origin, account;
     bool none = false;

@@ -85,6 +85,12 @@ test("commands on a catalog that nobody serves", async (t) => {
     await refused(1, /an origin has no path/, "zone", "set", "example.com", "--origin", "http://10.0.0.1/app");
     await refused(1, /write it as http:\/\/HOST:PORT/, "zone", "set", "example.com", "--origin", "10.0.0.1");
     await refused(1, /see weir zone list/, "zone", "remove", "example.net");
+    await refused(1, /zone example\.com has none of this pattern or id/, "route", "remove", "example.com/gone");
+    await refused(1, /a route has no port/, "route", "add", "example.com:8080/*", "--script", "one");
+    await refused(1, /in a host, \* may only be the first character/, "route", "add", "www.*.example.com/*", "--script", "one");
+    await refused(1, /write international names in their xn-- form/, "route", "add", "b\u00fccher.example.com/*", "--script", "one");
+    await refused(1, /the zone has it already/, "route", "add", "HTTPS://*.example.com/b*", "--script", "two");
+    await refused(2, /--plan, --subdomain, --limit, --drop-limit or --name is required/, "account", "set", "local");
     await refused(1, /may only be the last character/, "route", "add", "example.com/*.jpg", "--script", "one");
     await refused(1, /the zone has it already/, "route", "add", "https://*.example.com/b*", "--script", "two");
     await refused(1, /lies in no zone; add one/, "route", "add", "example.net/*", "--script", "one");
@@ -107,6 +113,7 @@ test("commands on a catalog that nobody serves", async (t) => {
       route: ["list", "add", "remove"], domain: ["list", "add", "remove"] };
     let count = 0;
     for (const [noun, all] of Object.entries(verbs)) {
+      assert.match((await tryCommand(null, noun, "--help")).stdout, new RegExp(`Example:\\n  weir ${noun} `));
       for (const verb of all) {
         const { code, stdout } = await tryCommand(null, noun, verb, "--help");
         assert.equal(code, 0);
