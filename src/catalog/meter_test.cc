@@ -14,6 +14,9 @@ using namespace std::chrono_literals;
 
 const base::Instant kStart{1'000'000s};
 
+// What an admission changes is one word, without a lock on any machine.
+static_assert(std::atomic<uint64_t>::is_always_lock_free);
+
 TEST(BurstWindow, admitsTheLimitAndNamesTheWait) {
   BurstWindow window;
   for (int i = 0; i < 3; ++i) EXPECT_TRUE(window.take(3, kStart + i * 10s).admitted);

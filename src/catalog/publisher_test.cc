@@ -3,14 +3,29 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <filesystem>
+#include <functional>
 #include <mutex>
+#include <thread>
 
 #include "catalog/sqlite_catalog.h"
 
 namespace weir::catalog {
 namespace {
+
+// Stands until it is moved; tells how often it was looked at.
+class HeldClock final : public base::Clock {
+ public:
+  base::Instant now() const override {
+    ++looks;
+    return base::Instant(std::chrono::milliseconds(ms.load()));
+  }
+  double wallMs() const override { return static_cast<double>(ms.load()); }
+  std::atomic<int64_t> ms{1'000'000'000'000};
+  mutable std::atomic<uint64_t> looks{0};
+};
 
 class PublisherTest : public testing::Test {
  protected:
@@ -25,15 +40,9 @@ class PublisherTest : public testing::Test {
   std::string path() const { return folder_ + "/catalog.db"; }
 
   void start(std::string path) {
-    Publisher::Options options{clock_,
-                               random_,
-                               std::move(path),
-                               "workers.localhost",
-                               std::chrono::milliseconds(1),
-                               std::chrono::milliseconds(1),
-                               auditFor_,
-                               {},
-                               {}};
+    Publisher::Options options{
+        clockUsed_, random_, std::move(path), "workers.localhost", std::chrono::milliseconds(1), saveUsage_, auditFor_,
+        {},         {}};
     options.publish = [this](std::shared_ptr<const Routing> routing) {
       const std::lock_guard lock(mutex_);
       routing_ = std::move(routing);
@@ -57,6 +66,9 @@ class PublisherTest : public testing::Test {
 
   base::SystemClock clock_;
   base::SystemRandom random_;
+  HeldClock held_;
+  std::reference_wrapper<const base::Clock> clockUsed_ = clock_;
+  std::chrono::milliseconds saveUsage_{1};
   std::chrono::hours auditFor_{0};
   std::string folder_;
   std::mutex mutex_;
@@ -144,6 +156,46 @@ TEST_F(PublisherTest, usageOutlivesTheProcess) {
   EXPECT_NE(again, meter);
   EXPECT_FALSE(again->daily.take(5, clock_.wallMs()));
   EXPECT_TRUE(again->daily.take(6, clock_.wallMs()));
+}
+
+TEST_F(PublisherTest, aCrashForgetsTheLastSecondAndNoRequestWritesAnything) {
+  clockUsed_ = held_;
+  saveUsage_ = Publisher::Options{clock_, random_, "", ""}.saveUsage;
+  EXPECT_EQ(saveUsage_, std::chrono::seconds(1));
+  start(path());
+  publisher_->configure({"", {{"one", 3, "id"}}, {}});
+  const auto meter = current()->find("one.local.workers.localhost", Scheme::kHttp, "/").account->meter;
+  const auto reader = another();
+  const auto ticks = [&] {
+    for (const uint64_t until = held_.looks + 20; held_.looks < until;) std::this_thread::yield();
+  };
+  const auto saved = [&] { return reader->usage().value(); };
+  ASSERT_TRUE(reader->mayHaveChanged().ok());
+  for (int i = 0; i < 1'000; ++i) {
+    ASSERT_TRUE(meter->daily.take(5'000, held_.wallMs()));
+    ASSERT_TRUE(meter->burst.take(5'000, held_.now()).admitted);
+  }
+  held_.ms += 999;
+  ticks();
+  EXPECT_TRUE(saved().empty());
+  held_.ms += 1;
+  while (saved().empty()) std::this_thread::yield();
+  EXPECT_EQ(saved()[0].daily.requests, 1'000u);
+  ASSERT_EQ(saved()[0].burst.size(), 1u);
+  EXPECT_EQ(saved()[0].burst[0].count, 1'000u);
+  // Nothing was counted since: nothing is written, however often it is looked.
+  (void)reader->mayHaveChanged();
+  held_.ms += 5'000;
+  ticks();
+  EXPECT_FALSE(reader->mayHaveChanged().value());
+  ASSERT_TRUE(meter->daily.take(5'000, held_.wallMs()));
+  held_.ms += 1'000;
+  while (saved()[0].daily.requests < 1'001) std::this_thread::yield();
+}
+
+TEST_F(PublisherTest, looksOftenEnoughForAChangeToArriveInTime) {
+  // Within fifty milliseconds, the loops' part included.
+  EXPECT_LE((Publisher::Options{clock_, random_, "", ""}.poll), std::chrono::milliseconds(25));
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { mkdtempSync } from "node:fs";
 import http from "node:http";
+import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -223,23 +224,134 @@ test("admission", async (t) => {
   });
 });
 
-test("all loops together admit exactly the limit", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "weir-e2e-"));
-  await command({ folder }, "account", "set", "local", "--limit", "requests_per_day=700");
-  const weir = await startWeir({ one: scripts.one }, { flags: ["--loops", "2"], folder });
-  let admitted = 0;
-  let refused = 0;
-  await Promise.all(Array.from({ length: 8 }, async () => {
-    for (let i = 0; i < 150; ++i) {
-      const answer = await weir.request("one", "/", { headers: { connection: "close" } });  // each on any loop
-      if (answer.status === 200) ++admitted;
-      else {
-        assert.equal(answer.text, "error code: 1027\n");
-        ++refused;
+for (const [limit, page] of [["requests_per_day", 1027], ["burst_per_minute", 1015]]) {
+  test(`all loops together admit exactly ${limit}`, async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), "weir-e2e-"));
+    await command({ folder }, "account", "set", "local", "--limit", `${limit}=700`);
+    const weir = await startWeir({ one: scripts.one }, { flags: ["--loops", "2"], folder });
+    t.after(() => weir.stop());
+    const begin = performance.now();
+    let admitted = 0;
+    let refused = 0;
+    await Promise.all(Array.from({ length: 8 }, async () => {
+      for (let i = 0; i < 150; ++i) {
+        const answer = await weir.request("one", "/", { headers: { connection: "close" } });  // each on any loop
+        if (answer.status === 200) ++admitted;
+        else {
+          assert.equal(answer.text, `error code: ${page}\n`);
+          ++refused;
+        }
       }
+    }));
+    // On a machine so slow that a minute has passed some places are free again.
+    if (performance.now() - begin < 60_000) assert.deepEqual([admitted, refused], [700, 500]);
+  });
+}
+
+test("what was used of a minute and of a day outlives a crash", async (t) => {
+  const weir = await startWeir({ one: scripts.one });
+  await command(weir, "account", "set", "local", "--limit", "burst_per_minute=5", "--limit", "requests_per_day=1000");
+  const today = async () => JSON.parse((await command(weir, "account", "show", "local", "--json")).stdout).requests_today;
+  const begin = performance.now();
+  await until(() => weir.request("one"), (answer) => answer.text === "error code: 1015\n");
+  while (await today() < 5);  // saved once a second, both at once
+  await weir.kill();
+  const again = await startWeir({ one: scripts.one }, { folder: weir.folder });
+  t.after(() => again.stop());
+  const answer = await again.request("one");
+  if (performance.now() - begin < 60_000) assert.equal(answer.text, "error code: 1015\n");
+});
+
+test("a change reaches every loop", async (t) => {
+  const weir = await startWeir(scripts, { flags: ["--loops", "4"] });
+  t.after(() => weir.stop());
+  const origin = await startOrigin();
+  t.after(() => origin.close());
+  // A connection stays with its loop. The kernel spreads them: that one of four loops has none of 64 is one in ten million.
+  const agents = Array.from({ length: 64 }, () => new http.Agent({ keepAlive: true, maxSockets: 1 }));
+  t.after(() => agents.forEach((agent) => agent.destroy()));
+  const ask = (agent, host) => new Promise((found, failed) => {
+    http.get({ agent, port: weir.port, host: "127.0.0.1", headers: { host } }, (response) => {
+      let text = "";
+      response.on("data", (chunk) => { text += chunk; });
+      response.on("end", () => found({ status: response.statusCode, text }));
+    }).on("error", failed);
+  });
+  const reaches = async (host, before, after, change) => {
+    for (const agent of agents) assert.ok(before(await ask(agent, host)), host);
+    await command(weir, ...change);
+    const committed = performance.now();
+    await Promise.all(agents.map((agent) => until(() => ask(agent, host), (answer) => {
+      assert.ok(before(answer) || after(answer), `${host}: ${answer.status} ${answer.text}`);
+      return after(answer);
+    })));
+    return performance.now() - committed;
+  };
+  const status = (wanted) => (answer) => answer.status === wanted;
+  const text = (wanted) => (answer) => answer.text === wanted;
+  const took = [
+    await reaches("www.all.test", status(404), status(523), ["zone", "add", "all.test"]),
+    await reaches("www.all.test", status(523), status(200), ["zone", "set", "all.test", "--origin", origin.url]),
+    await reaches("www.all.test", status(200), text("one /"), ["route", "add", "*.all.test/*", "--script", "one"]),
+    await reaches("www.all.test", text("one /"), text("two /"), ["route", "add", "www.all.test/*", "--script", "two"]),
+    await reaches("shop.example", status(404), text("one /"), ["domain", "add", "shop.example", "--script", "one"]),
+    await reaches("www.all.test", text("two /"), status(403), ["account", "suspend", "local"]),
+    await reaches("www.all.test", status(403), text("two /"), ["account", "resume", "local"]),
+    await reaches("one.local.workers.dev", text("one /"), status(404), ["account", "set", "local", "--subdomain", "elsewhere"]),
+    await reaches("www.all.test", text("two /"), status(404), ["zone", "remove", "all.test"]),
+  ];
+  t.diagnostic(`on all of 64 connections after ${took.map((ms) => ms.toFixed(0)).join(", ")} ms, the answers of which are in that`);
+});
+
+test("hosts in every form", async (t) => {
+  const weir = await startWeir(scripts);
+  t.after(() => weir.stop());
+  const long = (labels) => `${"a.".repeat(labels)}www.example.com`;
+  await command(weir, "zone", "add", "example.com");
+  await command(weir, "route", "add", "*.example.com/*", "--script", "one");
+  await command(weir, "zone", "add", "xn--bcher-kva.example");
+  await command(weir, "route", "add", "xn--bcher-kva.example/*", "--script", "two");
+  await until(() => weir.request(null, "/", { host: "xn--bcher-kva.example" }), (answer) => answer.status === 200);
+  const answers = {
+    "one /": ["www.example.com", "WWW.Example.COM", "www.example.com.", "www.example.com:80", "www.example.com:65535", "WWW.EXAMPLE.COM.:8443",
+      "under_score.example.com", "-dash-.example.com", `${"a".repeat(64)}.example.com`, long(119), "one.local.workers.dev", "ONE.LOCAL.WORKERS.DEV.:443",
+      "1.2.3.4.example.com"],
+    "two /": ["xn--bcher-kva.example", "XN--BCHER-KVA.example."],
+    "error code: 523\n": ["example.com", "EXAMPLE.com.:1", "www.xn--bcher-kva.example"],
+    "error code: 1042\n": ["example.org", "com", "aexample.com", "example.com.org", "workers.dev", "local.workers.dev", "deep.one.local.workers.dev",
+      "two.one.workers.dev", "workers.localhost", "xn--bcher-kvb.example"],
+    "error code: 1003\n": ["127.0.0.1", "127.0.0.1:8787", "[::1]", "[::1]:80", "127.1", "2130706433", "0177.0.0.1", "example.1"],
+    "error code: 400\n": ["www.example.com..", ".", "..", ".example.com", "www..example.com", "www.example.com:", "www.example.com:x", "www.example.com:-1",
+      "www.example.com:99999", "*.example.com", "www.example.com/x", "user@www.example.com", "www.example.com, example.com", "www example.com", "[::1", "::1",
+      "b\u00fccher.example", "www.example.com%2e", "www.example.com\\", long(200)],
+  };
+  let count = 0;
+  for (const [expected, hosts] of Object.entries(answers)) {
+    for (const host of hosts) {
+      // As bytes: no client would send some of them.
+      const socket = net.connect(weir.port, "127.0.0.1");
+      socket.write(`GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+      let answer = "";
+      for await (const bytes of socket) answer += bytes;
+      assert.equal(answer.slice(answer.indexOf("\r\n\r\n") + 4), expected, host);
+      count++;
     }
-  }));
-  assert.equal(admitted, 700);
-  assert.equal(refused, 500);
-  await weir.stop();
+  }
+  assert.equal(count, 56);
+});
+
+test("the platform's own domain is no zone's", async (t) => {
+  const weir = await startWeir(scripts, { flags: ["--workers-domain", "apps.example"] });
+  t.after(() => weir.stop());
+  const get = (host) => weir.request(null, "/", { host });
+  // Commands do not know by which name weir serves: what they make there answers nothing.
+  await command(weir, "zone", "add", "local.apps.example");
+  await command(weir, "route", "add", "*local.apps.example/*", "--script", "two");
+  await command(weir, "domain", "add", "one.local.apps.example", "--script", "two");
+  await command(weir, "zone", "add", "example", "--origin", "http://127.0.0.1:1");
+  await until(() => get("www.example"), (answer) => answer.status === 521);
+  assert.equal((await get("one.local.apps.example")).text, "one /");
+  assert.equal((await get("nobody.local.apps.example")).text, "error code: 1042\n");
+  for (const args of [["zone", "add", "local.workers.localhost"], ["domain", "add", "one.local.workers.localhost", "--script", "two"]])
+    await assert.rejects(command(weir, ...args), /workers\.localhost belongs to the platform/);
 });

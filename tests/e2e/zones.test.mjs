@@ -153,6 +153,61 @@ test("a script before its zone", async (t) => {
   });
 });
 
+// What another script's host answers with in its place is a Response to whoever fetches it.
+test("pages of the front door are responses to scripts", async (t) => {
+  const one = { code: `export default { async fetch(request) {
+    const response = await fetch(request.headers.get("x-url"), { headers: JSON.parse(request.headers.get("x-headers") ?? "{}") });
+    return Response.json({ status: response.status, type: response.headers.get("content-type"), ray: response.headers.get("cf-ray"), wait: response.headers.get("retry-after"), text: await response.text() });
+  } }` };
+  const weir = await startWeir({ one, ok: { code: `export default { fetch() { return new Response("ok"); } }` },
+    throws: { code: `export default { fetch() { throw new Error("oops"); } }` }, spins: { code: `export default { fetch() { for (;;); } }`, limits: { cpu_ms: 50 } } });
+  t.after(() => weir.stop());
+  await command(weir, "zone", "add", "from.test");
+  await command(weir, "zone", "add", "to.test", "--origin", "http://nowhere.invalid");
+  await command(weir, "account", "add", "other", "--plan", "paid", "--subdomain", "other");
+  await command(weir, "zone", "add", "theirs.test", "--account", "other", "--origin", "http://127.0.0.1:1");
+  await command(weir, "route", "add", "from.test/*", "--script", "one");
+  for (const name of ["ok", "throws", "spins", "gone"]) await command(weir, "route", "add", `${name}.to.test/*`, "--script", name);
+  await until(() => weir.request(null, "/", { host: "gone.to.test" }), (answer) => answer.status === 500);
+  const ask = async (url, headers) => JSON.parse((await weir.request(null, "/", { host: "from.test", headers: { "x-url": url, ...(headers ? { "x-headers": JSON.stringify(headers) } : {}) } })).text);
+  let met = 0;
+  const shows = async (url, status, code, wait = null) => {
+    const answer = await ask(url);
+    assert.deepEqual([answer.status, answer.text, answer.type, answer.wait], [status, `error code: ${code}\n`, "text/plain; charset=UTF-8", wait], url);
+    const json = await ask(url, { accept: "application/json" });
+    if (json.type.startsWith("application/json")) assert.deepEqual([json.status, JSON.parse(json.text).error_code], [status, code], url);
+    else assert.equal(json.text, `error code: ${code}\n`, url);  // no page of the front door: the fetch itself was answered
+    met++;
+  };
+  assert.equal((await ask("http://ok.to.test/")).text, "ok");
+  await shows("http://throws.to.test/", 500, 1101);
+  await shows("http://spins.to.test/", 503, 1102);
+  await shows("http://gone.to.test/", 500, 1022);
+  await shows("http://www.to.test/", 530, 1016);
+  await shows("http://theirs.test/", 521, 521);
+  await shows("http://nobody.other.workers.dev/", 404, 1042);
+  await command(weir, "account", "suspend", "other");
+  await until(() => weir.request(null, "/", { host: "theirs.test" }), (answer) => answer.status === 403);
+  await shows("http://theirs.test/", 403, 1103);
+  // 1015 and 1027 are met where the asker takes the last place.
+  for (const [limit, code] of [["burst_per_minute", 1015], ["requests_per_day", 1027]]) {
+    const outer = () => weir.request(null, "/", { host: "from.test", headers: { "x-url": "http://ok.to.test/" } });
+    await command(weir, "account", "set", "local", "--limit", `${limit}=1`);
+    await until(outer, (answer) => answer.status === 429);  // the one place is taken
+    await command(weir, "account", "set", "local", "--limit", `${limit}=2`);
+    let inner;
+    await until(outer, (answer) => { inner = answer; return answer.status !== 429; });
+    const { status, text, wait } = JSON.parse(inner.text);
+    assert.deepEqual([status, text], [429, `error code: ${code}\n`]);
+    if (code === 1015) assert.ok(Number(wait) >= 1 && Number(wait) <= 61, wait);
+    else assert.equal(wait, null);
+    met++;
+    await command(weir, "account", "set", "local", "--drop-limit", limit);
+    await until(outer, (answer) => answer.status === 200 && JSON.parse(answer.text).text === "ok");
+  }
+  assert.equal(met, 9);
+});
+
 test("loops through zones and custom domains", async (t) => {
   // Each calls the next host of ?ring=, which turns as it goes.
   const turns = { code: `export default { async fetch(request) {
