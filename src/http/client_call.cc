@@ -169,6 +169,7 @@ void ClientCallImpl::sendRequest() {
     stream.write(joined);
   }
   if (bodyFinished_) finishSent_ = true;
+  stream.setReadsRest(true);
   stream.setReading(true);
   settleTimer();
   if (kept && stream.pendingBytes() <= client_.limits_.lowWaterBytes) events_->onDrained();
@@ -308,6 +309,7 @@ void ClientCallImpl::consume(std::span<const std::byte> bytes, bool held) {
     CallEvents* const events = std::exchange(events_, nullptr);
     auto stream = std::move(connection_->stream_);
     stream->setReading(false);
+    stream->setReadsRest(false);
     client_.discard(std::move(connection_));
     events->onUpgraded(std::move(stream), std::move(held_));
     return;

@@ -242,6 +242,47 @@ TEST_F(ClientTest, cutResponsesAreLost) {
   EXPECT_EQ(client->connectionCount(), 0u);
 }
 
+// The response is here, and nobody has asked for its body yet.
+TEST_F(ClientTest, aServerThatResetsBehindItsResponseHasAnswered) {
+  open();
+  struct Acceptor final : net::AcceptHandler {
+    explicit Acceptor(net::Loop& loop) : loop(loop) {}
+    void onAccept(net::Fd socket, const net::Address&) override {
+      peer = std::make_unique<Resetting>();
+      peer->stream = net::Stream::accept(loop, std::move(socket), *peer, {});
+    }
+    struct Resetting final : net::StreamHandler {
+      void onReadable() override {
+        std::byte byte[1];  // the rest stays unread, so that closing is a reset
+        if (stream->read(byte).kind != net::Stream::ReadResult::kBytes) return;
+        stream->write("HTTP/1.1 413 No\r\nContent-Length: 8\r\n\r\ntoo much");
+        stream.reset();
+      }
+      void onError(const net::StreamError&) override {}
+      std::unique_ptr<net::Stream> stream;
+    };
+    net::Loop& loop;
+    std::unique_ptr<Resetting> peer;
+  } acceptor(loop);
+  const auto listener = std::move(net::Listener::open(loop, *net::Address::parse("127.0.0.1:0"), acceptor).value());
+  makeClient();
+  auto what = request("POST");
+  what.port = listener->address().port();
+  what.bodyKind = RequestBody::kStreamed;
+  for (int i = 0; i < 20; ++i) {
+    auto got = start(what, 0);
+    until([&] { return got->head.status == 413; });
+    EXPECT_TRUE(got->call->write(bytesOf("a body that goes nowhere")));
+    settle();
+    EXPECT_EQ(got->error, std::nullopt);
+    got->call->readMore(100);
+    until([&] { return got->over(); });
+    EXPECT_TRUE(got->ended);
+    EXPECT_EQ(got->body, "too much");
+    EXPECT_EQ(client->connectionCount(), 0u);
+  }
+}
+
 TEST_F(ClientTest, droppingACallClosesItsConnection) {
   open();
   makeClient();

@@ -92,14 +92,12 @@ void Stream::updateInterest() {
     case State::kConnecting: wanted = EPOLLOUT; break;
     case State::kHandshaking: wanted = EPOLLIN | (SSL_want_write(ssl_.get()) ? EPOLLOUT : 0u); break;
     case State::kOpen:
+      if (restOnly_) return unwatch();
       if (wantReadable_ || tlsWriteWantsRead_) wanted |= EPOLLIN;
       if (!peerFinished_) wanted |= EPOLLRDHUP;
       if ((pendingBytes() > 0 && !tlsWriteWantsRead_) || tlsReadWantsWrite_) wanted |= EPOLLOUT;
       break;
-    case State::kBroken:
-      if (watched_) loop_.unwatch(fd_.get(), *this);
-      watched_ = false;
-      return;
+    case State::kBroken: return unwatch();
   }
   if (!watched_) {
     loop_.watch(fd_.get(), wanted, *this);
@@ -108,6 +106,11 @@ void Stream::updateInterest() {
     loop_.rewatch(fd_.get(), wanted, *this);
   }
   interest_ = wanted;
+}
+
+void Stream::unwatch() {
+  if (watched_) loop_.unwatch(fd_.get(), *this);
+  watched_ = false;
 }
 
 void Stream::fail(StreamErrorKind kind, std::string message) {
@@ -133,8 +136,13 @@ void Stream::onDeferred() {
     handler_->onError(brokenBy_);
   } else if (state_ == State::kOpen && reading_) {
     handler_->onReadable();
-    if (!watch.dropped() && reading_ && ssl_ && SSL_pending(ssl_.get()) > 0) deferred_.schedule();
+    if (!watch.dropped() && moreToRead()) deferred_.schedule();
   }
+}
+
+// There may be bytes of which epoll does not tell.
+bool Stream::moreToRead() const {
+  return reading_ && state_ == State::kOpen && (restOnly_ || (ssl_ && SSL_pending(ssl_.get()) > 0));
 }
 
 void Stream::continueHandshake(const DropFlag::Watch& watch) {
@@ -195,7 +203,7 @@ void Stream::onReady(uint32_t events) {
     if (reading_) {
       handler_->onReadable();
       if (watch.dropped()) return;
-      if (reading_ && ssl_ && SSL_pending(ssl_.get()) > 0) deferred_.schedule();
+      if (moreToRead()) deferred_.schedule();
     } else if (wantReadable_) {
       wantReadable_ = false;
       updateInterest();
@@ -211,6 +219,10 @@ void Stream::onReady(uint32_t events) {
   }
   // What the peer sent before it vanished is still read first, by whoever reads.
   if ((events & (EPOLLERR | EPOLLHUP)) && state_ == State::kOpen && !(reading_ && (events & EPOLLIN))) {
+    if (readsRest_ && !reading_) {
+      restOnly_ = sendingDead_ = true;
+      return updateInterest();
+    }
     const int code = connectResult(fd_.get());
     return fail(StreamErrorKind::kReset, code ? std::strerror(code) : "connection closed");
   }
@@ -224,7 +236,7 @@ void Stream::setReading(bool on) {
     wantReadable_ = true;
     if (state_ == State::kOpen) updateInterest();
   }
-  if (ssl_ && state_ == State::kOpen && SSL_pending(ssl_.get()) > 0) deferred_.schedule();
+  if (moreToRead()) deferred_.schedule();
 }
 
 Stream::ReadResult Stream::read(std::span<std::byte> into) {

@@ -43,7 +43,8 @@ class StreamHandler {
   // The peer has finished sending, maybe with bytes still unread; it may or may not still be receiving. Comes at most
   // once, also while reading is off; not when `read` reported the end before.
   virtual void onPeerFinished() {}
-  // The connection is dead: reset, refused, timed out, TLS failure. The last callback.
+  // The connection is dead: reset, refused, timed out, TLS failure. The last callback. While reading is off: unless
+  // `setReadsRest` is on.
   virtual void onError(const StreamError& error) = 0;
 
  protected:
@@ -78,6 +79,10 @@ class Stream final : private FdHandler {
   // Off at first for connecting streams, on for accepted ones.
   void setReading(bool on);
   bool reading() const { return reading_; }
+  // Off at first. On: a connection that dies while reading is off is not an error yet. What was received is read once
+  // reading is on again, and the error comes behind it; writes are dropped until then. For whoever reads at the pace of
+  // another and would rather have all that came than hear of the end at once.
+  void setReadsRest(bool on) { readsRest_ = on; }
 
   struct ReadResult {
     enum Kind { kBytes, kNothingYet, kEnd, kError } kind;
@@ -110,7 +115,7 @@ class Stream final : private FdHandler {
   // True when the peer has finished sending and everything it sent has been read.
   bool atEnd() const;
 
-  bool connected() const { return state_ == State::kOpen; }
+  bool connected() const { return state_ == State::kOpen && !restOnly_; }
   bool isTls() const { return ssl_ != nullptr; }
   int fd() const { return fd_.get(); }
 
@@ -124,6 +129,8 @@ class Stream final : private FdHandler {
   void fail(StreamErrorKind kind, std::string message);
   void failSending(int code);
   void updateInterest();
+  void unwatch();
+  bool moreToRead() const;
   bool flush();
   size_t sendNow(std::span<const iovec> parts);
   ssize_t sendBytes(const char* from, size_t size);
@@ -144,6 +151,8 @@ class Stream final : private FdHandler {
   bool tlsWriteWantsRead_ = false;
   bool peerFinished_ = false;
   bool endRead_ = false;
+  bool readsRest_ = false;
+  bool restOnly_ = false;  // dead but for what was received, and out of epoll
   bool sendingDead_ = false;
   bool finishWanted_ = false;
   bool finishSent_ = false;
@@ -155,7 +164,7 @@ class Stream final : private FdHandler {
   size_t pendingSent_ = 0;
   StreamError brokenBy_{StreamErrorKind::kReset, {}};
   std::unique_ptr<Timer> connectTimer_;
-  DeferredTask deferred_;  // bytes left inside TLS, or an error found while writing
+  DeferredTask deferred_;  // bytes left inside TLS or by a dead peer, or an error found while writing
 };
 
 }  // namespace weir::net

@@ -151,6 +151,25 @@ TEST_F(StreamTest, whatAPeerSaidBeforeItTookNoMoreIsRead) {
   EXPECT_FALSE(client.ended) << "a reset is no end";
 }
 
+TEST_F(StreamTest, theRestIsReadFromAPeerThatDiedWhileReadingWasOff) {
+  connect();
+  client.stream->setReadsRest(true);
+  client.stream->setReading(false);
+  server.stream->setReading(false);
+  client.stream->write("unread");
+  const std::string rest(40'000, 'r');
+  server.stream->write(rest);
+  server.stream.reset();
+  until([&] { return !client.stream->connected(); });
+  EXPECT_EQ(client.error, "");
+  EXPECT_EQ(client.stream->write("more"), Stream::WriteResult::kTaken);
+  EXPECT_EQ(client.stream->pendingBytes(), 0u);
+  client.stream->setReading(true);
+  until([&] { return !client.error.empty() || client.ended; });
+  EXPECT_EQ(client.received.size(), rest.size());
+  EXPECT_FALSE(client.ended) << "a reset is no end";
+}
+
 TEST_F(StreamTest, aHandlerMayDestroyTheStreamInEveryCallback) {
   const auto dropped = [&](End& end) { return [&end] { return end.stream == nullptr; }; };
   client.dropsIn = "connected";
