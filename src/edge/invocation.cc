@@ -15,8 +15,16 @@ constexpr std::string_view kResponseSent = "Can't read from request stream after
 constexpr std::string_view kResponseFailed = "Can't read from request stream after responding with an exception.";
 
 // What a script sees as the request's URL. Bytes that no URL holds are escaped, as browsers do.
+// The host in lower case and without the scheme's own port, as a URL has it.
+void appendHost(std::string& out, std::string_view authority, bool tls) {
+  const std::string_view ownPort = tls ? ":443" : ":80";
+  if (authority.ends_with(ownPort)) authority.remove_suffix(ownPort.size());
+  for (const char c : authority) out.push_back(c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c);
+}
+
 void appendUrl(std::string& out, const http::RequestHead& request, bool tls) {
-  out.append(tls ? "https://" : "http://").append(request.authority.empty() ? "localhost" : request.authority);
+  out.append(tls ? "https://" : "http://");
+  appendHost(out, request.authority.empty() ? "localhost" : std::string_view(request.authority), tls);
   if (request.target == "*") {  // OPTIONS of the server as a whole
     out.push_back('/');
     return;

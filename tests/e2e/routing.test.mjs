@@ -23,6 +23,7 @@ const calls = (next) => `export default { async fetch(request) {
 const scripts = {
   one: named("one"),
   two: named("two"),
+  reads: { code: `export default { async fetch(request) { return new Response(request.url + " " + (await request.text()).length); } }` },
   // Calls itself until somebody stops it, through a proxy where it is told one; `there` and `back` call each other.
   calls: { code: calls("url.searchParams.get('through') ?? url.host"), flags: ["global_fetch_strictly_public"] },
   there: { code: calls("url.host.replace('there', 'back')"), flags: ["global_fetch_strictly_public"] },
@@ -188,6 +189,21 @@ test("admission", async (t) => {
       assert.equal(refused.status, 500);
     }
   });
+  await t.test("a body over the account's bound is 413, with a length and without, for a script and for an origin", async () => {
+    await weirDo("account", "set", "local", "--limit", "request_body_bytes=10");
+    const post = (host, body, headers = {}) => get(host, "/", { method: "POST", body, headers });
+    await until(() => post("example.com", "eleven bytes"), (answer) => answer.status === 413);
+    for (const host of ["example.com", "reads.local.workers.dev", "closed.example.com"]) {
+      assert.equal((await post(host, "eleven bytes")).text, "error code: 413\n", host);
+      assert.equal((await post(host, "ten bytes!")).status, 200, host);
+    }
+    for (const host of ["example.com", "reads.local.workers.dev"]) {
+      assert.equal((await post(host, "eleven bytes", { "transfer-encoding": "chunked" })).text, "error code: 413\n", host);
+      assert.equal((await post(host, "ten bytes!", { "transfer-encoding": "chunked" })).status, 200, host);
+    }
+    await weirDo("account", "set", "local", "--drop-limit", "request_body_bytes");
+    await until(() => post("example.com", "eleven bytes"), (answer) => answer.status === 200);
+  });
   await t.test("the burst limit is 1015 and says when to come back", async () => {
     await weirDo("account", "set", "local", "--limit", "burst_per_minute=5");
     let refused;
@@ -338,6 +354,10 @@ test("hosts in every form", async (t) => {
     }
   }
   assert.equal(count, 56);
+  for (const [host, url] of [["READS.Local.workers.DEV", "http://reads.local.workers.dev/X?Y"], ["reads.local.workers.dev:80", "http://reads.local.workers.dev/X?Y"],
+    ["Reads.local.workers.dev.:8443", "http://reads.local.workers.dev.:8443/X?Y"]]) {
+    assert.equal((await weir.request(null, "/X?Y", { host })).text, `${url} 0`);
+  }
 });
 
 test("the platform's own domain is no zone's", async (t) => {
