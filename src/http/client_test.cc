@@ -440,6 +440,42 @@ TEST_F(ClientTest, thePolicyIsAskedBeforeConnecting) {
   EXPECT_EQ(requests, 1);
 }
 
+// A name that leads somewhere else from one moment to the next gets nobody anywhere: each connection is judged by the
+// address that it is made to, whatever was said of the name before.
+TEST_F(ClientTest, thePolicyJudgesTheAddressThatIsConnectedTo) {
+  class Judge final : public AddressPolicy {
+   public:
+    uint16_t refuses(const net::Address& address, std::string_view host) const override {
+      asked.push_back(address);
+      EXPECT_EQ(host, "localhost");
+      return refusing ? 1021 : 0;
+    }
+    mutable std::vector<net::Address> asked;
+    bool refusing = false;
+  };
+  open();
+  makeClient();
+  handle = [](Exchange& exchange) { EXPECT_TRUE(exchange.respond(200, {}, "x")); };
+  Judge judge;
+  auto named = request();
+  named.host = "localhost";
+  named.policy = &judge;
+  EXPECT_EQ(run(named)->body, "x");
+  ASSERT_FALSE(judge.asked.empty());
+  EXPECT_EQ(judge.asked.back(), server->address());
+  makeClient();  // without the connection that is open
+  judge.asked.clear();
+  EXPECT_EQ(run(named)->body, "x");
+  ASSERT_FALSE(judge.asked.empty()) << "again, although the name is known";
+  EXPECT_EQ(judge.asked.back(), server->address());
+  makeClient();
+  judge.refusing = true;
+  judge.asked.clear();
+  EXPECT_EQ(run(named)->error, ClientErrorKind::kRefused);
+  for (const auto& address : judge.asked) EXPECT_EQ(address.scope(), net::AddressScope::kLoopback);
+  EXPECT_EQ(requests, 2);
+}
+
 TEST_F(ClientTest, requestsThatCannotBeSentAreRefused) {
   open();
   makeClient();

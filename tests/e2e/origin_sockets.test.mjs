@@ -27,6 +27,7 @@ test("a zone's origin", async (t) => {
     "/slow"() {},
     "/head"(request, response) { response.writeHead(200, { "x-accel-expires": "1", "x-other": "2", connection: "x-mine", "x-mine": "3" }); response.end("body"); },
   };
+  handlers["/shown?a=%62"] = (request, response) => response.writeHead(207, { "x-method": request.method }).end(JSON.stringify({ url: request.url, headers: request.headers }));
   const origin = http.createServer((request, response) => (handlers[request.url] ?? ((_, r) => r.writeHead(404).end()))(request, response)).listen(0, "127.0.0.1");
   await once(origin, "listening");
   const sockets = new WebSocketServer({ server: origin, perMessageDeflate: true, handleProtocols: (offered) => [...offered].at(-1),
@@ -114,6 +115,19 @@ test("a zone's origin", async (t) => {
       length += chunk.length;
     }
     assert.equal(length, 4 + 64 * 65536);
+  });
+  await t.test("an origin sees the client's request, and from whom it comes", async () => {
+    const sent = { "user-agent": "a client", accept: "*/*", "accept-encoding": "zstd", cookie: "a=b; c=d", "x-mine": "1", connection: "keep-alive, x-hop", "x-hop": "2", te: "trailers",
+      "x-forwarded-for": "192.0.2.9", "x-forwarded-proto": "gopher", "x-real-ip": "192.0.2.8", "cf-ray": "forged", "cf-visitor": "forged", "cf-ipcountry": "T1", "cdn-loop": "other" };
+    const { "cf-ray": ray, ...seen } = JSON.parse((await get("/shown?a=%62", { headers: sent })).text).headers;
+    assert.match(ray, /^[0-9a-f]{16}$/);
+    assert.deepEqual(seen, { host: "plain.test", "user-agent": "a client", accept: "*/*", "accept-encoding": "zstd", cookie: "a=b; c=d", "x-mine": "1", "cdn-loop": "other, weir",
+      "cf-connecting-ip": "127.0.0.1", "cf-ipcountry": "XX", "cf-visitor": '{"scheme":"http"}', "x-forwarded-for": "192.0.2.9, 127.0.0.1", "x-forwarded-proto": "http" });
+    for (const method of ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND", "REPORT"]) {
+      const answer = await get("/shown?a=%62", { method, ...(["POST", "PUT", "PATCH"].includes(method) ? { body: "body" } : {}) });
+      assert.deepEqual([answer.status, answer.headers["x-method"]], [207, method]);
+      if (method !== "HEAD") assert.equal(JSON.parse(answer.text).url, "/shown?a=%62");
+    }
   });
   await t.test("fields of the connection stay where they belong", async () => {
     const { headers, text } = await get("/head");

@@ -16,6 +16,7 @@ test("outbound requests", async (t) => {
     reached++;
     if (request.url === "/away") response.writeHead(302, { location: "http://127.0.0.9:1/" }).end();
     else if (request.url === "/mapped") response.writeHead(302, { location: `http://[::ffff:10.0.0.1]:${origin.address().port}/` }).end();
+    else if (request.url.startsWith("/to?")) response.writeHead(307, { location: decodeURIComponent(request.url.slice(4)) }).end();
     else response.end("origin");
   }).listen(0, "127.0.0.1");
   await once(origin, "listening");
@@ -78,6 +79,8 @@ test("outbound requests", async (t) => {
       }
     }
     assert.equal(checked, 20);
+    for (const location of [`http://0.0.0.0:${control}/`, `http://localhost:${weir.port}/`, `http://[::ffff:7f00:1]:${control}/health`])
+      assert.deepEqual(await ask(`http://localhost:${port}/to?${encodeURIComponent(location)}`), { status: 403, text: "error code: 1024\n" }, location);
     await weir.stop();
   });
   await t.test("a range that is none is one line and exit 2", async () => {
