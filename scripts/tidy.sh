@@ -13,10 +13,30 @@ case "${1:-}" in
 esac
 mkdir -p build/tidy
 headers=$( { "$tool" --version; cat .clang-tidy; git ls-files 'src/*.h' 'fuzz/*.h' 'tests/*.h' 'bench/*.h' | xargs cat; } | sha256sum | cut -c1-16)
+# V8's headers want the standard's <source_location>, which clang before 16 does not find in GCC's library.
+mkdir -p build/tidy/include
+cat >build/tidy/include/source_location <<'HEADER'
+#pragma once
+namespace std {
+struct source_location {
+  const char* file = "";
+  const char* function = "";
+  unsigned at = 0;
+  static constexpr source_location current(const char* file = __builtin_FILE(), const char* function = __builtin_FUNCTION(),
+                                           unsigned at = __builtin_LINE()) {
+    return {file, function, at};
+  }
+  constexpr const char* file_name() const { return file; }
+  constexpr const char* function_name() const { return function; }
+  constexpr unsigned line() const { return at; }
+  constexpr unsigned column() const { return 0; }
+};
+}  // namespace std
+HEADER
 # A precompiled header of another compiler, and flags that this one does not know, are left out.
 commands=build/tidy/commands
 mkdir -p "$commands"
-sed -E 's/ -include [^ "]*cmake_pch\.hxx//g; s/ -Winvalid-pch//g; s/ -fpch-preprocess//g; s/ -fsanitize-coverage=trace-pc//g' \
+sed -E 's/ -include [^ "]*cmake_pch\.hxx//g; s/ -Winvalid-pch//g; s/ -fpch-preprocess//g; s/ -fsanitize-coverage=trace-pc//g; s# -std=c# -isystem '"$PWD"'/build/tidy/include -std=c#' \
   build/compile_commands.json >"$commands/compile_commands.json"
 one() {
   local file=$1 mark

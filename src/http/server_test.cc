@@ -335,7 +335,8 @@ TEST_F(ServerTest, malformedHeadsAreAnsweredAndClosed) {
   for (const auto& [bytes, status] : cases) {
     auto peer = connect();
     peer->send(bytes);
-    until([&] { return peer->take("HTTP/1.1 " + status + " "); }, bytes.substr(0, 40).c_str());
+    const std::string statusLine = "HTTP/1.1 " + status + " ";
+    until([&] { return peer->take(statusLine); }, bytes.substr(0, 40).c_str());
     until([&] { return peer->take("Connection: close\r\n"); }, bytes.substr(0, 40).c_str());
     until([&] { return peer->closed(); }, bytes.substr(0, 40).c_str());
   }

@@ -80,7 +80,7 @@ std::string decode(std::string_view bytes, Role role, bool split, const Limits& 
 }
 
 std::string both(std::string_view bytes, Role role = Role::kClient, const Limits& limits = {}) {
-  const std::string whole = decode(bytes, role, false, limits);
+  std::string whole = decode(bytes, role, false, limits);
   EXPECT_EQ(decode(bytes, role, true, limits), whole);
   return whole;
 }
@@ -308,7 +308,7 @@ TEST(FrameEncoder, reasonsAreCutBetweenCodePoints) {
 
 TEST(FrameDecoder, inflatesTheExamplesOfTheStandard) {  // RFC 7692 §7.2.3
   const auto inflated = [](const std::string& frames) {
-    const std::string whole = decode(frames, Role::kClient, false, {}, DeflateParameters{});
+    std::string whole = decode(frames, Role::kClient, false, {}, DeflateParameters{});
     EXPECT_EQ(decode(frames, Role::kClient, true, {}, DeflateParameters{}), whole);
     return whole;
   };
