@@ -45,7 +45,7 @@ std::vector<char> makeEmptyHeap(node::MultiIsolatePlatform& platform) {
     heap.snapshotCreator()->SetDefaultContext(v8::Context::New(heap.isolate()));
   }
   const v8::StartupData blob = heap.snapshotCreator()->CreateBlob(v8::SnapshotCreator::FunctionCodeHandling::kKeep);
-  const std::vector<char> bytes(blob.data, blob.data + blob.raw_size);
+  std::vector<char> bytes(blob.data, blob.data + blob.raw_size);
   delete[] blob.data;
   heap.endSnapshot();
   return bytes;

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "js/exception.h"
 
@@ -251,7 +252,7 @@ void Lane::refuse(wire::InvocationId id, wire::Outcome outcome) {
 void Lane::refuse(wire::InvocationId id, const FailedStart& failed) {
   wire::ExceptionThrown thrown;
   thrown.invocation = id;
-  thrown.timestampMs = static_cast<double>(readClock(CLOCK_REALTIME) / 1'000'000u);
+  thrown.timestampMs = std::floor(wallMs());
   thrown.name = "Error";
   thrown.message = failed.message;
   effects_.emit(id.loop(), thrown);

@@ -189,7 +189,7 @@ class Lane {
   void runTurn(Runner& me, Lock& lock, Resident& resident, Work work);
   void beginTurn(Runner& me, Resident& resident, const Work& work);
   static void runWork(Runner& me, ScriptIsolate& isolate, const Work& work, TurnEnd& end);
-  void endTurn(Runner& me, Resident& resident, Work work, TurnEnd end);
+  void endTurn(Runner& me, Resident& resident, Work work, const TurnEnd& end);
   void startFailed(Resident& resident, wire::InvocationId starting, const ScriptIsolate::Failure& failure);
   void afterTurn(const Runner* me, Resident& resident);
   static void setIsolate(Runner& me, ScriptIsolate* isolate);

@@ -104,7 +104,7 @@ void Lane::runTurn(Runner& me, Lock& lock, Resident& resident, Work work) {
   me.clock.end();
   setIsolate(me, nullptr);
   if (me.lost) return;  // everybody has been told; `resident` goes with this thread
-  endTurn(me, resident, std::move(work), std::move(end));
+  endTurn(me, resident, std::move(work), end);
 }
 
 // Without the lock. The CPU time of each step is charged to the invocation that it is for.
@@ -151,7 +151,7 @@ void Lane::runWork(Runner& me, ScriptIsolate& isolate, const Work& work, TurnEnd
   end.ended = isolate.takeEnded();
 }
 
-void Lane::endTurn(Runner& me, Resident& resident, Work work, TurnEnd end) {
+void Lane::endTurn(Runner& me, Resident& resident, Work work, const TurnEnd& end) {
   const wire::InvocationId starting = me.invocation;
   me.resident = nullptr;
   me.invocation = {};

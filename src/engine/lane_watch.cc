@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <cmath>
 #include <cstdio>
 
 #include "engine/lane.h"
@@ -154,7 +155,7 @@ void Lane::abandon(Runner& runner, uint64_t cpuNs) {
   const auto endOne = [&](wire::InvocationId id) {
     wire::ExceptionThrown thrown;
     thrown.invocation = id;
-    thrown.timestampMs = static_cast<double>(readClock(CLOCK_REALTIME) / 1'000'000u);
+    thrown.timestampMs = std::floor(wallMs());
     thrown.name = "Error";
     thrown.message = message;
     effects_.emit(id.loop(), thrown);

@@ -25,12 +25,6 @@ constexpr std::string_view kWaitUntilExpired =
 // of it.
 constexpr uint64_t kMemoryCheckNs = 1'000'000;
 
-double wallMs() {
-  timespec now{};
-  clock_gettime(CLOCK_REALTIME, &now);
-  return static_cast<double>(now.tv_sec) * 1e3 + static_cast<double>(now.tv_nsec / 1000) / 1e3;
-}
-
 }  // namespace
 
 ScriptIsolate::ScriptIsolate(Environment environment, uint32_t number, std::shared_ptr<const Version> version,

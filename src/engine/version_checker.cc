@@ -223,7 +223,7 @@ std::vector<char> VersionChecker::makeHeap(std::string& reason) {
   return {};
 }
 
-void VersionChecker::makeCodeCache(std::string reason) {
+void VersionChecker::makeCodeCache(const std::string& reason) {
   if (rehearsed_) {
     const auto cache = rehearsed_->image();
     finish(wire::StartSource::kCodeCache, reason, {reinterpret_cast<const uint8_t*>(cache.data()), cache.size()});

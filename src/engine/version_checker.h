@@ -54,7 +54,7 @@ class VersionChecker {
   void checkAndWriteHeap();
   // From `rehearsed_`, or with everything compiled when that is null. Empty: `reason` says why.
   std::vector<char> makeHeap(std::string& reason);
-  void makeCodeCache(std::string reason);
+  void makeCodeCache(const std::string& reason);
   // Runs the top-level scope under watch, and tells the platform when it is the first to pass. `profile`: gets where
   // the time went when it takes too long; null: nobody wants to know.
   bool start(ScriptIsolate& isolate, ScriptIsolate::Failure& failure, std::string* profile);

@@ -139,7 +139,7 @@ std::shared_ptr<Resolver::Query> Resolver::resolve(const std::string& host, Call
   return query;
 }
 
-void Resolver::finish(const std::string& host, base::Result<Addresses> result) {
+void Resolver::finish(const std::string& host, const base::Result<Addresses>& result) {
   remember(host, result);
   const auto found = waiting_.find(host);
   if (found == waiting_.end()) return;

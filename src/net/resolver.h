@@ -64,7 +64,7 @@ class Resolver {
     std::list<std::string>::iterator age;
   };
 
-  void finish(const std::string& host, base::Result<Addresses> result);
+  void finish(const std::string& host, const base::Result<Addresses>& result);
   void remember(const std::string& host, const base::Result<Addresses>& result);
 
   Loop& loop_;
