@@ -77,9 +77,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view rest = whole.substr(std::min(end + 1, whole.size()));
   checkUpload(rest, first);
 
-  static const control::ApiRouter kRouter({{"GET", "accounts/:account/things", "Do it", never},
-                                           {"GET", "accounts/:account/things/:thing", "Do it", never},
-                                           {"GET", "accounts/:account/things/special", "Do it", never}});
+  static const control::ApiRouter kRouter({{"GET", "accounts/:account/things", "Do it", "Thing", never},
+                                           {"GET", "accounts/:account/things/:thing", "Do it", "Thing", never},
+                                           {"GET", "accounts/:account/things/special", "Do it", "Thing", never}});
   const std::string target = "/client/v4" + std::string(rest.substr(0, rest.find(' ')));
   if (control::ApiRouter::owns(target)) {
     if (const auto match = kRouter.match("GET", target); match.ok()) {

@@ -82,9 +82,9 @@ ApiResult remove(ApiContext& context, const ApiRequest& request) {
 }  // namespace
 
 std::vector<Endpoint> accountEndpoints() {
-  return {{"POST", "accounts", "Make an account", create},
-          {"PUT", "accounts/:account", "Change an account", change},
-          {"DELETE", "accounts/:account", "Remove an account and everything in it", remove}};
+  return {{"POST", "accounts", "Make an account", "Account", create},
+          {"PUT", "accounts/:account", "Change an account", "Account", change},
+          {"DELETE", "accounts/:account", "Remove an account that has nothing left", "Id", remove}};
 }
 
 }  // namespace weir::control

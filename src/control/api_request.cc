@@ -13,6 +13,7 @@ namespace json = boost::json;
 namespace {
 
 constexpr size_t kJsonDepthMax = 64;
+constexpr uint32_t kNoteCode = 1000;  // of a message beside a result, which means nothing by its number
 
 json::object envelope(bool success) {
   json::object out;
@@ -97,7 +98,8 @@ ApiAnswer answer(json::value result) {
 ApiAnswer answer(json::value result, const std::vector<std::string>& messages) {
   json::object out = envelope(true);
   json::array all;
-  for (const auto& message : messages) all.emplace_back(message);
+  // As the public API has them; wrangler would take plain texts as well, others read these members.
+  for (const auto& message : messages) all.push_back(json::object{{"code", kNoteCode}, {"message", message}});
   out["result"] = std::move(result);
   out["messages"] = std::move(all);
   ApiAnswer made;
@@ -105,7 +107,7 @@ ApiAnswer answer(json::value result, const std::vector<std::string>& messages) {
   return made;
 }
 
-ApiAnswer answerPage(json::value elements, Page page, size_t all) {
+ApiAnswer answerPage(json::value elements, const Page& page, size_t all) {
   json::object out = envelope(true);
   json::object info;
   info["page"] = page.number;

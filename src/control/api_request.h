@@ -60,7 +60,7 @@ struct Page {
   size_t size = 20;
   std::string next = {};  // the cursor of the page behind it; empty: none is said
 };
-ApiAnswer answerPage(boost::json::value elements, Page page, size_t all);
+ApiAnswer answerPage(boost::json::value elements, const Page& page, size_t all);
 // `docsUrl` as EdgeLoop::Options::errorDocsUrl.
 ApiAnswer answer(const ApiError& error, std::string_view docsUrl);
 

@@ -29,8 +29,8 @@ enum class Access : uint8_t {
 inline constexpr uint64_t kJsonBodyBytesMax = 2u << 20;
 inline constexpr uint64_t kUploadBodyBytesMax = 100u << 20;
 
-// What a body is.
-enum class Media : uint8_t { kJson, kForm, kRaw };
+// What a request's body is.
+enum class Media : uint8_t { kJson, kForm };
 
 struct Endpoint {
   const char* method;
@@ -39,22 +39,19 @@ struct Endpoint {
   // may end in the names of what the endpoint reads of the query: "zones?name&page".
   const char* pattern;
   const char* summary;  // in the imperative, without a full stop; openapi.h
+  // What its answers hold: a name of result_schemas.h, "NAME[]" for a list of it, "null", "raw" for one without the
+  // envelope; null pointer: it refuses every call.
+  const char* result;
   ApiResult (*handle)(ApiContext& context, const ApiRequest& request);
   uint64_t bodyBytesMax = kJsonBodyBytesMax;
   Access access = Access::kByMethod;
   // Of kOpen: looks at the head of a call before any more of its body is read. Null: everybody may send one.
   std::optional<ApiError> (*admit)(ApiContext& context, const ApiRequest& request) = nullptr;
   Media takes = Media::kJson;
-  Media gives = Media::kJson;  // kJson: the envelope
 
   Endpoint takesForm() const {
     Endpoint other = *this;
     other.takes = Media::kForm;
-    return other;
-  }
-  Endpoint givesRaw() const {
-    Endpoint other = *this;
-    other.gives = Media::kRaw;
     return other;
   }
 };

@@ -14,10 +14,10 @@ namespace {
 ApiResult never(ApiContext&, const ApiRequest&) { return internalError("not called"); }
 
 const ApiRouter& router() {
-  static const ApiRouter kRouter({{"GET", "accounts/:account/things", "Do it", never},
-                                  {"GET", "accounts/:account/things/:thing", "Do it", never},
-                                  {"GET", "accounts/:account/things/special", "Do it", never},
-                                  {"PUT", "accounts/:account/things/:thing", "Do it", never}});
+  static const ApiRouter kRouter({{"GET", "accounts/:account/things", "Do it", "Thing", never},
+                                  {"GET", "accounts/:account/things/:thing", "Do it", "Thing", never},
+                                  {"GET", "accounts/:account/things/special", "Do it", "Thing", never},
+                                  {"PUT", "accounts/:account/things/:thing", "Do it", "Thing", never}});
   return kRouter;
 }
 

@@ -144,12 +144,13 @@ ApiResult uploadAssets(ApiContext& context, const ApiRequest& request) {
 }  // namespace
 
 std::vector<Endpoint> assetEndpoints() {
-  return {{"POST", "accounts/:account/workers/scripts/:script/assets-upload-session",
-           "Begin an upload of static assets: which files are missing", openSession, kManifestBytesMax},
-          Endpoint{"POST", "accounts/:account/workers/assets/upload?base64",
-                   "Upload files of an assets session (authorised by its token)", uploadAssets, kAssetBodyBytesMax,
-                   Access::kOpen, admitUpload}
-              .takesForm()};
+  return {
+      {"POST", "accounts/:account/workers/scripts/:script/assets-upload-session",
+       "Begin an upload of static assets: which files are missing", "AssetsSession", openSession, kManifestBytesMax},
+      Endpoint{"POST", "accounts/:account/workers/assets/upload?base64",
+               "Upload files of an assets session (authorised by its token)", "AssetsUpload", uploadAssets,
+               kAssetBodyBytesMax, Access::kOpen, admitUpload}
+          .takesForm()};
 }
 
 }  // namespace weir::control

@@ -103,10 +103,10 @@ std::vector<Endpoint> auditEndpoints() {
   return {
       {"GET",
        "accounts/:account/audit_logs?id&action.type&actor.email&actor.ip&resource.type&resource.id&direction&since&before&page&per_page",
-       "List the changes of an account", ofAccount},
+       "List the changes of an account", "AuditEntry[]", ofAccount},
       {"GET",
        "user/audit_logs?id&action.type&actor.email&actor.ip&resource.type&resource.id&direction&since&before&page&per_page",
-       "List the changes of every account that the caller reaches", ofAll}};
+       "List the changes of every account that the caller reaches", "AuditEntry[]", ofAll}};
 }
 
 }  // namespace weir::control

@@ -106,10 +106,11 @@ ApiResult view(ApiContext& context, const ApiRequest& request) {
 
 std::vector<Endpoint> deploymentEndpoints() {
   return {{"GET", "accounts/:account/workers/scripts/:script/deployments",
-           "List the deployments of a Worker, newest first", list},
-          {"GET", "accounts/:account/workers/scripts/:script/deployments/:deployment", "Show a deployment", view},
+           "List the deployments of a Worker, newest first", "Deployments", list},
+          {"GET", "accounts/:account/workers/scripts/:script/deployments/:deployment", "Show a deployment",
+           "Deployment", view},
           {"POST", "accounts/:account/workers/scripts/:script/deployments?force",
-           "Deploy versions of a Worker, in shares", deploy}};
+           "Deploy versions of a Worker, in shares", "Deployment", deploy}};
 }
 
 }  // namespace weir::control

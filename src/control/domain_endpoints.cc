@@ -220,18 +220,18 @@ ApiResult setOfScript(ApiContext& context, const ApiRequest& request) {
 std::vector<Endpoint> domainEndpoints() {
   return {
       {"GET", "accounts/:account/workers/domains?hostname&service&zone_id&zone_name&environment&page&per_page",
-       "List custom domains", list},
-      {"PUT", "accounts/:account/workers/domains", "Attach a custom domain to a Worker", attach},
+       "List custom domains", "Domain[]", list},
+      {"PUT", "accounts/:account/workers/domains", "Attach a custom domain to a Worker", "Domain", attach},
       {"GET", "accounts/:account/workers/domains/records?hostname&service&zone_id&zone_name&environment&page&per_page",
-       "List custom domains", list},
-      {"GET", "accounts/:account/workers/domains/records/:domain", "Show a custom domain", show},
-      {"DELETE", "accounts/:account/workers/domains/records/:domain", "Detach a custom domain", remove},
-      {"GET", "accounts/:account/workers/domains/:domain", "Show a custom domain", show},
-      {"DELETE", "accounts/:account/workers/domains/:domain", "Detach a custom domain", remove},
+       "List custom domains", "Domain[]", list},
+      {"GET", "accounts/:account/workers/domains/records/:domain", "Show a custom domain", "Domain", show},
+      {"DELETE", "accounts/:account/workers/domains/records/:domain", "Detach a custom domain", "Id", remove},
+      {"GET", "accounts/:account/workers/domains/:domain", "Show a custom domain", "Domain", show},
+      {"DELETE", "accounts/:account/workers/domains/:domain", "Detach a custom domain", "Id", remove},
       {"POST", "accounts/:account/workers/scripts/:script/domains/changeset?replace_state",
-       "Say what setting the custom domains of a Worker would change", changeset},
+       "Say what setting the custom domains of a Worker would change", "DomainChangeset", changeset},
       {"PUT", "accounts/:account/workers/scripts/:script/domains/records", "Set the custom domains of a Worker",
-       setOfScript}};
+       "Domain[]", setOfScript}};
 }
 
 }  // namespace weir::control

@@ -31,14 +31,15 @@ ApiResult noDispatch(ApiContext&, const ApiRequest&) { return notEntitled("dispa
 }  // namespace
 
 std::vector<Endpoint> namespaceEndpoints() {
-  return {{"GET", "accounts/:account/storage/kv/namespaces?page&per_page", "List KV namespaces: there are none", none},
+  return {{"GET", "accounts/:account/storage/kv/namespaces?page&per_page", "List KV namespaces: there are none",
+           "Namespace[]", none},
           {"GET", "accounts/:account/workers/durable_objects/namespaces?page&per_page",
-           "List Durable Object namespaces: there are none", none},
+           "List Durable Object namespaces: there are none", "Namespace[]", none},
           {"GET", "accounts/:account/workers/dispatch/namespaces", "List dispatch namespaces: they are not served",
-           noDispatch},
-          {"GET", "accounts/:account/queues?name", "List queues: they are not served", noQueue},
-          {"GET", "accounts/:account/r2/buckets/:name", "Show an R2 bucket: they are not served", noBucket},
-          {"GET", "accounts/:account/workflows/:name", "Show a workflow: they are not served", noWorkflow}};
+           nullptr, noDispatch},
+          {"GET", "accounts/:account/queues?name", "List queues: they are not served", nullptr, noQueue},
+          {"GET", "accounts/:account/r2/buckets/:name", "Show an R2 bucket: they are not served", nullptr, noBucket},
+          {"GET", "accounts/:account/workflows/:name", "Show a workflow: they are not served", nullptr, noWorkflow}};
 }
 
 }  // namespace weir::control

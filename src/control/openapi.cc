@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "control/api_table.h"
+#include "control/result_schemas.h"
 
 namespace weir::control {
 
@@ -124,13 +125,11 @@ json::object reference(std::string_view name) { return {{"$ref", "#/components/s
 
 json::object content(std::string_view media, json::object schema) { return {{media, {{"schema", std::move(schema)}}}}; }
 
-json::object contentOf(Media media, json::object schema) {
-  switch (media) {
-    case Media::kForm: return content("multipart/form-data", {{"type", "object"}});
-    case Media::kRaw: return content("*/*", json::object());
-    case Media::kJson: break;
-  }
-  return content("application/json", std::move(schema));
+// Of what an endpoint answers when it does what it is asked.
+json::object resultContent(std::string_view result) {
+  if (result == "raw") return content("*/*", json::object());
+  const json::object own{{"properties", {{"result", resultSchema(result)}}}};
+  return content("application/json", {{"allOf", json::array{reference("Envelope"), own}}});
 }
 
 json::object operationOf(const Endpoint& endpoint, Place place) {
@@ -149,12 +148,16 @@ json::object operationOf(const Endpoint& endpoint, Place place) {
   }
   out["security"] = std::move(security);
   if (method != "GET" && method != "DELETE") {
-    out["requestBody"] = {{"content", contentOf(endpoint.takes, {{"type", json::array{"object", "array"}}})}};
+    out["requestBody"] = {{"content", endpoint.takes == Media::kForm
+                                          ? content("multipart/form-data", {{"type", "object"}})
+                                          : content("application/json", {{"type", json::array{"object", "array"}}})}};
   }
-  out["responses"] = {
-      {"200", {{"description", "Done"}, {"content", contentOf(endpoint.gives, reference("Envelope"))}}},
-      {"4XX", {{"description", "Refused"}, {"content", content("application/json", reference("Failure"))}}},
-      {"5XX", {{"description", "Failed"}, {"content", content("application/json", reference("Failure"))}}}};
+  json::object responses;
+  if (endpoint.result != nullptr)
+    responses["2XX"] = {{"description", "Done"}, {"content", resultContent(endpoint.result)}};
+  responses["4XX"] = {{"description", "Refused"}, {"content", content("application/json", reference("Failure"))}};
+  responses["5XX"] = {{"description", "Failed"}, {"content", content("application/json", reference("Failure"))}};
+  out["responses"] = std::move(responses);
   return out;
 }
 
@@ -162,12 +165,13 @@ json::object objectOf(json::object properties, json::array required) {
   return {{"type", "object"}, {"required", std::move(required)}, {"properties", std::move(properties)}};
 }
 
-json::object schemas() {
+json::object envelopeSchemas() {
   const json::object messages{{"type", "array"}, {"items", reference("Message")}};
   const json::object info = objectOf({{"page", {{"type", "integer"}}},
                                       {"per_page", {{"type", "integer"}}},
                                       {"count", {{"type", "integer"}}},
                                       {"total_count", {{"type", "integer"}}},
+                                      {"total_pages", {{"type", "integer"}}},
                                       {"cursor", {{"type", "string"}}}},
                                      {});
   return {{"Message", objectOf({{"code", {{"type", "integer"}}},
@@ -186,6 +190,12 @@ json::object schemas() {
                                 {"errors", messages},
                                 {"messages", messages}},
                                {"success", "errors"})}};
+}
+
+json::object schemas() {
+  json::object all = resultSchemas();
+  for (const auto& [name, schema] : envelopeSchemas()) all[name] = schema;
+  return all;
 }
 
 ApiResult document(ApiContext&, const ApiRequest&) {
@@ -225,9 +235,8 @@ json::object describeApi(std::span<const Endpoint> endpoints) {
 }
 
 std::vector<Endpoint> documentEndpoints() {
-  return {Endpoint{"GET", "openapi.json", "Describe the management API, as this document", document, kJsonBodyBytesMax,
-                   Access::kOpen}
-              .givesRaw()};
+  return {Endpoint{"GET", "openapi.json", "Describe the management API, as this document", "raw", document,
+                   kJsonBodyBytesMax, Access::kOpen}};
 }
 
 }  // namespace weir::control

@@ -22,8 +22,7 @@ ApiResult startupProfile(ApiContext& context, const ApiRequest& request) {
 
 std::vector<Endpoint> profileEndpoints() {
   return {Endpoint{"GET", "accounts/:account/workers/scripts/:script/startup-profile",
-                   "Download the CPU profile of the Worker's last start-up that failed", startupProfile}
-              .givesRaw()};
+                   "Download the CPU profile of the Worker's last start-up that failed", "raw", startupProfile}};
 }
 
 }  // namespace weir::control

@@ -190,15 +190,17 @@ ApiResult setOfScript(ApiContext& context, const ApiRequest& request) {
 }  // namespace
 
 std::vector<Endpoint> routeEndpoints() {
-  return {{"GET", "zones/:zone/workers/routes", "List the routes of a zone", list},
-          {"POST", "zones/:zone/workers/routes", "Make a route", create},
-          {"GET", "zones/:zone/workers/routes/:route", "Show a route", show},
-          {"PUT", "zones/:zone/workers/routes/:route", "Change a route", change},
-          {"DELETE", "zones/:zone/workers/routes/:route", "Remove a route", remove},
-          {"GET", "accounts/:account/workers/scripts/:script/routes", "List the routes of a Worker", showOfScript},
-          {"PUT", "accounts/:account/workers/scripts/:script/routes", "Set the routes of a Worker", setOfScript},
-          {"GET", "accounts/:account/workers/services/:script/environments/:environment/routes",
-           "List the routes of a Worker", showOfScript}};
+  return {
+      {"GET", "zones/:zone/workers/routes", "List the routes of a zone", "Route[]", list},
+      {"POST", "zones/:zone/workers/routes", "Make a route", "Route", create},
+      {"GET", "zones/:zone/workers/routes/:route", "Show a route", "Route", show},
+      {"PUT", "zones/:zone/workers/routes/:route", "Change a route", "Route", change},
+      {"DELETE", "zones/:zone/workers/routes/:route", "Remove a route", "Id", remove},
+      {"GET", "accounts/:account/workers/scripts/:script/routes", "List the routes of a Worker", "Route[]",
+       showOfScript},
+      {"PUT", "accounts/:account/workers/scripts/:script/routes", "Set the routes of a Worker", "Route[]", setOfScript},
+      {"GET", "accounts/:account/workers/services/:script/environments/:environment/routes",
+       "List the routes of a Worker", "Route[]", showOfScript}};
 }
 
 }  // namespace weir::control

@@ -86,20 +86,18 @@ ApiResult remove(ApiContext& context, const ApiRequest& request) {
 }  // namespace
 
 std::vector<Endpoint> scriptEndpoints() {
-  return {{"GET", "accounts/:account/workers/scripts", "List Workers", listScripts},
-          Endpoint{"PUT", "accounts/:account/workers/scripts/:script", "Upload a Worker and deploy it", upload,
-                   kUploadBodyBytesMax}
+  return {{"GET", "accounts/:account/workers/scripts", "List Workers", "Script[]", listScripts},
+          Endpoint{"PUT", "accounts/:account/workers/scripts/:script", "Upload a Worker and deploy it", "Script",
+                   upload, kUploadBodyBytesMax}
               .takesForm(),
-          Endpoint{"GET", "accounts/:account/workers/scripts/:script?version", "Download a Worker's content", content}
-              .givesRaw(),
-          {"DELETE", "accounts/:account/workers/scripts/:script", "Remove a Worker", remove},
+          Endpoint{"GET", "accounts/:account/workers/scripts/:script?version", "Download a Worker's content", "raw",
+                   content},
+          {"DELETE", "accounts/:account/workers/scripts/:script", "Remove a Worker", "Id", remove},
           Endpoint{"GET", "accounts/:account/workers/scripts/:script/content?version", "Download a Worker's content",
-                   content}
-              .givesRaw(),
+                   "raw", content},
           Endpoint{"GET", "accounts/:account/workers/scripts/:script/content/v2?version",
-                   "Download the content of a version", content}
-              .givesRaw(),
-          {"DELETE", "accounts/:account/workers/services/:script", "Remove a Worker", remove}};
+                   "Download the content of a version", "raw", content},
+          {"DELETE", "accounts/:account/workers/services/:script", "Remove a Worker", "Id", remove}};
 }
 
 }  // namespace weir::control

@@ -63,8 +63,8 @@ json::object scriptJson(const catalog::Script& script, const catalog::Version* n
   out["tail_consumers"] = setting("tail_consumers", json::array());
   if (const auto* observability = settings.if_contains("observability")) out["observability"] = *observability;
   out["usage_model"] = "standard";
-  out["has_assets"] = newest != nullptr && newest->hasAssets;
   if (newest != nullptr) {
+    out["has_assets"] = newest->hasAssets;
     out["etag"] = newest->etag;
     out["handlers"] = parseArray(newest->check.handlers);
     out["last_deployed_from"] = newest->source;

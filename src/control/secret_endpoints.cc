@@ -147,14 +147,16 @@ ApiResult remove(ApiContext& context, const ApiRequest& request) {
 }  // namespace
 
 std::vector<Endpoint> secretEndpoints() {
-  return {
-      {"GET", "accounts/:account/workers/scripts/:script/secrets", "List the secrets of a Worker, by name", list},
-      {"PUT", "accounts/:account/workers/scripts/:script/secrets", "Set a secret", put},
-      {"PATCH", "accounts/:account/workers/scripts/:script/secrets-bulk", "Set and remove several secrets", patchAll},
-      {"PATCH", "accounts/:account/workers/workers/:script/versions/latest", "Set and remove secrets in a new version",
-       patchLatest},
-      {"GET", "accounts/:account/workers/scripts/:script/secrets/:secret", "Show a secret, without its value", show},
-      {"DELETE", "accounts/:account/workers/scripts/:script/secrets/:secret", "Remove a secret", remove}};
+  return {{"GET", "accounts/:account/workers/scripts/:script/secrets", "List the secrets of a Worker, by name",
+           "Secret[]", list},
+          {"PUT", "accounts/:account/workers/scripts/:script/secrets", "Set a secret", "Secret", put},
+          {"PATCH", "accounts/:account/workers/scripts/:script/secrets-bulk", "Set and remove several secrets",
+           "Secret[]", patchAll},
+          {"PATCH", "accounts/:account/workers/workers/:script/versions/latest",
+           "Set and remove secrets in a new version", "Version", patchLatest},
+          {"GET", "accounts/:account/workers/scripts/:script/secrets/:secret", "Show a secret, without its value",
+           "Secret", show},
+          {"DELETE", "accounts/:account/workers/scripts/:script/secrets/:secret", "Remove a secret", "null", remove}};
 }
 
 }  // namespace weir::control

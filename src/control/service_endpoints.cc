@@ -85,14 +85,15 @@ ApiResult tailProducers(ApiContext& context, const ApiRequest& request) {
 }  // namespace
 
 std::vector<Endpoint> serviceEndpoints() {
-  return {{"GET", "accounts/:account/workers/services/:script", "Show a Worker as a service", show},
+  return {{"GET", "accounts/:account/workers/services/:script", "Show a Worker as a service", "Service", show},
           {"GET", "accounts/:account/workers/services/:script/environments/:environment", "Show a Worker's environment",
-           showEnvironment},
+           "Environment", showEnvironment},
           {"GET", "accounts/:account/workers/services/:script/environments/:environment/bindings",
-           "List the bindings of a Worker", environmentBindings},
-          {"GET", "accounts/:account/workers/scripts/:script/references", "List what refers to a Worker", references},
+           "List the bindings of a Worker", "Binding[]", environmentBindings},
+          {"GET", "accounts/:account/workers/scripts/:script/references", "List what refers to a Worker", "References",
+           references},
           {"GET", "accounts/:account/workers/tails/by-consumer/:script",
-           "List the Workers whose events a Worker consumes", tailProducers}};
+           "List the Workers whose events a Worker consumes", "TailProducer[]", tailProducers}};
 }
 
 }  // namespace weir::control

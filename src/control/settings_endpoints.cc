@@ -124,14 +124,14 @@ ApiResult patch(ApiContext& context, const ApiRequest& request) {
 
 std::vector<Endpoint> settingsEndpoints() {
   return {{"GET", "accounts/:account/workers/scripts/:script/settings",
-           "Show the settings of a Worker and of its newest version", show},
+           "Show the settings of a Worker and of its newest version", "Settings", show},
           Endpoint{"PATCH", "accounts/:account/workers/scripts/:script/settings",
-                   "Change settings, in a new version where they are a version's", patch}
+                   "Change settings, in a new version where they are a version's", "Settings", patch}
               .takesForm(),
           {"GET", "accounts/:account/workers/scripts/:script/script-settings", "Show the settings of a Worker",
-           showScriptSettings},
+           "ScriptSettings", showScriptSettings},
           {"PATCH", "accounts/:account/workers/scripts/:script/script-settings", "Change the settings of a Worker",
-           patchScriptSettings}};
+           "ScriptSettings", patchScriptSettings}};
 }
 
 }  // namespace weir::control

@@ -253,18 +253,20 @@ ApiResult remove(ApiContext& context, const ApiRequest& request) {
 }  // namespace
 
 std::vector<Endpoint> tokenEndpoints() {
-  return {{"GET", "user/tokens?page&per_page", "List the tokens that the caller reaches", list},
-          {"POST", "user/tokens", "Make a token", create},
-          {"GET", "user/tokens/permission_groups", "List what tokens can be allowed", permissionGroups},
-          {"GET", "user/tokens/:token", "Show a token, without its value", show},
-          {"DELETE", "user/tokens/:token", "Revoke a token", remove},
-          {"PUT", "user/tokens/:token/value", "Give a token a new value", roll},
-          {"GET", "accounts/:account/tokens?page&per_page", "List the tokens of an account", list},
-          {"POST", "accounts/:account/tokens", "Make a token of an account", create},
-          {"GET", "accounts/:account/tokens/permission_groups", "List what tokens can be allowed", permissionGroups},
-          {"GET", "accounts/:account/tokens/:token", "Show a token, without its value", show},
-          {"DELETE", "accounts/:account/tokens/:token", "Revoke a token", remove},
-          {"PUT", "accounts/:account/tokens/:token/value", "Give a token a new value", roll}};
+  return {{"GET", "user/tokens?page&per_page", "List the tokens that the caller reaches", "Token[]", list},
+          {"POST", "user/tokens", "Make a token", "Token", create},
+          {"GET", "user/tokens/permission_groups", "List what tokens can be allowed", "PermissionGroup[]",
+           permissionGroups},
+          {"GET", "user/tokens/:token", "Show a token, without its value", "Token", show},
+          {"DELETE", "user/tokens/:token", "Revoke a token", "Id", remove},
+          {"PUT", "user/tokens/:token/value", "Give a token a new value", "TokenValue", roll},
+          {"GET", "accounts/:account/tokens?page&per_page", "List the tokens of an account", "Token[]", list},
+          {"POST", "accounts/:account/tokens", "Make a token of an account", "Token", create},
+          {"GET", "accounts/:account/tokens/permission_groups", "List what tokens can be allowed", "PermissionGroup[]",
+           permissionGroups},
+          {"GET", "accounts/:account/tokens/:token", "Show a token, without its value", "Token", show},
+          {"DELETE", "accounts/:account/tokens/:token", "Revoke a token", "Id", remove},
+          {"PUT", "accounts/:account/tokens/:token/value", "Give a token a new value", "TokenValue", roll}};
 }
 
 }  // namespace weir::control

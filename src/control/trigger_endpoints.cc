@@ -122,15 +122,17 @@ ApiResult setSchedules(ApiContext& context, const ApiRequest& request) {
 
 std::vector<Endpoint> triggerEndpoints() {
   return {
-      {"GET", "accounts/:account/workers/subdomain", "Show the account's subdomain", accountSubdomain},
-      {"PUT", "accounts/:account/workers/subdomain", "Set the account's subdomain", setAccountSubdomain},
-      {"GET", "accounts/:account/workers/subdomains/:subdomain", "Say whether a subdomain is taken", subdomainState},
+      {"GET", "accounts/:account/workers/subdomain", "Show the account's subdomain", "Subdomain", accountSubdomain},
+      {"PUT", "accounts/:account/workers/subdomain", "Set the account's subdomain", "Subdomain", setAccountSubdomain},
+      {"GET", "accounts/:account/workers/subdomains/:subdomain", "Say whether a subdomain is taken", "Subdomain",
+       subdomainState},
       {"GET", "accounts/:account/workers/scripts/:script/subdomain",
-       "Show whether a Worker answers under the workers domain", scriptSubdomain},
+       "Show whether a Worker answers under the workers domain", "ScriptSubdomain", scriptSubdomain},
       {"POST", "accounts/:account/workers/scripts/:script/subdomain",
-       "Set whether a Worker answers under the workers domain", setScriptSubdomain},
-      {"GET", "accounts/:account/workers/scripts/:script/schedules", "List the cron triggers of a Worker", schedules},
-      {"PUT", "accounts/:account/workers/scripts/:script/schedules", "Set the cron triggers of a Worker",
+       "Set whether a Worker answers under the workers domain", "ScriptSubdomain", setScriptSubdomain},
+      {"GET", "accounts/:account/workers/scripts/:script/schedules", "List the cron triggers of a Worker", "Schedules",
+       schedules},
+      {"PUT", "accounts/:account/workers/scripts/:script/schedules", "Set the cron triggers of a Worker", "Schedules",
        setSchedules}};
 }
 

@@ -66,12 +66,12 @@ ApiResult listMemberships(ApiContext& context, const ApiRequest& request) {
 }  // namespace
 
 std::vector<Endpoint> userEndpoints() {
-  return {{"GET", "user", "Show who the caller is", showUser},
-          {"GET", "user/tokens/verify", "Say whether the caller's token is valid", verifyToken},
-          {"GET", "accounts?page&per_page", "List the accounts that the caller reaches", listAccounts},
-          {"GET", "accounts/:account", "Show an account", showAccount},
+  return {{"GET", "user", "Show who the caller is", "User", showUser},
+          {"GET", "user/tokens/verify", "Say whether the caller's token is valid", "TokenState", verifyToken},
+          {"GET", "accounts?page&per_page", "List the accounts that the caller reaches", "Account[]", listAccounts},
+          {"GET", "accounts/:account", "Show an account", "Account", showAccount},
           {"GET", "memberships?page&per_page", "List the accounts that the caller reaches, as memberships",
-           listMemberships}};
+           "Membership[]", listMemberships}};
 }
 
 }  // namespace weir::control

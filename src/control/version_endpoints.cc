@@ -53,11 +53,11 @@ ApiResult view(ApiContext& context, const ApiRequest& request) {
 
 std::vector<Endpoint> versionEndpoints() {
   return {Endpoint{"POST", "accounts/:account/workers/scripts/:script/versions",
-                   "Upload a version of a Worker, without deploying it", upload, kUploadBodyBytesMax}
+                   "Upload a version of a Worker, without deploying it", "Version", upload, kUploadBodyBytesMax}
               .takesForm(),
           {"GET", "accounts/:account/workers/scripts/:script/versions", "List the versions of a Worker, newest first",
-           list},
-          {"GET", "accounts/:account/workers/scripts/:script/versions/:version", "Show a version", view}};
+           "Versions", list},
+          {"GET", "accounts/:account/workers/scripts/:script/versions/:version", "Show a version", "Version", view}};
 }
 
 }  // namespace weir::control

@@ -54,8 +54,8 @@ ApiResult list(ApiContext& context, const ApiRequest& request) {
 }  // namespace
 
 std::vector<Endpoint> workerEndpoints() {
-  return {{"GET", "accounts/:account/workers/workers?page&per_page", "List Workers", list},
-          {"GET", "accounts/:account/workers/workers/:script", "Show a Worker", show}};
+  return {{"GET", "accounts/:account/workers/workers?page&per_page", "List Workers", "Worker[]", list},
+          {"GET", "accounts/:account/workers/workers/:script", "Show a Worker", "Worker", show}};
 }
 
 }  // namespace weir::control

@@ -25,7 +25,7 @@ ApiTry<catalog::Zone> zoneOf(ApiContext& context, const ApiRequest& request) {
 std::optional<ApiError> refuseUnlessOperator(const ApiRequest& request, std::string_view what) {
   if (request.principal.everyAccount) return std::nullopt;
   return notAllowed(std::string(what) +
-                    "; that is for whoever operates this platform (weir zone, or a token for every account)");
+                    "; that is for whoever operates this platform (its command weir, or a token for every account)");
 }
 
 ApiTry<catalog::Zone> zoneFor(ApiContext& context, std::string_view account, std::string_view hostname) {

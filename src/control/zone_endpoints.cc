@@ -127,11 +127,11 @@ ApiResult remove(ApiContext& context, const ApiRequest& request) {
 }  // namespace
 
 std::vector<Endpoint> zoneEndpoints() {
-  return {{"GET", "zones?name&account.id&page&per_page&cursor", "List zones", list},
-          {"POST", "zones", "Make a zone", create},
-          {"GET", "zones/:zone", "Show a zone, by its id or name", show},
-          {"PATCH", "zones/:zone", "Change a zone", change},
-          {"DELETE", "zones/:zone", "Remove a zone", remove}};
+  return {{"GET", "zones?name&account.id&page&per_page&cursor", "List zones", "Zone[]", list},
+          {"POST", "zones", "Make a zone", "Zone", create},
+          {"GET", "zones/:zone", "Show a zone, by its id or name", "Zone", show},
+          {"PATCH", "zones/:zone", "Change a zone", "Zone", change},
+          {"DELETE", "zones/:zone", "Remove a zone", "Id", remove}};
 }
 
 }  // namespace weir::control

@@ -65,7 +65,7 @@ test("what has no effect is said with the answer", async (t) => {
   t.after(() => weir.stop());
   const environment = await environmentOf(weir);
   const { body } = await upload(environment, "hello", { placement: { mode: "smart" }, compatibility_flags: ["url_standard"] });
-  assert.deepEqual(body.messages.map((one) => one.message ?? one), [
+  assert.deepEqual(body.messages.map((one) => one.message), [
     "The compatibility flag url_standard became the default as of 2022-10-31 so does not need to be specified anymore.",
     "placement is kept and has no effect: a Worker runs on the machine that weir runs on."]);
   const project = await startProject(t, weir, { files: { "src/index.js": code }, config: { compatibility_flags: ["no_such_flag", "nor_this_one"] } });

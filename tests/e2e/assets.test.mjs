@@ -453,7 +453,7 @@ test("sessions are refused what is not theirs", async (t) => {
   // What has no effect in a file of rules is told.
   const told = await putVersion(environment, { jwt: completion, config: { _redirects: "/x /a.txt\n/y /a.txt 418\n", _headers: "/*\n x-a: 1\nx\n" } });
   assert.equal(told.body.success, true);
-  assert.deepEqual(told.body.messages, [
+  assert.deepEqual(told.body.messages.map((one) => one.message), [
     "_redirects:2: Valid status codes are 200, 301, 302 (default), 303, 307, or 308. Got 418.",
     "_headers:3: Expected a colon-separated header pair (e.g. name: value)",
   ]);
