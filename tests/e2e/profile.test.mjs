@@ -4,8 +4,9 @@ import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { root, startWeir } from "./weir.mjs";
-import { startProject } from "./wrangler.mjs";
+import { command, root, startWeir } from "./weir.mjs";
+import { until } from "./processes.mjs";
+import { callApi, releases, startProject } from "./wrangler.mjs";
 
 const kHandler = "export default { fetch() { return new Response(); } };";
 
@@ -68,3 +69,33 @@ test("a deploy that takes too long to start says where its profile is", async (t
   assert.equal((await fetch(url)).status, 400);
   assert.equal((await fetch(url.replace("/hello/", "/other/"), { headers: { authorization } })).status, 404);
 });
+
+for (const release of releases) {
+  test(`${release}: a start that takes too long and ends`, async (t) => {
+    const weir = await startWeir({});
+    t.after(() => weir.stop());
+    await command(weir, "account", "set", "local", "--limit", "startup_cpu_ms=50");
+    const project = await startProject(t, weir, { release, files: {
+      "src/index.js": `let n = 0;\nfunction slowly() { for (let i = 0; i < 3e8; ++i) n = (n * 31 + i) | 0; }\nslowly();\n${kHandler}` } });
+    const { code, text } = await project.tryRun("deploy");
+    assert.equal(code, 1);
+    assert.match(text, /exceeded startup limits[^]*Script startup exceeded CPU time limit\.[^]*weir profile hello --startup, or http:/);
+    assert.match(text, /A CPU Profile of your Worker's startup phase has been written/, "the release has run it to its end");
+  });
+}
+
+// These releases run the script themselves before they show the error, and wait for it: for ever, here.
+for (const release of releases.slice(1)) {
+  test(`${release}: the profile of a start without end is there before the release shows anything`, async (t) => {
+    const weir = await startWeir({});
+    t.after(() => weir.stop());
+    const project = await startProject(t, weir, { release, files: { "src/index.js": `function slowly() { for (;;); }\nslowly();\n${kHandler}` } });
+    const path = "{A}/workers/scripts/hello/startup-profile";
+    const found = until("the profile", async () => (await callApi(project.environment, "GET", path)).status === 200, 60_000);
+    const deploy = project.tryRunWith({ endWhen: found }, "deploy");
+    await found;
+    const { stdout } = await command(weir, "profile", "hello", "--startup", "--output", "-");
+    assert.ok(JSON.parse(stdout).nodes.some((node) => node.callFrame.functionName === "slowly"));
+    await deploy;
+  });
+}

@@ -40,7 +40,7 @@ export async function startProject(t, weir, { files, config = {}, packages = {},
   }
   const environment = await environmentOf(weir);
   const runs = [];
-  const run = (args, { input = "", env = {} } = {}) => {
+  const run = (args, { input = "", env = {}, endWhen } = {}) => {
     runs.push(args);
     return new Promise((done, failed) => {
       const child = spawn(join(root, "scripts/node"), [join(root, "node_modules", release, "wrangler-dist/cli.js"), ...args], {
@@ -50,7 +50,9 @@ export async function startProject(t, weir, { files, config = {}, packages = {},
         detached: true,
       });
       // With what it has started: it runs Workers in processes of their own.
-      const timer = setTimeout(() => process.kill(-child.pid, "SIGKILL"), commandMax);
+      const end = () => process.kill(-child.pid, "SIGKILL");
+      const timer = setTimeout(end, commandMax);
+      endWhen?.then(end);
       let stdout = "";
       let stderr = "";
       child.stdout.on("data", (bytes) => (stdout += bytes));
@@ -74,7 +76,8 @@ export async function startProject(t, weir, { files, config = {}, packages = {},
     write,
     configure,
     environment,
-    /** Resolves with { code, stdout, stderr, text } whatever comes of it. */
+    /** Resolves with { code, stdout, stderr, text } whatever comes of it. Options: input, env, endWhen (a promise; the command is
+     *  killed then). */
     tryRun: (...args) => run(args),
     tryRunWith: (options, ...args) => run(args, options),
     /** The same; fails when the command does. */

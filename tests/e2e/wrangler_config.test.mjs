@@ -79,7 +79,12 @@ for (const release of releases) {
     });
     await shows("deploy: logpush", () => assert.equal(settings.logpush, true));
     await shows("deploy: tail consumers", () => assert.deepEqual(settings.tail_consumers.map((one) => one.service), ["other"]));
-    await shows("deploy: placement", () => assert.match(deployed.stdout, /Uploaded hello/));
+    await shows("deploy: placement", async () => {
+      assert.match(deployed.stdout, /Uploaded hello/);
+      // No release shows what an answer says beside its result, but at this level.
+      const debugged = await project.runWith({ env: { WRANGLER_LOG: "debug", WRANGLER_LOG_SANITIZE: "false" } }, "deploy");
+      assert.match(debugged.text, /"messages":\[\{"code":\d+,"message":"placement is kept/);
+    });
     await shows("deploy: source maps", async () => {
       const content = await callApi(project.environment, "GET", "{A}/workers/scripts/hello/content/v2");
       assert.match(content.body, /name="index\.js\.map"/);
