@@ -1,6 +1,7 @@
 #include "cli/config.h"
 
 #include "catalog/cron.h"
+#include "catalog/plan.h"
 #include "control/compatibility_flags.h"
 
 #include <toml++/toml.h>
@@ -100,14 +101,25 @@ std::string jsonOf(const toml::table& table) {
 struct LimitKey {
   const char* name;
   uint32_t wire::VersionLimits::*member;
+};
+constexpr LimitKey kLimitKeys[] = {{"cpu_ms", &wire::VersionLimits::cpuMs},
+                                   {"startup_cpu_ms", &wire::VersionLimits::startupCpuMs},
+                                   {"memory_mb", &wire::VersionLimits::memoryMb},
+                                   {"subrequests", &wire::VersionLimits::subrequests},
+                                   {"wait_until_ms", &wire::VersionLimits::waitUntilMs},
+                                   {"scheduled_ms", &wire::VersionLimits::scheduledMs}};
+constexpr int64_t kWaitUntilMsMax = 900'000;
+
+struct Bounds {
+  int64_t min;
   int64_t max;
 };
-constexpr LimitKey kLimitKeys[] = {{"cpu_ms", &wire::VersionLimits::cpuMs, 300'000},
-                                   {"startup_cpu_ms", &wire::VersionLimits::startupCpuMs, 10'000},
-                                   {"memory_mb", &wire::VersionLimits::memoryMb, 4096},
-                                   {"subrequests", &wire::VersionLimits::subrequests, 10'000'000},
-                                   {"wait_until_ms", &wire::VersionLimits::waitUntilMs, 900'000},
-                                   {"scheduled_ms", &wire::VersionLimits::scheduledMs, 86'400'000}};
+// As for a plan, which has no limit only of waitUntil().
+Bounds boundsOf(std::string_view limit) {
+  const auto* field = catalog::findLimitField(limit);
+  if (field == nullptr) return {1, kWaitUntilMsMax};
+  return {static_cast<int64_t>(field->min), static_cast<int64_t>(field->max)};
+}
 
 // The words of a list, for an error: "a, b, c".
 template <class Range, class Name>
@@ -130,9 +142,10 @@ base::Status readLimits(const std::string& path, const toml::node& node, const s
                 "unknown key; known are " + listOf(kLimitKeys, [](const auto& k) { return k.name; }));
     }
     const auto number = value.value_exact<int64_t>();
-    if (!number || *number < 1 || *number > known->max) {
+    const auto [least, most] = boundsOf(name);
+    if (!number || *number < least || *number > most) {
       return at(path, value.source(), where + "." + name,
-                "must be a whole number from 1 to " + std::to_string(known->max));
+                "must be a whole number from " + std::to_string(least) + " to " + std::to_string(most));
     }
     limits.*known->member = static_cast<uint32_t>(*number);
   }

@@ -175,7 +175,7 @@ TEST_F(ConfigTest, whatIsWrongIsNamedWithLineColumnAndKey) {
       {script + "limits = { cpu_ms = 0 }\n", "4:21: script[0].limits.cpu_ms: must be a whole number from 1 to 300000"},
       {script + "limits = { cpu_ms = 1.5 }\n", "4:21: script[0].limits.cpu_ms: must be a whole number"},
       {script + "limits = { memory_mb = 99999 }\n",
-       "4:24: script[0].limits.memory_mb: must be a whole number from 1 to 4096"},
+       "4:24: script[0].limits.memory_mb: must be a whole number from 8 to 4096"},
       {"limits = 1\n", "1:10: limits: must be a table"},
       {"[limits]\nx = 1\n", "2:1: limits.x: unknown key"},
       {"edge = 1\n", "1:8: edge: must be a table: write [edge]"},

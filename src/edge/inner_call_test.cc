@@ -2,14 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include "base/byte_text.h"
+
 namespace weir::edge {
 namespace {
 
 using namespace std::chrono_literals;
 
-std::span<const std::byte> bytesOf(std::string_view text) {
-  return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
-}
 std::string textOf(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
@@ -125,7 +124,7 @@ TEST_F(InnerCallTest, bodiesStreamAsTheyAreGranted) {
   request.method = "PUT";
   request.bodyKind = http::RequestBody::kStreamed;
   call(std::move(request), [](InnerExchange& exchange) { EXPECT_FALSE(exchange.takeCompleteBody()); });
-  EXPECT_TRUE(caller.call->write(bytesOf("one")));
+  EXPECT_TRUE(caller.call->write(base::asBytes("one")));
   turn();
   EXPECT_EQ(answerer.body, "");
   answerer.exchange->readMore(2);
@@ -138,7 +137,7 @@ TEST_F(InnerCallTest, bodiesStreamAsTheyAreGranted) {
   EXPECT_TRUE(answerer.bodyEnded);
   EXPECT_TRUE(answerer.exchange->startResponse(200, {}, std::nullopt));
   caller.call->readMore(1000);
-  EXPECT_EQ(answerer.exchange->write(bytesOf("piece")), http::WriteOutcome::kTaken);
+  EXPECT_EQ(answerer.exchange->write(base::asBytes("piece")), http::WriteOutcome::kTaken);
   turn();
   EXPECT_EQ(caller.body, "piece");
   EXPECT_EQ(caller.framing, http::Framing::kChunked);
@@ -154,13 +153,13 @@ TEST_F(InnerCallTest, bothBuffersAreBoundedAndTellWhenTheyDrain) {
   request.bodyKind = http::RequestBody::kStreamed;
   call(std::move(request));
   const std::string block(InnerCall::kBufferBytesMax, 'x');
-  EXPECT_TRUE(caller.call->write(bytesOf(block)));
-  EXPECT_TRUE(caller.call->write(bytesOf("y"))) << "full, not over";
-  EXPECT_FALSE(caller.call->write(bytesOf("z")));
+  EXPECT_TRUE(caller.call->write(base::asBytes(block)));
+  EXPECT_TRUE(caller.call->write(base::asBytes("y"))) << "full, not over";
+  EXPECT_FALSE(caller.call->write(base::asBytes("z")));
   EXPECT_TRUE(answerer.exchange->startResponse(200, {}, std::nullopt));
-  EXPECT_EQ(answerer.exchange->write(bytesOf(block)), http::WriteOutcome::kTaken);
-  EXPECT_EQ(answerer.exchange->write(bytesOf("y")), http::WriteOutcome::kTaken);
-  EXPECT_EQ(answerer.exchange->write(bytesOf("z")), http::WriteOutcome::kTooMuch);
+  EXPECT_EQ(answerer.exchange->write(base::asBytes(block)), http::WriteOutcome::kTaken);
+  EXPECT_EQ(answerer.exchange->write(base::asBytes("y")), http::WriteOutcome::kTaken);
+  EXPECT_EQ(answerer.exchange->write(base::asBytes("z")), http::WriteOutcome::kTooMuch);
   EXPECT_EQ(caller.drained + answerer.drained, 0);
   answerer.exchange->readMore(InnerCall::kBufferBytesMax);
   caller.call->readMore(InnerCall::kBufferBytesMax);
@@ -179,14 +178,14 @@ TEST_F(InnerCallTest, whatItKeepsIsWithinTheScriptsBudget) {
   const size_t before = own.leftBytes();
   base::HeldBytes others(own, shared);
   EXPECT_TRUE(others.grow(before - 10));
-  EXPECT_TRUE(caller.call->write(bytesOf("0123456789")));
-  EXPECT_FALSE(caller.call->write(bytesOf("x")));
+  EXPECT_TRUE(caller.call->write(base::asBytes("0123456789")));
+  EXPECT_FALSE(caller.call->write(base::asBytes("x")));
   answerer.exchange->readMore(4);
   turn();
   EXPECT_EQ(own.leftBytes(), 4u) << "what was read is free again";
   EXPECT_TRUE(answerer.exchange->startResponse(200, {}, std::nullopt));
-  EXPECT_EQ(answerer.exchange->write(bytesOf("12345")), http::WriteOutcome::kTooMuch);
-  EXPECT_EQ(answerer.exchange->write(bytesOf("1234")), http::WriteOutcome::kTaken);
+  EXPECT_EQ(answerer.exchange->write(base::asBytes("12345")), http::WriteOutcome::kTooMuch);
+  EXPECT_EQ(answerer.exchange->write(base::asBytes("1234")), http::WriteOutcome::kTaken);
   caller.call.reset();
   EXPECT_EQ(own.leftBytes(), 10u);
 }
@@ -208,7 +207,7 @@ TEST_F(InnerCallTest, theTextOfAnExceptionOutlivesTheCall) {
 TEST_F(InnerCallTest, aCutResponseIsALostConnection) {
   call(of("GET"), [](InnerExchange& exchange) {
     EXPECT_TRUE(exchange.startResponse(200, {}, 10));
-    EXPECT_EQ(exchange.write(bytesOf("12345")), http::WriteOutcome::kTaken);
+    EXPECT_EQ(exchange.write(base::asBytes("12345")), http::WriteOutcome::kTaken);
     EXPECT_FALSE(exchange.finish()) << "shorter than declared";
   });
   ASSERT_TRUE(caller.error);
@@ -244,8 +243,8 @@ TEST_F(InnerCallTest, aBodyShorterThanDeclaredFailsTheCall) {
   request.bodyKind = http::RequestBody::kStreamed;
   request.contentLength = 5;
   call(std::move(request));
-  EXPECT_FALSE(caller.call->write(bytesOf("123456")));
-  EXPECT_TRUE(caller.call->write(bytesOf("123")));
+  EXPECT_FALSE(caller.call->write(base::asBytes("123456")));
+  EXPECT_TRUE(caller.call->write(base::asBytes("123")));
   caller.call->finish();
   turn();
   ASSERT_TRUE(caller.error);

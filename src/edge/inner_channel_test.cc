@@ -5,16 +5,14 @@
 #include <optional>
 #include <vector>
 
+#include "base/byte_text.h"
+
 namespace weir::edge {
 namespace {
 
 namespace websocket = http::websocket;
 using websocket::MessageKind;
 using namespace std::chrono_literals;
-
-std::span<const std::byte> bytesOf(std::string_view text) {
-  return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
-}
 
 class Owner final : public websocket::ChannelEvents {
  public:
@@ -59,14 +57,14 @@ class InnerChannelTest : public testing::Test {
 
 TEST_F(InnerChannelTest, messagesAndBothClosesPass) {
   b.answers = true;
-  a.channel->send(MessageKind::kText, bytesOf("one "), false);
-  a.channel->send(MessageKind::kText, bytesOf("two"), true);
+  a.channel->send(MessageKind::kText, base::asBytes("one "), false);
+  a.channel->send(MessageKind::kText, base::asBytes("two"), true);
   EXPECT_EQ(b.heard, "");  // never from within a call
   settle();
   EXPECT_EQ(b.heard, "one two;");
   EXPECT_EQ(a.heard, "one two;");
   a.channel->close(4000, "bye");
-  a.channel->send(MessageKind::kText, bytesOf("late"), true);
+  a.channel->send(MessageKind::kText, base::asBytes("late"), true);
   settle();
   EXPECT_EQ(b.heard, "one two;close 4000 bye;");
   EXPECT_EQ(a.heard, "one two;close 4000 ;");
@@ -78,7 +76,7 @@ TEST_F(InnerChannelTest, messagesAndBothClosesPass) {
 TEST_F(InnerChannelTest, aTakerThatIsFullHoldsTheSenderUp) {
   b.wants = false;
   const std::string piece(60'000, 'x');
-  for (int i = 0; i < 3; ++i) a.channel->send(MessageKind::kBinary, bytesOf(piece), true);
+  for (int i = 0; i < 3; ++i) a.channel->send(MessageKind::kBinary, base::asBytes(piece), true);
   settle();
   EXPECT_EQ(b.heard, "");
   EXPECT_GT(a.channel->pendingBytes(), 180'000u);
@@ -108,7 +106,7 @@ TEST_F(InnerChannelTest, aFaultIsACloseAndTheEnd) {
 }
 
 TEST_F(InnerChannelTest, anEndThatVanishesIsALossBehindWhatItSent) {
-  a.channel->send(MessageKind::kText, bytesOf("last words"), true);
+  a.channel->send(MessageKind::kText, base::asBytes("last words"), true);
   a.channel.reset();
   settle();
   EXPECT_EQ(b.heard, "last words;");
@@ -118,7 +116,7 @@ TEST_F(InnerChannelTest, anEndThatVanishesIsALossBehindWhatItSent) {
 
 TEST_F(InnerChannelTest, aDropTakesWhatWasNotTaken) {
   b.wants = false;
-  a.channel->send(MessageKind::kText, bytesOf("unread"), true);
+  a.channel->send(MessageKind::kText, base::asBytes("unread"), true);
   settle();
   a.channel->fail(websocket::kLost, "");
   settle();

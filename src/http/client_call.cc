@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/byte_text.h"
+#include "http/buffering.h"
 #include "http/codec/encoder.h"
 #include "http/codec/field_syntax.h"
 
@@ -11,9 +12,6 @@ namespace {
 
 using base::asBytes;
 using base::asText;
-
-constexpr size_t kJoinedBytesMax = 16 * 1024;
-constexpr size_t kReadAheadBytes = 4 * 1024;  // read beyond the grant
 
 // What two requests must agree on to share connections.
 std::string originOf(const ClientRequest& request) {
@@ -257,7 +255,7 @@ void ClientCallImpl::settleTimer() {
 void ClientCallImpl::onReadable() {
   auto& buffer = client_.readBuffer_;
   size_t room = buffer.size();
-  if (headTold_) room = std::min(granted_, uint64_t{room} - kReadAheadBytes) + kReadAheadBytes;
+  if (headTold_) room = readRoom(room, granted_);
   const auto got = connection_->stream_->read({buffer.data(), room});
   switch (got.kind) {
     case net::Stream::ReadResult::kNothingYet: return;

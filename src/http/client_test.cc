@@ -136,9 +136,9 @@ TEST_F(ClientTest, sendsBodiesWholeAndStreamed) {
     streamed.bodyKind = RequestBody::kStreamed;
     if (declared) streamed.contentLength = 10;
     const auto got = start(streamed);
-    EXPECT_TRUE(got->call->write(bytesOf("early")));
+    EXPECT_TRUE(got->call->write(base::asBytes("early")));
     until([&] { return got->body == "early"; });
-    EXPECT_TRUE(got->call->write(bytesOf("later")));
+    EXPECT_TRUE(got->call->write(base::asBytes("later")));
     got->call->finish();
     until([&] { return got->ended; });
     EXPECT_EQ(got->body, "earlylater");
@@ -153,8 +153,8 @@ TEST_F(ClientTest, shortStreamedBodiesFail) {
   streamed.bodyKind = RequestBody::kStreamed;
   streamed.contentLength = 10;
   const auto got = start(streamed);
-  EXPECT_TRUE(got->call->write(bytesOf("12345")));
-  EXPECT_FALSE(got->call->write(bytesOf("678901")));
+  EXPECT_TRUE(got->call->write(base::asBytes("12345")));
+  EXPECT_FALSE(got->call->write(base::asBytes("678901")));
   got->call->finish();
   until([&] { return got->over(); });
   EXPECT_EQ(got->error, ClientErrorKind::kBadRequest);
@@ -168,10 +168,10 @@ TEST_F(ClientTest, slowServersPushBackOnRequestBodies) {
   const auto got = start(streamed);
   until([&] { return client->connectionCount() == 1; });
   const std::string piece(64 * 1024, 'p');
-  EXPECT_TRUE(got->call->write(bytesOf(piece)));
+  EXPECT_TRUE(got->call->write(base::asBytes(piece)));
   until([&] { return requests == 1; });
   size_t sent = 0;
-  while (got->call->write(bytesOf(piece)) && sent < 256u << 20) sent += piece.size();
+  while (got->call->write(base::asBytes(piece)) && sent < 256u << 20) sent += piece.size();
   EXPECT_LT(sent, 256u << 20);
   visit().grantBack = true;
   visit().exchange->readMore(1 << 20);
@@ -190,7 +190,7 @@ TEST_F(ClientTest, responseBodiesComeAsGranted) {
   until([&] { return requests == 1; });
   Exchange& exchange = *visit().exchange;
   ASSERT_TRUE(exchange.startResponse(200, {}, large.size() * 4));
-  for (int i = 0; i < 4; ++i) (void)exchange.write(bytesOf(large));
+  for (int i = 0; i < 4; ++i) (void)exchange.write(base::asBytes(large));
   until([&] { return got->head.status == 200; });
   settle();
   EXPECT_EQ(got->body, "");
@@ -211,7 +211,7 @@ TEST_F(ClientTest, theEndNeedsNoGrant) {
   got->grantBack = false;
   until([&] { return requests == 1; });
   ASSERT_TRUE(visit().exchange->startResponse(200, {}, std::nullopt));
-  EXPECT_EQ(visit().exchange->write(bytesOf("hello")), WriteOutcome::kTaken);
+  EXPECT_EQ(visit().exchange->write(base::asBytes("hello")), WriteOutcome::kTaken);
   until([&] { return got->body == "hello"; });
   EXPECT_TRUE(visit().exchange->finish());
   until([&] { return got->ended; });
@@ -234,7 +234,7 @@ TEST_F(ClientTest, cutResponsesAreLost) {
   const auto got = start(request());
   until([&] { return requests == 1; });
   ASSERT_TRUE(visit().exchange->startResponse(200, {}, std::nullopt));
-  EXPECT_EQ(visit().exchange->write(bytesOf("part")), WriteOutcome::kTaken);
+  EXPECT_EQ(visit().exchange->write(base::asBytes("part")), WriteOutcome::kTaken);
   until([&] { return got->body == "part"; });
   visit().exchange->abort();
   until([&] { return got->over(); });
@@ -272,7 +272,7 @@ TEST_F(ClientTest, aServerThatResetsBehindItsResponseHasAnswered) {
   for (int i = 0; i < 20; ++i) {
     auto got = start(what, 0);
     until([&] { return got->head.status == 413; });
-    EXPECT_TRUE(got->call->write(bytesOf("a body that goes nowhere")));
+    EXPECT_TRUE(got->call->write(base::asBytes("a body that goes nowhere")));
     settle();
     EXPECT_EQ(got->error, std::nullopt);
     got->call->readMore(100);

@@ -2,13 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include "base/byte_text.h"
+
 namespace weir::http {
 namespace {
 
-std::span<const std::byte> bytesOf(std::string_view text) { return std::as_bytes(std::span(text)); }
-
 auto parse(std::string_view body, const MultipartLimits& limits = {}) {
-  return parseMultipart(bytesOf(body), "B", limits);
+  return parseMultipart(base::asBytes(body), "B", limits);
 }
 
 std::string errorOf(std::string_view body, const MultipartLimits& limits = {}) {
@@ -218,7 +218,7 @@ TEST(Multipart, whatIsWrittenIsRead) {
   const auto boundary = multipartBoundary(writer.contentType());
   ASSERT_TRUE(boundary.ok()) << boundary.error().message;
   const std::string body = std::move(writer).finish();
-  const auto parts = parseMultipart(bytesOf(body), *boundary);
+  const auto parts = parseMultipart(base::asBytes(body), *boundary);
   ASSERT_TRUE(parts.ok()) << parts.error().message;
   ASSERT_EQ(parts->size(), 3u);
   EXPECT_EQ((*parts)[0].name, "metadata");

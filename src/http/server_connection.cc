@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/byte_text.h"
+#include "http/buffering.h"
 #include "http/codec/encoder.h"
 #include "http/codec/field_syntax.h"
 
@@ -13,8 +14,6 @@ using base::asBytes;
 using base::asText;
 
 // Up to here copying a body behind its head is cheaper than a gathering send.
-constexpr size_t kJoinedBytesMax = 16 * 1024;
-constexpr size_t kReadAheadBytes = 4 * 1024;  // read beyond the grant
 
 std::optional<uint64_t> declaredLength(const HeaderList& headers) {
   const auto value = headers.find("content-length");
@@ -107,8 +106,7 @@ void ServerConnection::onReadable() {
     return;
   }
   size_t room = server_.readBuffer_.size();
-  if (decoder_.inBody() && bodyMode_ == BodyMode::kGranted)
-    room = std::min(granted_, uint64_t{room} - kReadAheadBytes) + kReadAheadBytes;
+  if (decoder_.inBody() && bodyMode_ == BodyMode::kGranted) room = readRoom(room, granted_);
   const auto got = stream_->read({server_.readBuffer_.data(), room});
   switch (got.kind) {
     case net::Stream::ReadResult::kNothingYet: return;

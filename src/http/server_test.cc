@@ -261,7 +261,7 @@ TEST_F(ServerTest, aPromiseToKeepTheConnectionIsKeptHoweverMuchComesOfAnUnreadBo
   peer->send("POST /streamed HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n");
   until([&] { return requests == 2; });
   ASSERT_TRUE(visit().exchange->startResponse(200, {}, 2));
-  EXPECT_EQ(visit().exchange->write(bytesOf("ok")), WriteOutcome::kTaken);
+  EXPECT_EQ(visit().exchange->write(base::asBytes("ok")), WriteOutcome::kTaken);
   EXPECT_TRUE(visit().exchange->finish());
   until([&] { return peer->take("\r\n\r\nok"); });
   EXPECT_EQ(peer->taken.find("Connection: close"), std::string::npos);
@@ -353,7 +353,7 @@ TEST_F(ServerTest, headHasTheHeadersAndNoBody) {
     } else {
       visits.push_back(std::make_unique<Visit>(exchange));
       ASSERT_TRUE(exchange.startResponse(200, {}, 6));
-      EXPECT_EQ(exchange.write(bytesOf("123456")), WriteOutcome::kTaken);
+      EXPECT_EQ(exchange.write(base::asBytes("123456")), WriteOutcome::kTaken);
       EXPECT_TRUE(exchange.finish());
     }
   };
@@ -384,7 +384,7 @@ TEST_F(ServerTest, streamedResponsesToHttp10EndWithTheConnection) {
   open();
   handle = [&](Exchange& exchange) {
     ASSERT_TRUE(exchange.startResponse(200, {}, std::nullopt));
-    EXPECT_EQ(exchange.write(bytesOf("hello")), WriteOutcome::kTaken);
+    EXPECT_EQ(exchange.write(base::asBytes("hello")), WriteOutcome::kTaken);
     EXPECT_TRUE(exchange.finish());
   };
   auto peer = connect();
@@ -423,11 +423,11 @@ TEST_F(ServerTest, shortAndAbortedResponsesCutTheConnection) {
     } else {
       ASSERT_TRUE(exchange.startResponse(200, {}, 10));
     }
-    EXPECT_EQ(exchange.write(bytesOf("12345")), WriteOutcome::kTaken);
+    EXPECT_EQ(exchange.write(base::asBytes("12345")), WriteOutcome::kTaken);
     until([&] { return peer->take("12345"); });
     switch (kind) {
       case 0: EXPECT_FALSE(exchange.finish()); break;
-      case 1: EXPECT_EQ(exchange.write(bytesOf("678901")), WriteOutcome::kAborted); break;
+      case 1: EXPECT_EQ(exchange.write(base::asBytes("678901")), WriteOutcome::kAborted); break;
       case 2: exchange.abort(); break;
     }
     until([&] { return peer->broken; });
@@ -446,7 +446,7 @@ TEST_F(ServerTest, slowReadersPushBackAndMemoryStaysBounded) {
   ASSERT_TRUE(exchange.startResponse(200, {}, std::nullopt));
   const std::string piece(64 * 1024, 'p');
   size_t sent = 0;
-  while (exchange.write(bytesOf(piece)) == WriteOutcome::kTaken && sent < 256u << 20) sent += piece.size();
+  while (exchange.write(base::asBytes(piece)) == WriteOutcome::kTaken && sent < 256u << 20) sent += piece.size();
   EXPECT_LT(sent, 256u << 20);
   EXPECT_LE(exchange.pendingBytes(), (1u << 20) + 2 * piece.size());
   settle();
@@ -582,7 +582,7 @@ TEST_F(ServerTest, readersThatStopAreGone) {
   until([&] { return requests == 1; });
   ASSERT_TRUE(visit().exchange->startResponse(200, {}, std::nullopt));
   const std::string piece(1 << 20, 'p');
-  while (visit().exchange->write(bytesOf(piece)) == WriteOutcome::kTaken) {
+  while (visit().exchange->write(base::asBytes(piece)) == WriteOutcome::kTaken) {
   }
   until([&] { return visit().gone; });
 }
@@ -710,8 +710,8 @@ TEST_F(ServerTest, piecesOfOneIterationLeaveTogether) {
   until([&] { return requests == 1; });
   Exchange& exchange = *visit().exchange;
   ASSERT_TRUE(exchange.startResponse(200, {}, std::nullopt));
-  EXPECT_EQ(exchange.write(bytesOf("a")), WriteOutcome::kTaken);
-  EXPECT_EQ(exchange.write(bytesOf("b")), WriteOutcome::kTaken);
+  EXPECT_EQ(exchange.write(base::asBytes("a")), WriteOutcome::kTaken);
+  EXPECT_EQ(exchange.write(base::asBytes("b")), WriteOutcome::kTaken);
   EXPECT_GT(exchange.pendingBytes(), 2u);                     // corked
   until([&] { return peer->take("1\r\na\r\n1\r\nb\r\n"); });  // without a finish
   EXPECT_EQ(exchange.pendingBytes(), 0u);

@@ -8,14 +8,11 @@
 #include <string>
 #include <vector>
 
+#include "base/byte_text.h"
 #include "http/raw_peer.h"
 #include "http/server.h"
 
 namespace weir::http {
-
-inline std::span<const std::byte> bytesOf(std::string_view text) {
-  return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
-}
 
 // Keeps an exchange and what happened to it; responds when told to.
 class Visit final : public ExchangeEvents {

@@ -7,10 +7,10 @@
 #include <cstring>
 #include <thread>
 
+#include "base/byte_text.h"
+
 namespace weir::wire {
 namespace {
-
-std::span<const std::byte> bytesOf(std::string_view text) { return std::as_bytes(std::span(text)); }
 
 int openDescriptorCount() {
   int count = 0;
@@ -23,8 +23,8 @@ TEST(ControlSocket, carriesWholeMessagesInOrder) {
   ASSERT_TRUE(pair.ok());
   auto& [left, right] = *pair;
   EXPECT_FALSE(right.receive()->message.has_value());  // nothing yet
-  ASSERT_TRUE(left.send(bytesOf("one")).ok());
-  ASSERT_TRUE(left.send(bytesOf("second")).ok());
+  ASSERT_TRUE(left.send(base::asBytes("one")).ok());
+  ASSERT_TRUE(left.send(base::asBytes("second")).ok());
   EXPECT_EQ(right.receive()->message->bytes.size(), 3u);
   EXPECT_EQ(right.receive()->message->bytes.size(), 6u);
   EXPECT_FALSE(right.receive()->message.has_value());
@@ -37,7 +37,7 @@ TEST(ControlSocket, carriesDescriptorsThatWork) {
   Descriptor reading(pipeEnds[0]);
   Descriptor writing(pipeEnds[1]);
   const int sent[] = {writing.get(), writing.get()};
-  ASSERT_EQ(*pair->first.send(bytesOf("x"), sent), ControlSocket::Sent::kYes);
+  ASSERT_EQ(*pair->first.send(base::asBytes("x"), sent), ControlSocket::Sent::kYes);
   auto received = pair->second.receive();
   ASSERT_TRUE(received.ok());
   ASSERT_EQ(received->message->descriptors.size(), 2u);
@@ -58,7 +58,7 @@ TEST(ControlSocket, refusesToSendOverItsBounds) {
   EXPECT_FALSE(pair->first.send(tooLong).ok());
   EXPECT_FALSE(pair->first.send({}).ok());
   const int five[] = {0, 0, 0, 0, 0};
-  EXPECT_FALSE(pair->first.send(bytesOf("x"), five).ok());
+  EXPECT_FALSE(pair->first.send(base::asBytes("x"), five).ok());
 }
 
 TEST(ControlSocket, aHostilePeerCannotLeaveDescriptorsBehind) {
@@ -105,7 +105,7 @@ TEST(ControlSocket, aFullQueueIsToldApartFromAPeerThatIsGone) {
 
 TEST(ControlSocket, waitsForAMessageWhenAsked) {
   auto pair = ControlSocket::makePair();
-  std::jthread sender([&pair] { EXPECT_TRUE(pair->first.send(bytesOf("late")).ok()); });
+  std::jthread sender([&pair] { EXPECT_TRUE(pair->first.send(base::asBytes("late")).ok()); });
   auto received = pair->second.receive(ControlSocket::Wait::kYes);
   ASSERT_TRUE(received.ok());
   EXPECT_EQ(received->message->bytes.size(), 4u);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/byte_text.h"
 #include "http/raw_peer.h"
 #include "http/websocket/handshake.h"
 #include "net/listener.h"
@@ -11,10 +12,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using namespace std::string_literals;
-
-std::span<const std::byte> bytesOf(std::string_view text) {
-  return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
-}
 
 class FakeClock final : public base::Clock {
  public:
@@ -129,9 +126,9 @@ TEST_F(ConnectionTest, messagesGoBothWaysAndTheCloseIsClean) {
   server.echo = true;
   server.answers = true;
   const std::string large(3'000'000, 'a');
-  client.connection->send(MessageKind::kText, bytesOf("hello"), true);
-  client.connection->send(MessageKind::kBinary, bytesOf(large), false);
-  client.connection->send(MessageKind::kBinary, bytesOf("end"), true);
+  client.connection->send(MessageKind::kText, base::asBytes("hello"), true);
+  client.connection->send(MessageKind::kBinary, base::asBytes(large), false);
+  client.connection->send(MessageKind::kBinary, base::asBytes("end"), true);
   until([&] { return client.messages.size() == 2; });
   EXPECT_EQ(client.messages[0], "t:hello");
   EXPECT_EQ(client.messages[1], "b:" + large + "end");
@@ -165,7 +162,7 @@ TEST_F(ConnectionTest, aPeerThatPingsAndDoesNotReadGetsOneAnswer) {
   open();
   raw->stream->setReading(false);
   const std::string megabyte(1 << 20, 'x');
-  for (int i = 0; i < 16; ++i) server.connection->send(MessageKind::kBinary, bytesOf(megabyte), true);
+  for (int i = 0; i < 16; ++i) server.connection->send(MessageKind::kBinary, base::asBytes(megabyte), true);
   settle();
   const size_t waiting = server.connection->pendingBytes();
   server.drained = 0;
@@ -281,7 +278,7 @@ TEST_F(ConnectionTest, aReaderThatTakesNothingIsCutOff) {
   open();
   raw->stream->setReading(false);
   const std::string megabyte(1 << 20, 'x');
-  for (int i = 0; i < 16; ++i) server.connection->send(MessageKind::kBinary, bytesOf(megabyte), true);
+  for (int i = 0; i < 16; ++i) server.connection->send(MessageKind::kBinary, base::asBytes(megabyte), true);
   settle();
   for (int i = 0; i < 30 && !server.end; ++i) {  // it answers pings, so silence is not the reason
     raw->stream->write(frame('\x8a', ""));
@@ -294,7 +291,7 @@ TEST_F(ConnectionTest, aReaderThatTakesNothingIsCutOff) {
 TEST_F(ConnectionTest, aFaultOfOursIsACloseFrameAndTheEnd) {
   open();
   server.connection->fail(kInternalError, "");
-  server.connection->send(MessageKind::kText, bytesOf("dropped"), true);
+  server.connection->send(MessageKind::kText, base::asBytes("dropped"), true);
   until([&] { return raw->ended; });
   EXPECT_EQ(raw->received, "\x88\x02\x03\xf3"s);
   raw->stream.reset();
@@ -304,7 +301,7 @@ TEST_F(ConnectionTest, aFaultOfOursIsACloseFrameAndTheEnd) {
 
 TEST_F(ConnectionTest, aDropIsAReset) {
   open();
-  server.connection->send(MessageKind::kText, bytesOf("dropped"), true);
+  server.connection->send(MessageKind::kText, base::asBytes("dropped"), true);
   server.connection->fail(kLost, "");
   EXPECT_FALSE(server.end);
   until([&] { return raw->broken; });
@@ -314,9 +311,9 @@ TEST_F(ConnectionTest, aDropIsAReset) {
 
 TEST_F(ConnectionTest, nothingIsSentBehindTheCloseFrame) {
   open();
-  server.connection->send(MessageKind::kText, bytesOf("half"), false);
+  server.connection->send(MessageKind::kText, base::asBytes("half"), false);
   server.connection->close(1001, "");
-  server.connection->send(MessageKind::kText, bytesOf("other half"), true);
+  server.connection->send(MessageKind::kText, base::asBytes("other half"), true);
   raw->stream->write(frame('\x89', "ping"));
   raw->stream->write(frame('\x88', "\x03\xe9"));
   until([&] { return raw->ended; });

@@ -5,14 +5,11 @@
 #include <random>
 #include <string>
 
+#include "base/byte_text.h"
 #include "http/websocket/frame_encoder.h"
 
 namespace weir::http::websocket {
 namespace {
-
-std::span<const std::byte> bytesOf(std::string_view text) {
-  return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
-}
 
 class Counter final : public MaskSource {
  public:
@@ -68,9 +65,9 @@ std::string decode(std::string_view bytes, Role role, bool split, const Limits& 
       piece = bytes.substr(0, 1 + (seed >> 16) % 16);
       sink.budget = 1;
     }
-    const auto fed = decoder.feed(bytesOf(piece), sink);
+    const auto fed = decoder.feed(base::asBytes(piece), sink);
     if (!fed.ok()) {
-      EXPECT_EQ(decoder.feed(bytesOf("x"), sink).error().code, fed.error().code);
+      EXPECT_EQ(decoder.feed(base::asBytes("x"), sink).error().code, fed.error().code);
       return sink.text + "failed:" + std::to_string(fed.error().code);
     }
     EXPECT_TRUE(*fed > 0 || sink.budget == 0 || bytes.empty());
@@ -190,15 +187,15 @@ TEST(FrameDecoder, piecesAreBoundedAndWaitForTheirTaker) {
   Transcript sink;
   sink.budget = 2;
   const std::string bytes = "\x82\x7e\x0d\xac"s + std::string(3500, 'x') + "\x89\x00"s;
-  auto fed = decoder.feed(bytesOf(bytes), sink);
+  auto fed = decoder.feed(base::asBytes(bytes), sink);
   ASSERT_TRUE(fed.ok());
   EXPECT_EQ(*fed, 4u + 2000u);
   EXPECT_EQ(sink.pieces, 2);
   EXPECT_TRUE(decoder.inMessage());
   const size_t before = *fed;
-  EXPECT_EQ(*decoder.feed(bytesOf(bytes.substr(before)), sink), 0u);
+  EXPECT_EQ(*decoder.feed(base::asBytes(bytes.substr(before)), sink), 0u);
   sink.budget = 9;
-  EXPECT_EQ(*decoder.feed(bytesOf(bytes.substr(before)), sink), bytes.size() - before);
+  EXPECT_EQ(*decoder.feed(base::asBytes(bytes.substr(before)), sink), bytes.size() - before);
   EXPECT_EQ(sink.pieces, 4);
   EXPECT_LE(sink.largest, 1000u);
   EXPECT_EQ(sink.text, "binary:" + std::string(3500, 'x') + "\nping:\n");
@@ -209,7 +206,7 @@ TEST(FrameDecoder, anEmptyLastFrameWaitsForItsTakerToo) {
   FrameDecoder decoder(Role::kClient, {}, {});
   Transcript sink;
   sink.budget = 0;
-  EXPECT_EQ(*decoder.feed(bytesOf("\x81\x00"s), sink), 2u);
+  EXPECT_EQ(*decoder.feed(base::asBytes("\x81\x00"s), sink), 2u);
   EXPECT_TRUE(decoder.due());
   sink.budget = 1;
   EXPECT_EQ(*decoder.feed({}, sink), 0u);
@@ -221,8 +218,8 @@ TEST(FrameDecoder, takesUnmaskedClientsWhereToldTo) {
   FrameDecoder decoder(Role::kServer, {}, {}, Unmasked::kTaken);
   Transcript sink;
   EXPECT_TRUE(decoder
-                  .feed(bytesOf("\x81\x02hi\x81\x82\x01\x01\x01\x01"
-                                "ih"s),
+                  .feed(base::asBytes("\x81\x02hi\x81\x82\x01\x01\x01\x01"
+                                      "ih"s),
                         sink)
                   .ok());
   EXPECT_EQ(sink.text, "text:hi\ntext:hi\n");
@@ -258,9 +255,9 @@ TEST(FrameEncoder, whatItWritesIsReadBack) {
         }
         if (random() % 8 == 0) part.clear();
         content += part;
-        encoder.piece(text ? MessageKind::kText : MessageKind::kBinary, bytesOf(part), piece + 1 == pieces, wire);
+        encoder.piece(text ? MessageKind::kText : MessageKind::kBinary, base::asBytes(part), piece + 1 == pieces, wire);
         if (random() % 3 == 0) {
-          encoder.ping(bytesOf("p"), wire);
+          encoder.ping(base::asBytes("p"), wire);
           expected += "ping:p\n";
         }
       }
@@ -286,10 +283,10 @@ TEST(FrameEncoder, whatItWritesIsReadBack) {
 TEST(FrameEncoder, smallMessagesAreNotCompressedAndLargeOnesAre) {
   FrameEncoder encoder(Role::kServer, DeflateParameters{}, nullptr);
   std::string out;
-  encoder.piece(MessageKind::kText, bytesOf("hello"), true, out);
+  encoder.piece(MessageKind::kText, base::asBytes("hello"), true, out);
   EXPECT_EQ(out, "\x81\x05hello");
   out.clear();
-  encoder.piece(MessageKind::kText, bytesOf(std::string(10'000, 'x')), true, out);
+  encoder.piece(MessageKind::kText, base::asBytes(std::string(10'000, 'x')), true, out);
   EXPECT_EQ(static_cast<uint8_t>(out[0]), 0xc1);
   EXPECT_LT(out.size(), 200u);
 }
@@ -329,14 +326,14 @@ TEST(FrameDecoder, aCompressedBombStopsAtTheBound) {
   Deflater deflater(15, false);
   const std::string zeros(64 << 10, '\0');
   std::string bomb;
-  for (int i = 0; i < 1024; ++i) deflater.piece(bytesOf(zeros), i == 1023, bomb);  // 64 MB
+  for (int i = 0; i < 1024; ++i) deflater.piece(base::asBytes(zeros), i == 1023, bomb);  // 64 MB
   ASSERT_LT(bomb.size(), 1u << 19);
   std::string frame = "\xc2\x7f\x00\x00\x00\x00"s;
   for (int shift = 24; shift >= 0; shift -= 8) frame += static_cast<char>(bomb.size() >> shift & 0xff);
   frame += bomb;
   FrameDecoder decoder(Role::kClient, {}, DeflateParameters{});
   Transcript sink;
-  const auto fed = decoder.feed(bytesOf(frame), sink);
+  const auto fed = decoder.feed(base::asBytes(frame), sink);
   ASSERT_FALSE(fed.ok());
   EXPECT_EQ(fed.error().code, 1009);
   EXPECT_LE(sink.message.size(), 32u << 20);
@@ -347,7 +344,7 @@ TEST(FrameDecoder, aSmallFrameThatInflatesToMuchWaitsForTheTaker) {
   Deflater deflater(15, false);
   const std::string zeros(1 << 20, 'z');
   std::string small;
-  deflater.piece(bytesOf(zeros), true, small);
+  deflater.piece(base::asBytes(zeros), true, small);
   ASSERT_LT(small.size(), 8000u);
   std::string frame = "\xc2\x7e"s;
   frame += static_cast<char>(small.size() >> 8);
@@ -359,7 +356,7 @@ TEST(FrameDecoder, aSmallFrameThatInflatesToMuchWaitsForTheTaker) {
   int rounds = 0;
   while (!rest.empty() || decoder.due()) {
     sink.budget = 1;
-    const auto fed = decoder.feed(bytesOf(rest), sink);
+    const auto fed = decoder.feed(base::asBytes(rest), sink);
     ASSERT_TRUE(fed.ok());
     rest.remove_prefix(*fed);
     ++rounds;
