@@ -428,7 +428,7 @@ ErrorPage EdgeLoop::pageFor(const http::RequestHead& head, std::string_view clie
     accept += header.value;
   }
   PageForm form = chooseForm(accept, head.headers.find("user-agent").value_or(""),
-                             head.headers.find("accept-encoding").has_value());
+                             offersCompression(head.headers.find("accept-encoding").value_or("")));
   // A script's fetch() gets text to look at, even where it passes a browser's request on.
   if (form == PageForm::kHtml && head.headers.find("cf-worker")) form = PageForm::kPlainText;
   ErrorContext context;

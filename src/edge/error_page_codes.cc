@@ -154,7 +154,7 @@ constexpr std::array kCodes = {
         "backoff.\n\n1. Wait 30 seconds before the next request.\n2. If it is limited again, double the wait each "
         "time (60 s, 120 s, ...).\n3. After 5 failed retries, stop and reassess how many requests you send.",
         "Too many requests came in a short time, so this one was not let through.",
-        "Please wait half a minute before you try again.",
+        "Please wait a minute before you try again.",
         "If these requests should be allowed, raise the burst limit of the account's plan."},
     ErrorFacts{1016, 530, "origin_dns_error", "Origin DNS error", "dns", false, 0, true,
                "The name of the origin server, or of a host that a Worker fetched, does not resolve.",

@@ -112,7 +112,7 @@ bool looksLikeBrowser(std::string_view userAgent) { return userAgent.starts_with
 
 }  // namespace
 
-PageForm chooseForm(std::string_view accept, std::string_view userAgent, bool hasAcceptEncoding) {
+PageForm chooseForm(std::string_view accept, std::string_view userAgent, bool offersCompression) {
   int best = 0;
   bool formNamed = false;
   bool htmlRefused = false;
@@ -132,8 +132,19 @@ PageForm chooseForm(std::string_view accept, std::string_view userAgent, bool ha
     }
   }
   if (formNamed) return form;
-  if (htmlRefused || (!looksLikeBrowser(userAgent) && !hasAcceptEncoding)) return PageForm::kPlainText;
+  if (htmlRefused || (!looksLikeBrowser(userAgent) && !offersCompression)) return PageForm::kPlainText;
   return PageForm::kHtml;
+}
+
+bool offersCompression(std::string_view acceptEncoding) {
+  while (!acceptEncoding.empty()) {
+    std::string_view entry = takeUntil(acceptEncoding, ',');
+    const std::string_view coding = trimmed(takeUntil(entry, ';'));
+    const std::string_view weight = trimmed(entry);
+    const bool refused = weight.size() > 2 && lower(weight[0]) == 'q' && parseQuality(weight.substr(2)) == 0;
+    if (!coding.empty() && !refused && !sameWord(coding, "identity")) return true;
+  }
+  return false;
 }
 
 }  // namespace weir::edge

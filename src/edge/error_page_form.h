@@ -13,6 +13,9 @@ enum class PageForm : uint8_t { kHtml, kPlainText, kJson, kProblemJson, kMarkdow
 // Accept decides, highest q first and the first listed among equals: application/json, application/problem+json,
 // text/markdown and text/* (both Markdown), text/html, text/plain. When what wins is */* or nothing at all, programs
 // that are no browser and offer no compression get plain text, everyone else HTML.
-PageForm chooseForm(std::string_view accept, std::string_view userAgent, bool hasAcceptEncoding);
+PageForm chooseForm(std::string_view accept, std::string_view userAgent, bool offersCompression);
+
+// Whether an Accept-Encoding, empty when absent, takes anything but a body as it is. Any bytes.
+bool offersCompression(std::string_view acceptEncoding);
 
 }  // namespace weir::edge

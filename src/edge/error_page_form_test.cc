@@ -60,6 +60,13 @@ TEST(PageForm, butNotWhoAsksForHtmlOffersCompressionOrIsABrowser) {
   EXPECT_EQ(chooseForm("application/json", "curl/8.5.0", false), PageForm::kJson);
 }
 
+TEST(PageForm, identityIsNoCompression) {
+  for (const char* none : {"", "identity", " Identity ;q=1", "gzip;q=0", "identity, br;q=0.000", ",;,"})
+    EXPECT_FALSE(offersCompression(none)) << none;
+  for (const char* some : {"gzip", "identity, br", "*", "gzip;q=0.1", "deflate;q=x"})
+    EXPECT_TRUE(offersCompression(some)) << some;
+}
+
 TEST(PageForm, anyBytesGiveAnAnswer) {
   std::mt19937 random(3);
   const std::string_view alphabet = "text/html*,;q=01.\"\\ json+\x80\xff";
