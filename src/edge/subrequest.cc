@@ -38,7 +38,9 @@ Subrequest::Subrequest(const Context& context, const wire::Subrequest& effect)
   request_.headers = headersOf(effect.head);
   request_.headers.remove("host");
   request_.headers.remove("expect");  // kept towards the client already
-  if (service_ == 0) countDown(request_.headers, context.asker.invocationsLeft);
+  // A service gets its count from its caller; a request that is passed on to it does not tell another.
+  if (service_ == 0 || request_.headers.find(kLoopCounterField))
+    countDown(request_.headers, context.asker.invocationsLeft);
   switch (effect.bodyKind) {
     case wire::BodyKind::kNone: break;
     case wire::BodyKind::kInline:
