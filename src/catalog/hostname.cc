@@ -44,6 +44,12 @@ bool isInZone(std::string_view host, std::string_view zone) {
   return host.size() > zone.size() && host.ends_with(zone) && host[host.size() - zone.size() - 1] == '.';
 }
 
+bool beginsWithScheme(std::string_view text, std::string_view scheme) {
+  return text.size() >= scheme.size() && std::equal(scheme.begin(), scheme.end(), text.begin(), [](char want, char c) {
+           return want == (c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c);
+         });
+}
+
 bool isScriptName(std::string_view text) {
   if (text.empty() || text.size() > kLabelBytesMax || text.front() < 'a' || text.front() > 'z' || text.back() == '-')
     return false;

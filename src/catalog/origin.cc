@@ -19,8 +19,8 @@ Error bad(std::string_view text, std::string_view why) {
 Result<Origin> parseOrigin(std::string_view text) {
   const std::string_view whole = text;
   Origin origin;
-  if (text.starts_with("https://")) origin.https = true;
-  else if (!text.starts_with("http://")) return bad(whole, "write it as http://HOST:PORT or https://HOST:PORT");
+  if (beginsWithScheme(text, "https://")) origin.https = true;
+  else if (!beginsWithScheme(text, "http://")) return bad(whole, "write it as http://HOST:PORT or https://HOST:PORT");
   text.remove_prefix(origin.https ? 8 : 7);
   if (text.ends_with('/')) text.remove_suffix(1);
   // A NUL above all: what reads C strings would take what is before it for the whole.

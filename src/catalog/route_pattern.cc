@@ -1,6 +1,5 @@
 #include "catalog/route_pattern.h"
 
-#include <algorithm>
 #include <vector>
 
 #include "catalog/hostname.h"
@@ -14,13 +13,6 @@ Error bad(std::string_view text, const std::string& why) {
   return {Situation::kBadRoute, "route pattern " + shown(text) + ": " + why};
 }
 
-// `start` in lower case, `text` in any.
-bool beginsWith(std::string_view text, std::string_view start) {
-  return text.size() >= start.size() && std::equal(start.begin(), start.end(), text.begin(), [](char want, char c) {
-           return want == (c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c);
-         });
-}
-
 }  // namespace
 
 Result<RoutePattern> parseRoutePattern(std::string_view text, std::string_view zone) {
@@ -28,10 +20,10 @@ Result<RoutePattern> parseRoutePattern(std::string_view text, std::string_view z
   RoutePattern pattern;
   if (text.empty())
     return Error{Situation::kBadRoute, "a route pattern is missing: write one like " + std::string(zone) + "/*"};
-  if (beginsWith(text, "https://")) {
+  if (beginsWithScheme(text, "https://")) {
     pattern.schemes = RoutePattern::Schemes::kHttps;
     text.remove_prefix(8);
-  } else if (beginsWith(text, "http://")) {
+  } else if (beginsWithScheme(text, "http://")) {
     pattern.schemes = RoutePattern::Schemes::kHttp;
     text.remove_prefix(7);
   } else if (const size_t at = text.find("://"); at != std::string_view::npos && at + 1 == text.find('/')) {

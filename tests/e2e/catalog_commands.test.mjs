@@ -27,7 +27,7 @@ test("commands on a catalog that nobody serves", async (t) => {
     await refused(2, /there is no catalog; run weir serve once/, "zone", "list");
   });
   await t.test("the first change makes the catalog with its first account", async () => {
-    const zone = await json("zone", "add", "Example.COM", "--origin", "http://10.0.0.1:9000/");
+    const zone = await json("zone", "add", "Example.COM", "--origin", "HTTP://10.0.0.1:9000/");
     assert.equal(zone.name, "example.com");
     assert.equal(zone.origin, "http://10.0.0.1:9000");
     assert.match(zone.id, /^[0-9a-f]{32}$/);
