@@ -18,6 +18,9 @@ int profile(const CommandLine& line);
 // One line on standard error; returns 2.
 int fail(const std::string& message);
 
+// Without control characters: what somebody gave may hold anything, and a refusal repeats it.
+std::string oneLine(std::string text);
+
 // Of start-up profiles (sandbox/profile_store.h), in a data directory.
 std::string profilesDirectory(const std::string& data);
 

@@ -105,6 +105,11 @@ test("commands on a catalog that nobody serves", async (t) => {
     await refused(1, /still has 0 scripts, 1 zones/, "account", "remove", "acme-inc");
     await refused(1, /--plan gold: known are free and paid/, "account", "add", "x", "--plan", "gold");
     await refused(2, /--script or --none is required; see weir route add --help/, "route", "add", "example.com/x");
+    await refused(1, /zone a\?b: it is no host name/, "zone", "add", "a\nb", "--account", "local");
+    await refused(1, /zone \?\[31mred: there is none/, "zone", "remove", "\u001b[31mred");
+    await refused(1, /script a\?b: no script can have this name/, "route", "add", "example.com/x", "--script", "a\nb");
+    await refused(1, /account a\?b: there is none/, "account", "show", "a\nb");
+    await refused(2, /not expected: b\?c/, "zone", "add", "a", "b\nc");
     await refused(2, /see weir zone --help/, "zone");
     await refused(2, /see weir zone --help/, "zone", "frobnicate");
   });
