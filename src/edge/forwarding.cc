@@ -47,21 +47,25 @@ std::string joined(const http::HeaderList& headers, std::string_view name, std::
 
 }  // namespace
 
+size_t forwardingsIn(std::string_view cdnLoop) {
+  size_t count = 0;
+  for (;;) {
+    const size_t comma = cdnLoop.find(',');
+    std::string_view item = cdnLoop.substr(0, comma);
+    item = item.substr(0, item.find(';'));  // parameters
+    while (item.starts_with(' ') || item.starts_with('\t')) item.remove_prefix(1);
+    while (item.ends_with(' ') || item.ends_with('\t')) item.remove_suffix(1);
+    count += http::equalsIgnoreCase(item, kCdnName);
+    if (comma == std::string_view::npos) return count;
+    cdnLoop.remove_prefix(comma + 1);
+  }
+}
+
 size_t forwardings(const http::HeaderList& headers) {
   size_t count = 0;
   for (const auto header : headers) {
-    if (!http::equalsIgnoreCase(header.name, "cdn-loop")) continue;
-    std::string_view rest = header.value;
-    for (;;) {
-      const size_t comma = rest.find(',');
-      std::string_view item = rest.substr(0, comma);
-      item = item.substr(0, item.find(';'));  // parameters
-      while (item.starts_with(' ') || item.starts_with('\t')) item.remove_prefix(1);
-      while (item.ends_with(' ') || item.ends_with('\t')) item.remove_suffix(1);
-      count += http::equalsIgnoreCase(item, kCdnName);
-      if (comma == std::string_view::npos) break;
-      rest.remove_prefix(comma + 1);
-    }
+    if (header.name.size() == kCdnLoopField.size() && http::equalsIgnoreCase(header.name, kCdnLoopField))
+      count += forwardingsIn(header.value);
   }
   return count;
 }

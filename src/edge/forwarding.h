@@ -13,8 +13,11 @@ namespace weir::edge {
 inline constexpr std::string_view kCdnName = "weir";
 inline constexpr size_t kForwardingsMax = 16;
 
-// How often the request came through here already.
+inline constexpr std::string_view kCdnLoopField = "CDN-Loop";
+
+// How often the request came through here already; the second, by the value of one such field.
 size_t forwardings(const http::HeaderList& headers);
+size_t forwardingsIn(std::string_view cdnLoop);
 
 struct ForwardedBy {
   std::string_view ray;  // 16 hex digits

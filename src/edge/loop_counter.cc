@@ -7,27 +7,42 @@
 
 namespace weir::edge {
 
+namespace {
+
+// The smallest of a list: proxies may join two fields. Nothing is left where one is no number.
+uint32_t leftBy(std::string_view value) {
+  uint32_t left = kInvocationsMax;
+  for (;;) {
+    const size_t comma = value.find(',');
+    std::string_view item = value.substr(0, comma);
+    while (item.starts_with(' ')) item.remove_prefix(1);
+    while (item.ends_with(' ')) item.remove_suffix(1);
+    uint32_t number = 0;
+    const auto [end, error] = std::from_chars(item.data(), item.data() + item.size(), number);
+    if (error != std::errc() || end != item.data() + item.size()) return 0;
+    left = std::min(left, number);
+    if (comma == std::string_view::npos) return left;
+    value.remove_prefix(comma + 1);
+  }
+}
+
+}  // namespace
+
 uint8_t invocationsLeft(const http::HeaderList& headers) {
-  uint8_t left = kInvocationsMax;
+  uint32_t left = kInvocationsMax;
+  size_t outside = 0;
   for (const auto header : headers) {
-    if (!http::equalsIgnoreCase(header.name, kLoopCounterField)) continue;
-    // Proxies may join two fields into one list; the smallest counts.
-    std::string_view rest = header.value;
-    for (;;) {
-      const size_t comma = rest.find(',');
-      std::string_view item = rest.substr(0, comma);
-      while (item.starts_with(' ')) item.remove_prefix(1);
-      while (item.ends_with(' ')) item.remove_suffix(1);
-      uint32_t number = 0;
-      const auto [end, error] = std::from_chars(item.data(), item.data() + item.size(), number);
-      if (error != std::errc() || end != item.data() + item.size()) return 0;
-      left = static_cast<uint8_t>(std::min<uint32_t>(left, number));
-      if (comma == std::string_view::npos) break;
-      rest.remove_prefix(comma + 1);
+    switch (header.name.size()) {  // most fields are neither
+      case kCdnLoopField.size():
+        if (http::equalsIgnoreCase(header.name, kCdnLoopField)) outside += forwardingsIn(header.value);
+        break;
+      case kLoopCounterField.size():
+        if (http::equalsIgnoreCase(header.name, kLoopCounterField)) left = std::min(left, leftBy(header.value));
+        break;
+      default: break;
     }
   }
-  const size_t outside = std::min<size_t>(forwardings(headers), kInvocationsMax);
-  return static_cast<uint8_t>(std::min<size_t>(left, kInvocationsMax - outside));
+  return static_cast<uint8_t>(std::min<size_t>(left, kInvocationsMax - std::min<size_t>(outside, kInvocationsMax)));
 }
 
 void countDown(http::HeaderList& headers, uint8_t left) {
