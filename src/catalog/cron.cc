@@ -189,7 +189,23 @@ base::Result<Cron> Cron::parse(std::string_view given) {
   if (!cron.anyDayOfWeek_) {
     if (const auto bad = firstBadItem(fields[4], addDayOfWeek)) return problem(kDayOfWeek, *bad);
   }
+  if (!cron.hasADay()) {
+    return base::Error{"cron: '" + shown(given) + "' never fires: no month " + std::string(fields[3]) + " has a day " +
+                       std::string(fields[2])};
+  }
   return cron;
+}
+
+// Of the days that are named by their numbers alone.
+bool Cron::hasADay() const {
+  if (anyDayOfMonth_ || !anyDayOfWeek_ || !monthRules_.empty()) return true;
+  for (unsigned each = 1; each <= 12; ++each) {
+    const unsigned lastDay = lastDayOf(year(2024) / month(each));  // a leap year
+    for (unsigned day = 1; months_.test(each) && day <= lastDay; ++day) {
+      if (daysOfMonth_.test(day)) return true;
+    }
+  }
+  return false;
 }
 
 bool Cron::matchesDay(sys_days day) const {

@@ -23,7 +23,7 @@ class Cron {
  public:
   static constexpr size_t kTextBytesMax = 256;
 
-  // Any case. The error says which field cannot be read, and why.
+  // Any case. The error says which field cannot be read, and why; or that no such day ever comes.
   static base::Result<Cron> parse(std::string_view text);
 
   // Whether it fires in this minute of UTC.
@@ -37,6 +37,7 @@ class Cron {
   };
 
   bool matchesDay(std::chrono::sys_days day) const;
+  bool hasADay() const;
 
   std::bitset<60> minutes_;
   std::bitset<24> hours_;

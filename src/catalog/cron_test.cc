@@ -86,6 +86,8 @@ TEST(Cron, refusesWhatCannotBeReadAndNamesTheField) {
       {"* * W * *", "day of month"},
       {"* * * FOO *", "month"},
       {"1/2/3 * * * *", "minute"},
+      {"0 0 30 2 *", "'0 0 30 2 *' never fires: no month 2 has a day 30"},
+      {"0 0 31 FEB,4,6,9,11 *", "never fires"},
   };
   int checked = 0;
   for (const auto& [text, says] : cases) {
@@ -94,7 +96,9 @@ TEST(Cron, refusesWhatCannotBeReadAndNamesTheField) {
     EXPECT_NE(cron.error().message.find(says), std::string::npos) << text << ": " << cron.error().message;
     ++checked;
   }
-  EXPECT_EQ(checked, 20);
+  EXPECT_EQ(checked, 22);
+  for (const char* text : {"0 0 29 2 *", "0 0 30,28 2 *", "0 0 30 2 MON", "0 0 31 2,3 *", "0 0 31W 2 *"})
+    EXPECT_TRUE(Cron::parse(text).ok()) << text;
   EXPECT_FALSE(Cron::parse(std::string(300, '*')).ok());
 }
 

@@ -125,7 +125,8 @@ inline std::string jsonList(const std::vector<std::string>& texts) {
 }
 
 inline Error noVersion(std::string_view id) {
-  return {Situation::kVersionNotFound, "version " + std::string(id) + ": the script has none of this id"};
+  return {Situation::kVersionNotFound,
+          "version " + std::string(id) + ": the script has none of this id; list its versions to see which there are"};
 }
 
 inline std::string scriptKey(std::string_view account, std::string_view name) {

@@ -154,7 +154,12 @@ ApiError concurrentChange() {
 }
 
 ApiError noRoute() {
-  return {404, 7003, "Could not route to this path: there is nothing here. Perhaps an object identifier is wrong.", {}};
+  return {
+      404,
+      7003,
+      "Could not route to this path: there is nothing here. Perhaps an object identifier is wrong, or what it is about "
+      "is not served here; GET /client/v4/openapi.json lists what is.",
+      {}};
 }
 
 ApiError methodNotAllowed() { return {405, 7001, "This method is not available for that URI.", {}}; }

@@ -26,6 +26,10 @@ ApiResult noWorkflow(ApiContext&, const ApiRequest& request) {
   return notEntitled("workflow " + catalog::shown(request.parameter("name")) + ": workflows are not served here");
 }
 
+ApiResult noTail(ApiContext&, const ApiRequest&) {
+  return notEntitled("live tail is not served here; what a Worker logs is in the traces that weir writes");
+}
+
 ApiResult noDispatch(ApiContext&, const ApiRequest&) { return notEntitled("dispatch namespaces are not served here"); }
 
 }  // namespace
@@ -37,6 +41,8 @@ std::vector<Endpoint> namespaceEndpoints() {
            "List Durable Object namespaces: there are none", "Namespace[]", none},
           {"GET", "accounts/:account/workers/dispatch/namespaces", "List dispatch namespaces: they are not served",
            nullptr, noDispatch},
+          {"POST", "accounts/:account/workers/scripts/:script/tails", "Begin a live tail: it is not served", nullptr,
+           noTail},
           {"GET", "accounts/:account/queues?name", "List queues: they are not served", nullptr, noQueue},
           {"GET", "accounts/:account/r2/buckets/:name", "Show an R2 bucket: they are not served", nullptr, noBucket},
           {"GET", "accounts/:account/workflows/:name", "Show a workflow: they are not served", nullptr, noWorkflow}};

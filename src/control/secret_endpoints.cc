@@ -13,12 +13,14 @@ namespace {
 
 json::object shown(std::string_view name) { return {{"name", name}, {"type", "secret_text"}}; }
 
-// Every binding of the base but `name`, as a client would send them.
+bool isSecret(const json::object& binding) { return binding.at("type") == json::value("secret_text"); }
+
+// Every binding of the base but the secret `name`, as a client would send them.
 json::array othersOf(const BaseVersion& base, std::string_view name) {
   json::array out;
   for (const auto& binding : base.bindings) {
     const auto& has = binding.as_object().at("name").as_string();
-    if (has != name) out.push_back({{"name", has}, {"type", "inherit"}});
+    if (has != name || !isSecret(binding.as_object())) out.push_back({{"name", has}, {"type", "inherit"}});
   }
   return out;
 }
@@ -30,7 +32,7 @@ ApiResult list(ApiContext& context, const ApiRequest& request) {
   json::array all;
   for (const auto& binding : (*newest)->base.bindings) {
     const auto& entry = binding.as_object();
-    if (entry.at("type") == json::value("secret_text")) all.push_back(shown(entry.at("name").as_string()));
+    if (isSecret(entry)) all.push_back(shown(entry.at("name").as_string()));
   }
   return answer(std::move(all));
 }
@@ -74,7 +76,8 @@ ApiTry<Bindings> mergeSecrets(const json::value* secrets, const BaseVersion& bas
   }
   for (const auto& binding : base.bindings) {
     const auto& name = binding.as_object().at("name").as_string();
-    if (!secrets->as_object().contains(name)) bindings.push_back({{"name", name}, {"type", "inherit"}});
+    if (!secrets->as_object().contains(name) || !isSecret(binding.as_object()))
+      bindings.push_back({{"name", name}, {"type", "inherit"}});
   }
   return readBindings(bindings, {}, &base, nullptr, rules);
 }

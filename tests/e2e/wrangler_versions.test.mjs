@@ -86,6 +86,10 @@ for (const release of releases) {
     await shows("secret put", async () => {
       await project.runWith({ input: "first secret" }, "secret", "put", "A");
       assert.deepEqual(await env(), { a: "first secret", c: "early", text: "plain" });
+      const taken = await project.tryRunWith({ input: "x" }, "secret", "put", "TEXT");
+      assert.equal(taken.code, 1);
+      assert.match(taken.text, /Binding name TEXT is already in use\. Rename one of the bindings and try again\. \[code: 10053\]/);
+      assert.deepEqual(await env(), { a: "first secret", c: "early", text: "plain" });
     });
     await shows("secret list", async () => {
       const listed = JSON.parse((await project.run("secret", "list")).stdout);
@@ -99,6 +103,9 @@ for (const release of releases) {
       project.write("secrets.json", JSON.stringify({ A: "changed", B: "second" }));
       await project.run("secret", "bulk", "secrets.json");
       assert.deepEqual(await env(), { a: "changed", b: "second", c: "early", text: "plain" });
+      project.write("secrets.json", JSON.stringify({ A: "once more", TEXT: "x" }));
+      assert.match((await project.tryRun("secret", "bulk", "secrets.json")).text, /Binding name TEXT is already in use/);
+      assert.deepEqual(await env(), { a: "changed", b: "second", c: "early", text: "plain" }, "all or nothing");
     });
     const before = idIn((await project.run("deploy")).stdout);
     await shows("secret delete", async () => {
