@@ -77,7 +77,12 @@ ApiError authenticationFailed() {
 }
 
 ApiError accountNotAllowed() {
-  return {403, 9109, "Unauthorized to access requested resource: there is no such account for these credentials.", {}};
+  return {
+      403,
+      9109,
+      "Unauthorized to access requested resource: there is no such account for these credentials. Verify the account's id "
+      "(account_id, CLOUDFLARE_ACCOUNT_ID) and try again.",
+      {}};
 }
 
 ApiError notAllowed(std::string_view what) {

@@ -38,6 +38,7 @@ constexpr Parameter kParameters[] = {
     {"hostname", "Of this host name alone"},
     {"id", "This one alone"},
     {"name", "Of this name alone"},
+    {"namespace", "The name of a dispatch namespace"},
     {"page", "Which page, from 1"},
     {"per_page", "How many on a page"},
     {"replace_state", "true: those that are not named go"},

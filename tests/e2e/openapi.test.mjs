@@ -215,11 +215,12 @@ test("answers are what the description says", async (t) => {
 
   // The rest refuses whatever it is asked.
   const refused = Object.entries(description.paths).flatMap(([path, methods]) => Object.entries(methods).filter(([, one]) => !one.responses["2XX"]).map(([method]) => [method, path]));
-  assert.equal(refused.length, 5);
+  assert.equal(refused.length, 13);
   const failure = ajv.compile({ $ref: "api#/components/schemas/Failure" });
   for (const [method, path] of refused) {
     const { status, body } = await callApi(environment, method.toUpperCase(), path.replace("{account}", account).replaceAll(/\{[^}]+\}/g, "none"));
     assert.equal(status, 403, path);
+    assert.match(body.errors[0].message, /^Your account does not have access to this feature: .* not served here/, path);
     assert.ok(failure(body), JSON.stringify(failure.errors));
   }
 });

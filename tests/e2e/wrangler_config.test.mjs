@@ -148,6 +148,11 @@ async function answer() {
         assert.equal(code, 1, `${type}: ${text}`);
         assert.match(text, new RegExp(`binding IT is of type ${type}, which is not served here\\. \\[code: 10015\\]`), text);
       }
+      for (const [what, ...args] of [["KV namespaces", "kv", "namespace", "create", "IT"], ["D1 databases", "d1", "create", "it"], ["queues", "queues", "create", "it"]]) {
+        const { code, text } = await project.tryRun(...args);
+        assert.equal(code, 1, text);
+        assert.match(text, new RegExp(`${what} are not served here\\. \\[code: 10015\\]`), text);
+      }
       assert.deepEqual((await callApi(project.environment, "GET", "{A}/workers/scripts")).body.result, [], "nothing is stored");
     });
   });
