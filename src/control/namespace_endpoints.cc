@@ -1,7 +1,6 @@
 // What bindings would be to and weir does not serve. Such bindings are refused, so no account has any of it. Clients
 // ask all the same: for the lists of namespaces when they delete a Worker, and for queues, buckets and others before
-// a Worker that needs one. Whoever would make one of these hears which it is that is not served, not that a path is
-// wrong.
+// they upload a Worker that needs one. Whoever would make one hears what is not served, not that a path is wrong.
 #include <boost/json.hpp>
 
 #include "catalog/error.h"

@@ -99,6 +99,9 @@ const ModuleSource* ModuleGraph::find(std::string_view specifier, std::string_vi
 void ModuleGraph::throwMissing(std::string_view specifier, std::string_view referrer) {
   std::string message = "No such module \"" + std::string(specifier) + "\".";
   if (!referrer.empty()) message += "\n  imported from \"" + std::string(referrer) + "\"";
+  // No mistake in the name, as with others.
+  if (specifier.starts_with("node:")) message += "\n  Modules of Node.js are not served here.";
+  if (specifier.starts_with(kBuiltinPrefix)) message += "\n  This module of the platform is not served here.";
   isolate_->ThrowException(v8::Exception::Error(text(isolate_, message)));
 }
 

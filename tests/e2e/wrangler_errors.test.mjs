@@ -36,6 +36,10 @@ for (const release of releases) {
         [/Disallowed operation called within global scope\./, /\[code: 10021\]/]],
       ["a missing module", { "src/index.js": "import './gone.js';\n" + works }, { no_bundle: true },
         [/No such module "\.\/gone\.js"/, /\[code: 10021\]/]],
+      ["a module that is not served", { "src/index.js": "import 'node:fs';\n" + works }, { no_bundle: true, compatibility_flags: ["nodejs_compat"] },
+        [/No such module "node:fs"\.\n\s+imported from "index\.js"\n\s+Modules of Node\.js are not served here\. \[code: 10021\]/]],
+      ["another one", { "src/index.js": "import 'cloudflare:sockets';\n" + works }, { no_bundle: true },
+        [/No such module "cloudflare:sockets"\.[^]*This module of the platform is not served here\. \[code: 10021\]/]],
       ["no handlers", { "src/index.js": "export default { answer: 42 };" }, {},
         [/Worker has no event handlers\. Export a fetch handler, scheduled handler, or other supported handler and try again\. \[code: 10068\]/]],
       ["a binding that is not served", { "src/index.js": works }, { kv_namespaces: [{ binding: "KV", id: "0123456789abcdef0123456789abcdef" }] },
@@ -60,7 +64,7 @@ for (const release of releases) {
         assert.match(text, /A request to the Cloudflare API \(\/accounts\/[0-9a-f]{32}\/workers\/scripts\/hello\) failed\./, what);
       }
     });
-    assert.equal(cases.length, 12);
+    assert.equal(cases.length, 14);
     const scripts = await callApi(project.environment, "GET", "{A}/workers/scripts");
     assert.deepEqual(scripts.body.result, [], "nothing is stored unless it passes");
     project.write("src/index.js", works);
