@@ -179,7 +179,7 @@ interface Dispatch {
   response(seq: number, id: number, status: number, statusText: string, head: string, kind: BodyKind,
            body: string | ArrayBuffer | undefined, length: number, url: string, redirected: boolean): void;
   /** kind: 0 connection lost, 1 other (message says), 2 redirect refused, 3 too many redirects, 4 the script behind a
-   *  service binding threw: name and message are its exception's. */
+   *  service binding threw: name and message are its exception's; 5 the platform has no room for it. */
   responseError(seq: number, id: number, kind: number, message: string, name: string): void;
   rateCounted(seq: number, call: number, within: boolean): void;
   chunk(seq: number, stream: number, bytes: ArrayBuffer): void;

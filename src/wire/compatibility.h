@@ -18,6 +18,8 @@ enum class Compatibility : uint8_t {
   kHandleCrossRequestPromiseResolution,
   kExportCommonJsDefault,
   kRequireReturnsDefaultExport,
+  kEnableRequestSignal,
+  kRequestSignalPassthrough,
 };
 
 struct CompatibilityRule {
@@ -45,6 +47,10 @@ inline constexpr std::array kCompatibilityRules{
                       "2022-10-31"},
     CompatibilityRule{Compatibility::kRequireReturnsDefaultExport, "require_returns_default_export",
                       "require_returns_namespace", "2026-01-22"},
+    CompatibilityRule{Compatibility::kEnableRequestSignal, "enable_request_signal", "disable_request_signal",
+                      "2026-11-17"},
+    CompatibilityRule{Compatibility::kRequestSignalPassthrough, "request_signal_passthrough",
+                      "no_request_signal_passthrough", ""},
 };
 
 constexpr bool compatibilityRulesAreInOrder() {

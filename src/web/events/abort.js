@@ -4,7 +4,7 @@ import { brand, illegalConstructor, isObject, receiver, typeError } from "../cor
 import { defineInterface } from "../core/idl.js";
 import { iterator } from "../core/primordials.js";
 import { startTimer } from "../timers/timer.js";
-import { requireCurrent } from "../workers/invocation.js";
+import { checkOwner, current, requireCurrent } from "../workers/invocation.js";
 import { DOMException } from "./dom_exception.js";
 import { Event, eventState } from "./event.js";
 import { EventTarget, listenersOf, setAbortSteps } from "./event_target.js";
@@ -28,15 +28,24 @@ class SignalState {
   reason = undefined;
   first = null;
   last = null;
+  /** See newSignal(). */
+  owner;
+
+  constructor(owner) {
+    this.owner = owner;
+  }
 }
 
+const kOwnedAs = "RefcountedCanceler";
+
 export class AbortSignal extends EventTarget {
-  #state = new SignalState();
+  #state;
   #onabort = null;
 
-  constructor(token) {
+  constructor(token, owner) {
     if (token !== kInternal) throw illegalConstructor();
     super();
+    this.#state = new SignalState(owner);
   }
 
   static {
@@ -45,7 +54,7 @@ export class AbortSignal extends EventTarget {
 
   /** https://dom.spec.whatwg.org/#dom-abortsignal-abort */
   static abort(reason = undefined) {
-    const signal = newSignal();
+    const signal = newSignal(undefined);
     const state = stateOf(signal);
     state.aborted = true;
     state.reason = reason === undefined ? abortError() : reason;
@@ -57,7 +66,7 @@ export class AbortSignal extends EventTarget {
     const delay = +milliseconds;
     if (!(delay >= 0)) throw typeError("AbortSignal.timeout(): the delay must be a non-negative number.");
     const record = requireCurrent();
-    const signal = newSignal();
+    const signal = newSignal(record);
     startTimer(record, delay, false, () => {
       signalAbort(signal, new DOMException("The operation was aborted due to timeout", "TimeoutError"));
     });
@@ -72,7 +81,7 @@ export class AbortSignal extends EventTarget {
       if (stateOf(signal) === undefined) throw typeError("AbortSignal.any(): every member must be an AbortSignal.");
       list[count++] = signal;
     }
-    const result = newSignal();
+    const result = newSignal(current());
     const resultState = stateOf(result);
     for (let i = 0; i < count; i++) {
       const source = stateOf(list[i]);
@@ -81,6 +90,7 @@ export class AbortSignal extends EventTarget {
       resultState.reason = source.reason;
       return result;
     }
+    for (let i = 0; i < count; i++) checkSignal(list[i]);
     for (let i = 0; i < count; i++) {
       const source = list[i];
       onAbort(source, () => signalAbort(result, stateOf(source).reason));
@@ -108,12 +118,13 @@ export class AbortSignal extends EventTarget {
 defineInterface(AbortSignal, "AbortSignal");
 
 export class AbortController {
-  #signal = newSignal();
+  #signal = newSignal(current());
 
   get signal() { brand(#signal in receiver(this)); return this.#signal; }
 
   abort(reason = undefined) {
     brand(#signal in receiver(this));
+    if (!isAborted(this.#signal)) checkSignal(this.#signal);
     signalAbort(this.#signal, reason === undefined ? abortError() : reason);
   }
 }
@@ -123,8 +134,14 @@ function abortError() {
   return new DOMException("The operation was aborted", "AbortError");
 }
 
-export function newSignal() {
-  return new AbortSignal(kInternal);
+/** owner: the invocation whose work it may end; undefined: any, or nobody can abort it. */
+export function newSignal(owner) {
+  return new AbortSignal(kInternal, owner);
+}
+
+/** Throws when what `signal` ends is another invocation's. */
+export function checkSignal(signal) {
+  checkOwner(stateOf(signal).owner, kOwnedAs);
 }
 
 export function isSignal(value) {

@@ -21,6 +21,18 @@ const kCodes = {
   URLMismatchError: 21, QuotaExceededError: 22, TimeoutError: 23, InvalidNodeTypeError: 24, DataCloneError: 25,
 };
 
+// §2.8.1: those without.
+const kCodeless = {
+  __proto__: null,
+  EncodingError: 0, NotReadableError: 0, UnknownError: 0, ConstraintError: 0, DataError: 0, TransactionInactiveError: 0,
+  ReadOnlyError: 0, VersionError: 0, OperationError: 0, NotAllowedError: 0, OptOutError: 0,
+};
+
+/** Whether the standard knows a DOMException of that name. */
+export function isDomName(name) {
+  return kCodes[name] !== undefined || kCodeless[name] !== undefined;
+}
+
 const kConstants = {
   __proto__: null,
   INDEX_SIZE_ERR: 1, DOMSTRING_SIZE_ERR: 2, HIERARCHY_REQUEST_ERR: 3, WRONG_DOCUMENT_ERR: 4,

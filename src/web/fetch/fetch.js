@@ -6,7 +6,8 @@ import { connectionLost, requireArguments, standardError, typeError } from "../c
 import {
   Deferred, NativeError, NativeMap, NativeUint8Array, mapDelete, mapGet, mapSet, rejected, stringIndexOf, stringSlice,
 } from "../core/primordials.js";
-import { abortReason, isAborted, onAbort, removeStep } from "../events/abort.js";
+import { abortReason, checkSignal, isAborted, onAbort, removeStep } from "../events/abort.js";
+import { DOMException, isDomName } from "../events/dom_exception.js";
 import { isUntouched } from "../streams/readable.js";
 import { newFetchedWebSocket } from "../websocket/websocket.js";
 import { requireCurrent } from "../workers/invocation.js";
@@ -15,7 +16,7 @@ import { Coded, codingOf, decodedReadable } from "./content_coding.js";
 import { headOf } from "./headers.js";
 import { Inbound } from "./inbound.js";
 import { Pump } from "./pump.js";
-import { fetchState, isHttp, redirectNumber } from "./request.js";
+import { fetchState, isHttp, redirectNumber, signalFor } from "./request.js";
 import { newFetchedResponse } from "./response.js";
 
 const kNone = 0;
@@ -110,8 +111,10 @@ class Subrequest {
 }
 
 function start(record, state, service) {
-  const { signal, body } = state;
+  const { body } = state;
+  const signal = signalFor(state);
   if (signal !== null && isAborted(signal)) throw abortReason(signal);
+  if (signal !== null) checkSignal(signal);
   if (!isHttp(state.url)) throw typeError(`Fetch API cannot load: ${state.url}`);
   const hash = stringIndexOf(state.url, "#");
   const url = hash < 0 ? state.url : stringSlice(state.url, 0, hash);
@@ -162,8 +165,15 @@ const kRefusedRedirect = "Response was redirected, but the request's redirect mo
 /** An exception of another script: its class where that is a standard one, and the mark that it came from there. */
 function remoteError(name, message) {
   const known = standardError(name);
-  const error = known !== undefined ? new known(message) : new NativeError(message);
+  const error = known !== undefined ? new known(message)
+    : isDomName(name) ? new DOMException(message, name) : new NativeError(message);
   error.remote = true;
+  return error;
+}
+
+function overloaded(message) {
+  const error = new NativeError(message);
+  error.overloaded = true;
   return error;
 }
 
@@ -171,6 +181,7 @@ function remoteError(name, message) {
 export function subrequestError(kind, message, name) {
   switch (kind) {
     case 4: return remoteError(name, message);
+    case 5: return overloaded(message);
     case 0: return connectionLost();
     case 2: return typeError(message === "" ? kRefusedRedirect : message);
     case 3: return typeError("Too many redirects.");

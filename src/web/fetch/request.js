@@ -5,6 +5,7 @@ import { defineInterface } from "../core/idl.js";
 import { jsonParse, stringStartsWith, stringToUpperCase } from "../core/primordials.js";
 import { isAborted, abortReason, isSignal, newSignal, onAbort, signalAbort } from "../events/abort.js";
 import { parseHref } from "../url/url.js";
+import { current } from "../workers/invocation.js";
 import { extractBody, mixinBody } from "./body.js";
 import { Headers, copyHeaders, headersFromHead, isHeaders, listOf, normalizeName } from "./headers.js";
 
@@ -12,6 +13,22 @@ const kInternal = {};
 
 /** What fetch() sends, or undefined when the value is no Request. */
 export let requestState;
+
+// enable_request_signal: the signal of an incoming request aborts when its client goes; request_signal_passthrough: so do
+// the subrequests made of it.
+let clientAborts = false;
+let passesOn = false;
+
+export function setSignalRules(aborts, passes) {
+  clientAborts = aborts;
+  passesOn = aborts && passes;
+}
+
+/** The signal that ends a subrequest made of `state`, or null. */
+export function signalFor(state) {
+  if (state.incoming === null) return state.clients && !passesOn ? null : state.signal;
+  return passesOn ? state.openSignal() : null;
+}
 
 class State {
   method = "GET";
@@ -22,6 +39,8 @@ class State {
   body = null;
   redirect = "follow";
   signal = null;
+  /** `signal` came with an incoming request, and was not asked for. */
+  clients = false;
   cache = undefined;
   integrity = "";
   keepalive = false;
@@ -45,10 +64,12 @@ class State {
 
   openSignal() {
     if (this.signal !== null) return this.signal;
-    this.signal = newSignal();
-    if (this.incoming !== null && !this.incoming.ended) {
-      if (this.incoming.signal === null) this.incoming.signal = this.signal;
+    if (this.incoming === null || !clientAborts) {
+      this.signal = newSignal(undefined);  // nobody can abort it
+      return this.signal;
     }
+    this.signal = newSignal(this.incoming);
+    if (!this.incoming.ended && this.incoming.signal === null) this.incoming.signal = this.signal;
     return this.signal;
   }
 }
@@ -158,15 +179,15 @@ function copyMeta(to, from) {
 
 /** `to` aborts with `from`'s signal. */
 function follow(to, from) {
-  if (from.signal === null) return;
-  const source = from.signal;
+  const source = from.incoming !== null && clientAborts ? from.openSignal() : from.signal;
+  if (source === null) return;
+  to.clients = from.clients || from.incoming !== null;
+  const signal = newSignal(current());
+  to.signal = signal;
   if (isAborted(source)) {
-    to.signal = newSignal();
-    signalAbort(to.signal, abortReason(source));
+    signalAbort(signal, abortReason(source));
     return;
   }
-  const signal = newSignal();
-  to.signal = signal;
   onAbort(source, () => signalAbort(signal, abortReason(source)));
 }
 
@@ -209,6 +230,8 @@ function readInit(state, init, other) {
   if (signal !== undefined && signal !== null) {
     if (!isSignal(signal)) throw typeError("Request: signal must be an AbortSignal.");
     state.signal = signal;
+    const source = requestState(init);  // a Request as the dictionary has not asked for the signal it came with
+    state.clients = source !== undefined && (source.incoming !== null || source.clients);
   } else if (signal === null) {
     state.signal = null;
   }

@@ -134,7 +134,7 @@ export class SinkController {
 
   signalHandle() {
     if (this.signal === null) {
-      this.signal = newSignal();
+      this.signal = newSignal(undefined);
       if (this.aborted) signalAbort(this.signal, this.abortedWith);
     }
     return this.signal;

@@ -3,7 +3,7 @@
 import { brand, illegalConstructor, receiver, typeError } from "../core/errors.js";
 import { defineInterface } from "../core/idl.js";
 import { Deferred, rejected } from "../core/primordials.js";
-import { abortReason, isAborted, isSignal, onAbort, removeStep } from "../events/abort.js";
+import { abortReason, checkSignal, isAborted, isSignal, onAbort, removeStep } from "../events/abort.js";
 import { member } from "../events/event.js";
 import { requireCurrent } from "../workers/invocation.js";
 import { startTimer, stopTimer } from "./timer.js";
@@ -23,6 +23,7 @@ export class Scheduler {
     if (signal !== undefined && !isSignal(signal)) throw typeError("scheduler.wait(): signal must be an AbortSignal.");
     const record = requireCurrent();
     if (signal !== undefined && isAborted(signal)) return rejected(abortReason(signal));
+    if (signal !== undefined) checkSignal(signal);
     const done = new Deferred();
     let step = null;
     const id = startTimer(record, +delay > 0 ? +delay : 0, false, () => {

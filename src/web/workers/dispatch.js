@@ -12,7 +12,7 @@ import { DOMException } from "../events/dom_exception.js";
 import { Body } from "../fetch/body.js";
 import { findSubrequest, subrequestError } from "../fetch/fetch.js";
 import { Inbound } from "../fetch/inbound.js";
-import { newIncomingRequest } from "../fetch/request.js";
+import { newIncomingRequest, setSignalRules } from "../fetch/request.js";
 import { fireTimer } from "../timers/timer.js";
 import { socketClosed, socketMessage } from "../websocket/socket.js";
 import { announceBindings, defineBindings } from "./bindings.js";
@@ -128,6 +128,7 @@ export const dispatch = {
   start(handlers, named, env, stubs) {
     setTurn(undefined);
     setPromiseRule(host.compatible("handle_cross_request_promise_resolution"));
+    setSignalRules(host.compatible("enable_request_signal"), host.compatible("request_signal_passthrough"));
     return startHandlers(handlers, named, env, stubs);
   },
 

@@ -4,7 +4,7 @@ import { host } from "../core/host.js";
 import { brand, illegalConstructor, receiver, requireArguments } from "../core/errors.js";
 import { defineInterface } from "../core/idl.js";
 import { NativeError, jsonParse, resolved, then } from "../core/primordials.js";
-import { forgetInvocation, settle } from "./invocation.js";
+import { current, forgetInvocation, settle } from "./invocation.js";
 
 const kInternal = {};
 
@@ -24,6 +24,11 @@ export function waitFor(record, value) {
   );
 }
 
+/** A context that one invocation kept and another uses does what the other asks for itself. */
+export function callerOf(record) {
+  return current() ?? record;
+}
+
 export class ExecutionContext {
   #record;
   #props;
@@ -38,17 +43,18 @@ export class ExecutionContext {
   waitUntil(promise) {
     brand(#record in receiver(this));
     requireArguments(arguments.length, 1, "waitUntil");
-    waitFor(this.#record, promise);
+    waitFor(callerOf(this.#record), promise);
   }
 
   passThroughOnException() {
     brand(#record in receiver(this));
-    if (!this.#record.ended) host.passThroughOnException(this.#record.seq);
+    const record = callerOf(this.#record);
+    if (!record.ended) host.passThroughOnException(record.seq);
   }
 
   abort(reason = undefined) {
     brand(#record in receiver(this));
-    const record = this.#record;
+    const record = callerOf(this.#record);
     if (record.ended) return;
     record.responded = record.ended = true;
     forgetInvocation(record);

@@ -5,7 +5,7 @@ import { brand, illegalConstructor, receiver, requireArguments } from "../core/e
 import { defineInterface } from "../core/idl.js";
 import { Event, eventState } from "../events/event.js";
 import { DOMException } from "../events/dom_exception.js";
-import { waitFor } from "./execution_context.js";
+import { callerOf, waitFor } from "./execution_context.js";
 
 const kInternal = {};
 
@@ -21,12 +21,13 @@ export class ExtendableEvent extends Event {
   waitUntil(promise) {
     brand(#record in receiver(this));
     requireArguments(arguments.length, 1, "waitUntil");
-    waitFor(this.#record, promise);
+    waitFor(callerOf(this.#record), promise);
   }
 
   passThroughOnException() {
     brand(#record in receiver(this));
-    if (!this.#record.ended) host.passThroughOnException(this.#record.seq);
+    const record = callerOf(this.#record);
+    if (!record.ended) host.passThroughOnException(record.seq);
   }
 }
 defineInterface(ExtendableEvent, "ExtendableEvent");
