@@ -281,7 +281,7 @@ void EdgeLoop::serveInner(InnerExchange& exchange, std::shared_ptr<const sandbox
   const Ray ray = rays_.next();
   const auto toWorker = [this, &exchange, version, inherited, ray](BodyMoment body) {
     Invocation* const invocation = begin(version);
-    if (invocation == nullptr) return exchange.fail("Error", "Too many requests are in progress.");
+    if (invocation == nullptr) return exchange.shed("Too many requests are in progress.");
     invocation->startService(exchange, ray, inherited, body);
   };
   // A named entrypoint is the Worker's own.
@@ -567,8 +567,10 @@ void EdgeLoop::loseSeat(sandbox::EngineLink& link) {
   const uint64_t readUpTo = progress ? progress->read : ~uint64_t{0};
   uint32_t lost = 0;
   for (size_t i = 0; i < slots_.size(); ++i) {
-    if (!slots_[i] || !slots_[i]->isOn(seat.get()) || slots_[i]->startElsewhere(readUpTo)) continue;
-    if (slots_[i]->lose(wire::Outcome::kInternalError)) ++lost;
+    if (!slots_[i] || !slots_[i]->isOn(seat.get())) continue;
+    const bool begun = slots_[i]->hasBegun(readUpTo);
+    if (!begun && slots_[i]->startElsewhere()) continue;
+    if (slots_[i]->lose(begun ? wire::Outcome::kInternalError : wire::Outcome::kDaemonDown)) ++lost;
   }
   seat->lose(lost);
   seatHeld();

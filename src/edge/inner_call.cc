@@ -190,6 +190,13 @@ class InnerCall::Answer final : public InnerExchange {
     call_.exception_ = Exception{std::string(name), std::string(message)};
     call_.pump_.schedule();
   }
+  void shed(std::string_view message) override {
+    CHECK(open_);
+    CHECK(!call_.headReady_);
+    close();
+    call_.error_ = http::ClientError{http::ClientErrorKind::kOverloaded, std::string(message)};
+    call_.pump_.schedule();
+  }
 
  private:
   void finishResponse() {

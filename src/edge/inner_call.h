@@ -31,6 +31,8 @@ class InnerExchange : public http::Exchange {
   // Instead of a response: the answering script failed. The exchange is dead afterwards. Only before a response
   // started.
   virtual void fail(std::string_view name, std::string_view message) = 0;
+  // The same, where the platform had no room for the request.
+  virtual void shed(std::string_view message) = 0;
   // Answers 101 and gives one end of a WebSocket; the caller gets the other. The exchange is dead afterwards.
   virtual std::unique_ptr<http::websocket::Channel> upgradeInner(const http::HeaderList& headers) = 0;
 

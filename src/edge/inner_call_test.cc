@@ -197,6 +197,14 @@ TEST_F(InnerCallTest, anExceptionReachesTheCallerInsteadOfAPage) {
   EXPECT_FALSE(caller.ended);
 }
 
+TEST_F(InnerCallTest, aRequestThereIsNoRoomForIsNoException) {
+  call(of("GET"), [](InnerExchange& exchange) { exchange.shed("too many"); });
+  EXPECT_EQ(caller.exception, "");
+  ASSERT_TRUE(caller.error);
+  EXPECT_EQ(caller.error->kind, http::ClientErrorKind::kOverloaded);
+  EXPECT_EQ(caller.error->message, "too many");
+}
+
 TEST_F(InnerCallTest, theTextOfAnExceptionOutlivesTheCall) {
   const std::string message(100, 'm');
   caller.dropAtEnd = true;

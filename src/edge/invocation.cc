@@ -157,8 +157,8 @@ void Invocation::describe(wire::StartScheduled& event) const {
   event.cron = scheduled_->cron;
 }
 
-bool Invocation::startElsewhere(uint64_t readUpTo) {
-  if (done_ || !waiting_ || !repeatable_ || (exchange_ == nullptr && !scheduled_) || sentFrom_ < readUpTo) return false;
+bool Invocation::startElsewhere() {
+  if (done_ || !repeatable_ || (exchange_ == nullptr && !scheduled_)) return false;
   const auto encode = [&](auto&& event) {
     describe(event);
     wire::encode<wire::Event>(event, held_);
@@ -177,7 +177,7 @@ bool Invocation::startElsewhere(uint64_t readUpTo) {
 // The version failed its check: the page and the trace say so.
 void Invocation::refuse(const sandbox::StartRefusal& refusal) {
   if (refusal.missing) return settle(wire::Outcome::kScriptNotFound, 0);
-  exceptions_.push_back({startedMs_, "Error", refusal.message, {}});
+  keep({startedMs_, "Error", refusal.message, {}});
   switch (refusal.failure) {
     case wire::StartFailure::kCpu: return settle(wire::Outcome::kExceededCpu, 0);
     case wire::StartFailure::kMemory: return settle(wire::Outcome::kExceededMemory, 0);
@@ -287,10 +287,10 @@ bool Invocation::on(const wire::Forward& effect) {
   if (!zone && !isService_ && whole && forwardToScript(effect)) return true;
   if (!zone || !whole) {
     if (!effect.failedOpen) {
-      exceptions_.push_back({loop_.options_.clock.wallMs(),
-                             "Error",
-                             "The script did not call respondWith(), and there is no origin to send the request to.",
-                             {}});
+      keep({loop_.options_.clock.wallMs(),
+            "Error",
+            "The script did not call respondWith(), and there is no origin to send the request to.",
+            {}});
     }
     refuseResponse();
     exchange_ = nullptr;
@@ -366,11 +366,19 @@ void Invocation::refuseResponse() {
 // Instead of a response: a page, or to a script that called this one what it would have caught itself.
 void Invocation::tellFailure(http::Exchange& exchange) {
   if (!isService_) return loop_.respondWithPage(exchange, errorCode_, ray_);
-  if (exceptions_.empty()) {
-    inner_->fail("Error", "The execution context responding to this call was canceled.");
-  } else {
-    inner_->fail(exceptions_.back().name, exceptions_.back().message);
+  if (failure_) return inner_->fail(failure_->name, failure_->message);
+  switch (outcome_) {
+    case wire::Outcome::kInternalError:
+    case wire::Outcome::kDaemonDown: return inner_->abort();  // another time it may work
+    case wire::Outcome::kLoadShed: return inner_->shed("Too many requests are in progress.");
+    default: return inner_->fail("Error", "The execution context responding to this call was canceled.");
   }
+}
+
+// What a caller hears does not depend on what the trace has room for.
+void Invocation::keep(Thrown thrown) {
+  if (isService_) failure_ = thrown;
+  if (logBytes_ <= kLogBytesMax) exceptions_.push_back(std::move(thrown));
 }
 
 void Invocation::giveResponseCredit(bool all) {
@@ -657,12 +665,8 @@ bool Invocation::on(const wire::LogLine& effect) {
 
 bool Invocation::on(const wire::ExceptionThrown& effect) {
   logBytes_ += effect.message.size() + effect.stack.size() + 64;
-  if (logBytes_ > kLogBytesMax) {
-    truncated_ = true;
-    return true;
-  }
-  exceptions_.push_back(
-      {effect.timestampMs, std::string(effect.name), std::string(effect.message), std::string(effect.stack)});
+  if (logBytes_ > kLogBytesMax) truncated_ = true;
+  keep({effect.timestampMs, std::string(effect.name), std::string(effect.message), std::string(effect.stack)});
   return true;
 }
 

@@ -51,9 +51,10 @@ class Invocation final : private http::ExchangeEvents,
   // It was held: hands it to an engine, if there is one now and the version is loaded; on failure as `start`.
   bool resume();
 
-  // The engine has ended, having read its events up to `readUpTo`. True: it never heard of this one, which has been
-  // held for another; false: nothing has changed.
-  bool startElsewhere(uint64_t readUpTo);
+  // Whether its engine, which has read its events up to `readUpTo`, has heard of it.
+  bool hasBegun(uint64_t readUpTo) const { return !waiting_ || sentFrom_ < readUpTo; }
+  // Its engine has ended without having heard of it. True: it has been held for another; false: nothing has changed.
+  bool startElsewhere();
 
   // The engine has said something of it.
   void hear() {
@@ -171,6 +172,8 @@ class Invocation final : private http::ExchangeEvents,
   std::unique_ptr<http::ClientCall> callHost(const HostWay& way, http::ClientRequest request,
                                              InnerCallEvents& events) override;
   void tellFailure(http::Exchange& exchange);
+  void keep(Thrown thrown);
+  void tellCaller();
   Subrequests& subrequests();
   std::string zone() const;
   // The inbound body an effect names. `known` is false when there never was one of that number.
@@ -229,6 +232,7 @@ class Invocation final : private http::ExchangeEvents,
   bool truncated_ = false;
   std::vector<Log> logs_;
   std::vector<Thrown> exceptions_;
+  std::optional<Thrown> failure_;  // the last exception, for a script that called this one and has no response
   std::unique_ptr<OriginProxy> proxy_;        // once the request was sent on
   std::unique_ptr<Sockets> sockets_;          // made with the first
   Asker asker_;                               // made with the first subrequest, but for the zone of a service

@@ -254,8 +254,8 @@ void Subrequest::onError(const http::ClientError& error) {
       const uint16_t code = errorCodeOf(error);
       return respondInstead(statusOf(code), code);
     }
-    case http::ClientErrorKind::kBadRequest:
-    case http::ClientErrorKind::kOverloaded: return fail(wire::SubrequestFailure::kOther, error.message);
+    case http::ClientErrorKind::kBadRequest: return fail(wire::SubrequestFailure::kOther, error.message);
+    case http::ClientErrorKind::kOverloaded: return fail(wire::SubrequestFailure::kOverloaded, error.message);
     case http::ClientErrorKind::kStalled:
     case http::ClientErrorKind::kLost:
     case http::ClientErrorKind::kProtocol: return fail(wire::SubrequestFailure::kConnectionLost, kLost);

@@ -279,6 +279,7 @@ enum class SubrequestFailure : uint8_t {
   kRedirectRefused = 2,
   kTooManyRedirects = 3,
   kException = 4,  // of the script that a service binding names: `name` and `message` are that exception's
+  kOverloaded = 5,  // the platform has no room for it
 };
 
 struct SubrequestFailed {
@@ -293,7 +294,7 @@ struct SubrequestFailed {
     f.number(s.invocation.value);
     f.number(s.subrequest);
     f.real(s.nowMs);
-    f.enumeration(s.failure, SubrequestFailure::kException);
+    f.enumeration(s.failure, SubrequestFailure::kOverloaded);
     f.text(s.name, Bounds::kTextBytesMax);
     f.text(s.message, Bounds::kTextBytesMax);
   }

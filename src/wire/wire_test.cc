@@ -224,6 +224,14 @@ TEST(Compatibility, followsDateAndFlags) {
   EXPECT_FALSE(on("", ""));
 }
 
+TEST(VersionLimits, areThoseOfTheReferenceUnlessAPlanSaysOtherwise) {
+  const VersionLimits limits;
+  EXPECT_EQ(limits.waitUntilMs, 30'000u);
+  EXPECT_EQ(limits.scheduledMs, 15u * 60 * 1000);
+  EXPECT_EQ(limits.memoryMb, 128u);
+  EXPECT_EQ(limits.subrequests, 1'000u);
+}
+
 TEST(Compatibility, everyNameIsFoundAndNamesNothingTwice) {
   std::set<std::string_view> names;
   for (const auto& rule : kCompatibilityRules) {

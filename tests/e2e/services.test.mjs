@@ -1,5 +1,7 @@
 // Service bindings: one script calls another, in this process, by fetch().
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import http from "node:http";
 import { test } from "node:test";
 import { startWeir } from "./weir.mjs";
 
@@ -21,6 +23,7 @@ const scripts = {
       if (path === "/gone") { try { await env.GONE.fetch("http://x/"); } catch (e) { return new Response(e.message); } }
       if (path === "/large") { const r = await env.BACK.fetch("http://x/large"); let n = 0; for await (const c of r.body) n += c.length; return new Response(String(n)); }
       if (path === "/upload") { const { readable, writable } = new TransformStream(); const r = env.BACK.fetch("http://x/length", { method: "PUT", body: readable }); const w = writable.getWriter(); for (let i = 0; i < 64; i++) await w.write(new Uint8Array(65536)); await w.close(); return r; }
+      if (path.startsWith("/tell/")) { try { const r = await env.BACK.fetch("http://x" + path.slice(5), { headers: request.headers }); return new Response(r.status + " " + await r.text()); } catch (e) { return Response.json([e.constructor.name, e.name, e.message, { ...e }]); } }
       if (path === "/receiver") { const { fetch } = env.BACK; try { await fetch("http://x/"); } catch (e) { return new Response(e.name); } }
       if (path === "/many") { let n = 0; try { for (;;) { await env.BACK.fetch("http://x/two"); n++; } } catch (e) { return new Response(n + " " + e.message); } }
       return new Response("no such path"); } }`,
@@ -34,6 +37,15 @@ const scripts = {
       if (url.pathname === "/props") return Response.json(ctx.props);
       if (url.pathname === "/echo") return new Response(request.method + " " + request.url + " " + request.headers.get("x-a") + " " + request.headers.get("cf-ray") + " " + await request.text(), { headers: { "x-back": "1" }, status: 201 });
       if (url.pathname === "/pass") return new Response(request.url + " " + await request.text());
+      if (url.pathname === "/dom") throw new DOMException("by name", "AbortError");
+      if (url.pathname === "/custom") { class Mine extends TypeError { name = "Mine"; code = 7; } throw new Mine("mine"); }
+      if (url.pathname === "/string") throw "a string";
+      if (url.pathname === "/wordy") { for (let i = 0; i < 300; i++) console.log("x".repeat(1000)); throw new RangeError("behind many words"); }
+      if (url.pathname === "/notaresponse") return "text";
+      if (url.pathname === "/part") return new Response(new ReadableStream({ async pull(c) { if (this.again) throw new RangeError("mid body"); this.again = true; await scheduler.wait(1); c.enqueue(new Uint8Array(3)); } }));
+      if (url.pathname === "/down") return fetch("http://127.0.0.1:1/");
+      if (url.pathname === "/held") { await fetch(request.headers.get("x-origin")); return new Response("no"); }
+      if (url.pathname === "/heldwaits") { ctx.waitUntil(scheduler.wait(5).then(() => console.log("its own work"))); await fetch(request.headers.get("x-origin")); }
       if (url.pathname === "/throw") throw new RangeError("from the back");
       if (url.pathname === "/hang") return new Promise(() => {});
       if (url.pathname === "/spin") for (;;) {}
@@ -65,6 +77,18 @@ test("service bindings", async (t) => {
     assert.equal((await get("/uncaught")).status, 500);
     assert.match((await get("/hang")).text, /had hung and would never generate a response/);
     assert.equal((await get("/spin")).text, "Worker exceeded CPU time limit.");
+  });
+  await t.test("… with the name of its class where that is a standard one, whatever was thrown", async () => {
+    const tell = async (what) => JSON.parse((await get(`/tell/${what}`)).text);
+    assert.deepEqual(await tell("dom"), ["DOMException", "AbortError", "by name", { remote: true }]);
+    assert.deepEqual(await tell("custom"), ["Error", "Error", "mine", { remote: true }]);
+    assert.deepEqual(await tell("string"), ["Error", "Error", "a string", { remote: true }]);
+    assert.deepEqual(await tell("notaresponse"), ["TypeError", "TypeError", "Incorrect type for Promise: the Promise did not resolve to 'Response'.", { remote: true }]);
+    assert.deepEqual(await tell("wordy"), ["RangeError", "RangeError", "behind many words", { remote: true }], "though its trace has no room for it");
+  });
+  await t.test("a body that breaks is a lost connection, an error page a Response", async () => {
+    assert.deepEqual(JSON.parse((await get("/tell/part")).text), ["Error", "Error", "Network connection lost.", { retryable: true }]);
+    assert.equal((await get("/tell/down")).text, "521 error code: 521\n");
   });
   await t.test("entrypoints: an object, a class, one that is not there; a script that is not there", async () => {
     assert.equal((await get("/named")).text, "named v");
@@ -99,6 +123,26 @@ test("service bindings", async (t) => {
     assert.equal(of("back", "/spin")[0].outcome, "exceededCpu");
     assert.equal(traces.filter((one) => one.scriptName === "deep").length, 16);
   });
+});
+
+test("the client of the first script is the client of all", async (t) => {
+  const held = [];
+  const origin = http.createServer((request, response) => { held.push(response); response.on("close", () => held.splice(held.indexOf(response), 1)); }).listen(0, "127.0.0.1");
+  await once(origin, "listening");
+  t.after(() => { origin.close(); origin.closeAllConnections(); });
+  const weir = await startWeir({ back: scripts.back, front: scripts.front });
+  t.after(() => weir.stop());
+  const until = async (ready) => { while (!ready()) await new Promise(setImmediate); };
+  const request = http.get({ port: weir.port, host: "127.0.0.1", path: "/tell/heldwaits",
+    headers: { host: "front.local.workers.localhost", "x-origin": `http://localhost:${origin.address().port}/` } });
+  request.on("error", () => {});
+  await until(() => held.length === 1);
+  request.destroy();
+  await until(() => held.length === 0);
+  const traces = await weir.traced((all) => ["front", "back"].every((name) => all.some((one) => one.scriptName === name)));
+  const brief = (name) => traces.filter((one) => one.scriptName === name).map((one) => [one.outcome, one.exceptions, one.logs.map((log) => log.message[0])]);
+  assert.deepEqual(brief("front"), [["canceled", [], []]]);
+  assert.deepEqual(brief("back"), [["canceled", [], ["its own work"]]]);
 });
 
 test("weir ends while one script waits for another", async () => {

@@ -46,6 +46,13 @@ export default {
       for (let i = 0; i < 30_000_000; i++) sum = (sum * 31 + i) | 0;
       return new Response(id + " " + (sum & 1));
     }
+    if (pathname.startsWith("/call/")) {
+      try {
+        return new Response(await (await env[pathname.slice(6)].fetch("http://callee/hold")).text());
+      } catch (error) {
+        return Response.json([error.name, error.message, { ...error }]);
+      }
+    }
     if (pathname === "/park") "x".repeat(5e8).split("");
     return new Response(id);
   },
@@ -145,6 +152,42 @@ for (const { signal, reason } of [{ signal: "SIGKILL", reason: /ended by itself 
   });
 }
 
+test("a script whose engine ends tells its caller to try again", async (t) => {
+  const upstream = await startUpstream(t);
+  const scripts = scriptsOf(8, upstream);
+  for (const one of Object.values(scripts)) one.services = Object.fromEntries(Object.keys(scripts).map((name) => [name, name]));
+  const weir = await startWeir(scripts, { flags: ["--engines", "2", ...kHome] });
+  t.after(() => weir.stop());
+  const [caller, callee] = await twoApart(weir, Object.keys(scripts));
+  const answer = weir.request(caller.script, `/call/${callee.script}`);
+  await upstream.reached(1);
+  process.kill(callee.pid, "SIGKILL");
+  assert.equal((await answer).text, '["Error","Network connection lost.",{"retryable":true}]');
+  const traces = await weir.traced((all) => all.filter((one) => /\/(call|hold)/.test(one.event.request.url)).length === 2);
+  const outcomes = traces.filter((one) => /\/(call|hold)/.test(one.event.request.url)).map((one) => [one.scriptName, one.outcome]);
+  assert.deepEqual(outcomes.sort(), [[caller.script, "ok"], [callee.script, "internalError"]].sort());
+});
+
+test("what an engine had not begun begins in another, or is daemonDown where it cannot", async (t) => {
+  const upstream = await startUpstream(t);
+  const weir = await startWeir(scriptsOf(8, upstream), { flags: ["--engines", "2", "--loops", "1", ...kHome] });
+  t.after(() => weir.stop());
+  const [victim, bystander] = await twoApart(weir, Object.keys(scriptsOf(8, upstream)));
+  const begun = weir.request(victim.script, "/hold", { headers: { "user-agent": "curl/8" } });
+  await upstream.reached(1);
+  process.kill(victim.pid, "SIGSTOP");
+  const lone = weir.request(victim.script, "/lone");
+  const bodies = ["small", Buffer.alloc(300_000)].map((body) => weir.request(victim.script, "/body", { method: "POST", body, headers: { "user-agent": "curl/8" } }));
+  // One loop: when this one has its answer, it has read those before.
+  assert.equal((await weir.request(bystander.script, "/")).status, 200);
+  process.kill(victim.pid, "SIGKILL");
+  assert.equal((await lone).status, 200);
+  for (const answer of [begun, ...bodies]) assert.deepEqual([(await answer).status, (await answer).text], [500, "error code: 1104\n"]);
+  const traces = await weir.traced((all) => all.filter((one) => /\/(hold|lone|body)$/.test(one.event.request.url)).length === 4);
+  const of = (path) => traces.filter((one) => one.event.request.url.endsWith(path)).map((one) => [one.outcome, one.event.response?.status]);
+  assert.deepEqual([of("/hold"), of("/lone"), of("/body")], [[["internalError", 500]], [["ok", 200]], [["daemonDown", 500], ["daemonDown", 500]]]);
+});
+
 test("requests that come while there is no engine wait for one", async (t) => {
   const upstream = await startUpstream(t);
   const weir = await startWeir(scriptsOf(1, upstream), { flags: ["--engines", "1", ...kHome] });
@@ -152,7 +195,7 @@ test("requests that come while there is no engine wait for one", async (t) => {
   await weir.traced((traces) => traces.length === 1);
   const [engine] = enginesOf(weir.pid);
   process.kill(engine.pid, "SIGKILL");
-  // Until weir has noticed, a request that the dead engine did not begin is answered with 503 (daemonDown).
+  // Requests of before may have begun in the dead engine.
   await weir.said(/ended by itself \(killed by SIGKILL\)/);
   const answers = await Promise.all(Array.from({ length: 20 }, () => weir.request("s0", "/")));
   const after = new Set(answers.map((answer) => answer.text));
