@@ -22,22 +22,42 @@ async function begins(weir, script, part) {
   return { status: response.statusCode, text };
 }
 
+/** A client that has gone when the script works. */
+async function leave(weir, script) {
+  const request = http.get({ port: weir.port, host: "127.0.0.1", headers: { host: `${script}.local.workers.localhost` } });
+  request.on("error", () => {});
+  await once(request, "finish");
+  await weir.request("nobody");  // what was sent before is read by then
+  request.destroy();
+}
+
 test("examples/errors", async (t) => {
   const weir = await startWeir({}, { config: join(folder, "weir.toml"), outbound: ["--outbound-allow", "127.0.0.2"] });
   let thrown = 0;
+  let logged = 0;
   for (const file of files) {
     await t.test(file, async () => {
       const text = readFileSync(join(folder, file), "utf8");
       const script = "e" + file.slice(0, -3);
-      const says = /^\/\/ Answers: (\d+), error code: (\d+)$/m.exec(text);
-      assert.ok(says, "the example does not say what it answers");
+      const says = /^\/\/ Answers: (\d+), (.*)$/m.exec(text);
+      const leaves = text.includes("// Leaves");
+      assert.ok(says || leaves, "the example does not say what it answers");
       const sends = /^\/\/ Sends: ([^:]+): (.*)$/m.exec(text);
       const headers = sends ? { [sends[1]]: sends[2] } : {};
       if (text.includes("// Ask: twice")) assert.equal((await weir.request(script, "/", { headers })).status, 200);
+      const logs = /^\/\/ Logs: (.*)$/m.exec(text);
+      if (leaves) await leave(weir, script);
       const streams = /^\/\/ Streams: (.*)$/m.exec(text);
-      const response = await (streams ? begins(weir, script, streams[1]) : weir.request(script, "/", { headers }));
-      assert.equal(response.status, Number(says[1]));
-      assert.equal(response.text, `error code: ${says[2]}\n`);
+      if (says) {
+        const response = await (streams ? begins(weir, script, streams[1]) : weir.request(script, "/", { headers }));
+        assert.equal(response.status, Number(says[1]));
+        assert.equal(response.text.trimEnd(), says[2]);
+      }
+      const hasLogged = (one) => one.scriptName === script && one.logs.some(({ message }) => String(message[0]).startsWith(logs[1]));
+      if (logs) {
+        await weir.traced((traces) => traces.some(hasLogged));
+        logged++;
+      }
       const throws = /^\/\/ Throws: (\w+): (.*)$/m.exec(text);
       if (!throws) return;
       const isIt = (one) => one.scriptName === script && one.exceptions.some(({ name, message }) => name === throws[1] && message.startsWith(throws[2]));
@@ -46,8 +66,9 @@ test("examples/errors", async (t) => {
     });
   }
   await weir.stop();
-  assert.ok(files.length >= 30);
-  assert.ok(thrown >= 18);
+  assert.ok(files.length >= 40);
+  assert.ok(thrown >= 24);
+  assert.ok(logged >= 4);
 });
 
 test("docs/errors", () => {
