@@ -232,10 +232,10 @@ class Invocation final : private http::ExchangeEvents,
   bool truncated_ = false;
   std::vector<Log> logs_;
   std::vector<Thrown> exceptions_;
-  std::optional<Thrown> failure_;  // the last exception, for a script that called this one and has no response
-  std::unique_ptr<OriginProxy> proxy_;        // once the request was sent on
-  std::unique_ptr<Sockets> sockets_;          // made with the first
-  Asker asker_;                               // made with the first subrequest, but for the zone of a service
+  std::optional<Thrown> failure_;       // the last exception, for a script that called this one and has no response
+  std::unique_ptr<OriginProxy> proxy_;  // once the request was sent on
+  std::unique_ptr<Sockets> sockets_;    // made with the first
+  Asker asker_;                         // made with the first subrequest, but for the zone of a service
   std::unique_ptr<Subrequests> subrequests_;  // likewise
 };
 

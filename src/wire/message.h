@@ -278,7 +278,7 @@ enum class SubrequestFailure : uint8_t {
   kOther = 1,
   kRedirectRefused = 2,
   kTooManyRedirects = 3,
-  kException = 4,  // of the script that a service binding names: `name` and `message` are that exception's
+  kException = 4,   // of the script that a service binding names: `name` and `message` are that exception's
   kOverloaded = 5,  // the platform has no room for it
 };
 

@@ -44,8 +44,20 @@ const uses = {
 const scripts = {
   cut: caught(`await (await fetch(url + "/cut")).text();`),
   refusedhead: caught(`await fetch(url + "/reset");`),
-  known: caught(`await (await fetch(url + "/known")).text();`),
-  unknown: caught(`await (await fetch(url + "/unknown")).text();`),
+  known: caught(`await (await fetch(url + "/known"))[new URL(request.url).pathname.slice(1)]();`),
+  unknown: caught(`await (await fetch(url + "/unknown"))[new URL(request.url).pathname.slice(1)]();`),
+  uploaded: { ...caught(`await request[new URL(request.url).pathname.slice(1)]();`), limits: { memory_mb: 64 } },
+  called: { ...caught(`await (await env.BACK.fetch("http://back/", { headers: { "x-url": url } })).text();`), services: { BACK: "large" } },
+  large: { code: `export default { fetch(request) { return fetch(request.headers.get("x-url") + "/unknown"); } }` },
+  cutbody: caught(`const reader = (await fetch(url + "/cut")).body.getReader(); for (;;) if ((await reader.read()).done) break;`),
+  cutpipe: caught(`await (await fetch(url + "/cut")).body.pipeTo(new WritableStream());`),
+  fetchget: caught(`const r = new Response("x"); await r.json().catch(() => {}); new Response(r.body);`),
+  cloned: caught(`const r = new Response("x"); await r.text(); r.clone();`),
+  lockedclone: caught(`const r = new Response("x"); r.body.getReader(); r.clone();`),
+  lockedpipe: caught(`const r = new Response("x"); r.body.getReader(); await r.body.pipeTo(new WritableStream());`),
+  lockedreader: caught(`const r = new Response("x"); r.body.getReader(); r.body.getReader();`),
+  statushigh: caught(`new Response("", { status: 600 });`),
+  norequesturl: caught(`new Request("//");`),
   many: { ...caught(`for (let i = 0; i < 10; i++) await (await fetch(url + "/")).text();`), limits: { subrequests: 3 } },
   redirects: caught(`await fetch(url + "/round");`),
   used: caught(`const r = new Response("x"); await r.text(); await r.text();`),
@@ -57,6 +69,7 @@ const scripts = {
   timers: caught(`for (let i = 0; i < 10001; i++) setTimeout(() => {}, 1e6);`),
   abort: caught(`const c = new AbortController(); const p = fetch(url + "/silent", { signal: c.signal }); setTimeout(() => c.abort(), 1); await p;`),
   randomlong: caught(`crypto.getRandomValues(new Uint8Array(65537));`),
+  pieces: { code: `export default { async fetch(request) { let n = 0; for await (const piece of (await fetch(request.headers.get("x-url") + "/unknown")).body) n += piece.length; return new Response(String(n)); } }` },
   errorresponse: { code: `export default { fetch() { return Response.error(); } }` },
   noresponse: { code: `export default { fetch() {} }` },
   websocket: { code: `export default { fetch() { const [client, server] = Object.values(new WebSocketPair()); server.accept(); return new Response(null, { status: 101, webSocket: client }); } }` },
@@ -103,16 +116,18 @@ const scripts = {
 };
 
 test("errors inside scripts", async (t) => {
-  const weir = await startWeir(scripts);
+  const weir = await startWeir(scripts, { flags: ["--engines", "1"] });  // scripts that keep things keep them in one isolate
   t.after(() => weir.stop());
   const held = [];
   const pages = {
     "/cut"(response) { response.writeHead(200, { "content-length": 10 }); response.write("part"); setImmediate(() => response.destroy()); },
     "/reset"(response) { response.socket.destroy(); },
-    "/known"(response) { response.writeHead(200, { "content-length": 200_000_000 }); response.write("x"); },
+    "/known"(response) { response.writeHead(200, { "content-length": 200 << 20 }); return pages["/unknown"](response); },
     async "/unknown"(response) {
       const piece = Buffer.alloc(1 << 20, "x");
-      for (let i = 0; i < 200 && !response.destroyed; i++) if (!response.write(piece)) await Promise.race([once(response, "drain"), once(response, "close")]);
+      for (let i = 0; i < 200 && !response.destroyed; i++) {
+        if (!response.write(piece)) await new Promise((go) => { response.once("drain", go); response.socket?.once("close", go); });
+      }
       response.end();
     },
     "/round"(response) { response.writeHead(302, { location: "/round" }).end(); },
@@ -130,8 +145,16 @@ test("errors inside scripts", async (t) => {
   for (const [script, ...error] of [
     ["cut", "Error", "Network connection lost.", true],
     ["refusedhead", "Error", "Network connection lost.", true],
-    ["known", "TypeError", "Memory limit would be exceeded before EOF."],
-    ["unknown", "TypeError", "Memory limit exceeded before EOF."],
+    ["called", "TypeError", "Memory limit exceeded before EOF."],
+    ["cutbody", "Error", "Network connection lost.", true],
+    ["cutpipe", "Error", "Network connection lost.", true],
+    ["fetchget", "TypeError", "This ReadableStream is disturbed (has already been read from), and cannot be used as a body."],
+    ["cloned", "TypeError", "Body has already been used. It can only be used once. Use tee() first if you need to read it twice."],
+    ["lockedclone", "TypeError", "This ReadableStream is currently locked to a reader."],
+    ["lockedpipe", "TypeError", "This ReadableStream is currently locked to a reader."],
+    ["lockedreader", "TypeError", "This ReadableStream is currently locked to a reader."],
+    ["statushigh", "RangeError", "Responses may only be constructed with status codes in the range 200 to 599, inclusive."],
+    ["norequesturl", "TypeError", "Invalid URL: //"],
     ["many", "Error", "Too many subrequests by single Worker invocation."],
     ["redirects", "TypeError", "Too many redirects."],
     ["used", "TypeError", "Body has already been used. It can only be used once. Use tee() first if you need to read it twice."],
@@ -149,6 +172,19 @@ test("errors inside scripts", async (t) => {
       assert.deepEqual([answer.status, answer.text], [200, JSON.stringify([error[0], error[1], error[2], true].map((one) => one ?? null))], script);
     });
   }
+  for (const how of ["text", "json", "arrayBuffer", "bytes", "blob", "formData"]) {
+    await t.test(`${how}() of 200 MB: known it would be over the limit, unknown it is`, async () => {
+      const error = (message) => JSON.stringify(["TypeError", message, null, true]);
+      assert.equal((await ask("known", `/${how}`)).text, error("Memory limit would be exceeded before EOF."));
+      assert.equal((await ask("unknown", `/${how}`)).text, error("Memory limit exceeded before EOF."));
+      const upload = (init) => weir.request("uploaded", `/${how}`, { method: "POST", body: Buffer.alloc(80 << 20), ...init });
+      assert.equal((await upload()).text, error("Memory limit would be exceeded before EOF."));
+      assert.equal((await upload({ headers: { "transfer-encoding": "chunked" } })).text, error("Memory limit exceeded before EOF."));
+    });
+  }
+  await t.test("200 MB read piece by piece are no more than a piece at a time", async () => {
+    assert.equal((await ask("pieces")).text, String(200 << 20));
+  });
   for (const [script, message] of [
     ["errorresponse", "Return value from serve handler must not be an error response (like Response.error())"],
     ["noresponse", "Incorrect type for Promise: the Promise did not resolve to 'Response'."],

@@ -188,7 +188,7 @@ async function upstream(options = {}) {
 }
 
 test("WebSockets", async (t) => {
-  const weir = await startWeir(scripts);
+  const weir = await startWeir(scripts, { flags: ["--engine-silent-ms", "60000"] });
   const trace = async (script, count = 1) => (await weir.traced((all) => all.filter((one) => one.scriptName === script).length >= count))
     .filter((one) => one.scriptName === script);
   const counts = {};
@@ -296,6 +296,32 @@ test("WebSockets", async (t) => {
     client.close();
     await client.closed;
     await next("echo");
+  });
+
+  await t.test("pings are answered and joined sockets carried while no engine runs at all", async () => {
+    const up = await upstream();
+    const [own, joined] = [await opened(weir, "echo"), await opened(weir, "passes", { path: `/?port=${up.port}` })];
+    const engines = enginesOf(weir.pid);
+    for (const { pid } of engines) process.kill(pid, "SIGSTOP");
+    try {
+      for (const client of [own, joined]) {
+        client.ping("are you there");
+        assert.equal(String((await once(client, "pong"))[0]), "are you there");
+      }
+      const large = randomBytes(3 << 20);
+      joined.send(large);
+      await joined.until((heard) => heard.length === 1);
+      assert.ok(joined.heard[0].equals(large));
+      joined.close(4010, "past it");
+      assert.deepEqual(await joined.closed, [4010, "past it"]);
+    } finally {
+      for (const { pid } of engines) process.kill(pid, "SIGCONT");
+    }
+    own.close();
+    await own.closed;
+    assert.equal((await next("echo")).outcome, "ok");
+    assert.equal((await next("passes")).outcome, "ok");
+    up.close();
   });
 
   await t.test("the script's close code and reason reach the client", async () => {
@@ -464,6 +490,30 @@ test("WebSockets", async (t) => {
     await Promise.all([client.closed, other.closed]);
     for (const one of [await next("echo"), await next("echo")]) assert.equal(one.outcome, "ok");
     for (const { pid } of [weir, ...enginesOf(weir.pid)]) assert.ok(peakMb(pid) < 400, `${pid}: ${peakMb(pid)} MB`);
+  });
+
+  await t.test("who does not read what is joined for him stops the upstream's sending", async () => {
+    const up = await upstream({ perMessageDeflate: false });
+    const client = await opened(weir, "passes", { path: `/?port=${up.port}`, perMessageDeflate: false });
+    const [source] = up.server.clients;
+    client.pause();
+    const count = 200;
+    for (let i = 0; i < count; i++) source.send(Buffer.alloc(1 << 20, i));
+    const other = await opened(weir, "echo");
+    for (let i = 0; i < 100; i++) {
+      other.send(`${i}`);
+      await other.until((heard) => heard.length === i + 1);
+    }
+    assert.ok(source.bufferedAmount > 100 << 20, `${source.bufferedAmount} bytes are left`);
+    client.resume();
+    await client.until((heard) => heard.length === count);
+    assert.ok(client.heard.every((data, i) => data.length === 1 << 20 && data[0] === i && data.at(-1) === i));
+    client.close();
+    other.close();
+    await Promise.all([client.closed, other.closed]);
+    for (const script of ["passes", "echo"]) assert.equal((await next(script)).outcome, "ok");
+    assert.ok(peakMb(weir.pid) < 400, `${peakMb(weir.pid)} MB`);
+    up.close();
   });
 
   await t.test("a script that sends without end has its memory limit", async () => {
