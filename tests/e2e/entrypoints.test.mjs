@@ -1,8 +1,8 @@
 // The module "cloudflare:workers": bindings imported, classes of handlers, waitUntil() without a context.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { startWeir } from "./weir.mjs";
-import { callApi, startProject } from "./wrangler.mjs";
+import { command, startWeir } from "./weir.mjs";
+import { callApi, environmentOf, startProject } from "./wrangler.mjs";
 
 const scripts = {
   handler: {
@@ -158,4 +158,27 @@ test("a module that the platform does not have is missing", async (t) => {
   const traces = await weir.traced((all) => all.length >= 2);
   assert.match(traces.find((one) => one.scriptName === "a").exceptions[0].message, /No such module "cloudflare:nothing"/);
   assert.match(traces.find((one) => one.scriptName === "b").exceptions[0].message, /does not provide an export named 'Nothing'/);
+});
+
+test("a service binding leads to a script of its own account", async (t) => {
+  const says = (text) => ({ code: `export default { fetch() { return new Response("${text}"); } }` });
+  const weir = await startWeir({ callee: says("local's"), lone: says("local's alone") });
+  t.after(() => weir.stop());
+  await command(weir, "account", "add", "other", "--subdomain", "other", "--plan", "paid");
+  const everywhere = (await command(weir, "token", "create", "ops", "--every-account")).stdout.trim();
+  const env = { ...await environmentOf(weir, "--account", "other"), CLOUDFLARE_API_TOKEN: everywhere };
+  const deploy = async (name, code, services = []) => {
+    const project = await startProject(t, weir, { files: { "src/index.js": code }, config: { name, services } });
+    return project.tryRunWith({ env }, "deploy");
+  };
+  assert.equal((await deploy("callee", says("other's").code)).code, 0);
+  const asks = `export default { async fetch(request, env) { return new Response(await (await env.CALLEE.fetch(request)).text()); } }`;
+  assert.equal((await deploy("caller", asks, [{ binding: "CALLEE", service: "callee" }])).code, 0);
+  const ask = () => weir.request(null, "/", { host: "caller.other.workers.localhost" });
+  while ((await ask()).status !== 200);
+  assert.equal((await ask()).text, "other's");
+  const refused = await deploy("caller", asks, [{ binding: "CALLEE", service: "lone" }]);
+  assert.notEqual(refused.code, 0);
+  assert.match(refused.text, /lone/);
+  assert.equal((await ask()).text, "other's");
 });

@@ -20,6 +20,7 @@ const scripts = {
   clones: module(`ctx.passThroughOnException(); const text = await request.clone().text(); throw new Error("cloned " + text.length);`),
   passed: module(`ctx.passThroughOnException(); await fetch(request); throw new Error("passed on");`),
   spins: { ...module(`ctx.passThroughOnException(); for (;;);`), limits: { cpu_ms: 50 } },
+  grows: { ...module(`ctx.passThroughOnException(); const all = []; for (;;) all.push(new Array(1e5).fill(1));`), limits: { memory_mb: 64 } },
   started: module(`ctx.passThroughOnException();
     return new Response(new ReadableStream({ async pull(c) { if (this.again) throw new Error("within the body"); this.again = true; c.enqueue(new TextEncoder().encode("begun")); } }));`),
   waits: module(`ctx.passThroughOnException(); ctx.waitUntil(scheduler.wait(20).then(() => console.log("waited"))); throw new Error("failed");`),
@@ -107,8 +108,10 @@ test("what stands behind a script", async (t) => {
     for (const script of ["reads", "parts"]) await fromOrigin(script);  // a GET always can
   });
   await t.test("it is not for limits, nor for a response that has begun", async () => {
-    const limited = await ask("spins");
-    assert.deepEqual([limited.status, limited.text], [503, "error code: 1102\n"]);
+    for (const script of ["spins", "grows"]) {
+      const limited = await ask(script);
+      assert.deepEqual([limited.status, limited.text], [503, "error code: 1102\n"], script);
+    }
     await assert.rejects(ask("started"), /aborted|socket hang up|ECONNRESET/);
   });
   await t.test("without an origin, or with one that is down, the client sees the failure", async () => {
