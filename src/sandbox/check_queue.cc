@@ -1,6 +1,7 @@
 #include "sandbox/check_queue.h"
 
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <utility>
@@ -50,6 +51,8 @@ void CheckQueue::whenIdle(std::function<void()> work) {
 }
 
 void CheckQueue::work() {
+  // Of this thread: starting an engine is a millisecond in the kernel.
+  if (options_.check.yielding) ::setpriority(PRIO_PROCESS, 0, VersionCheck::kYieldingNice);
   Lock lock(mutex_);
   while (!stopping_) {
     if (!jobs_.empty()) {

@@ -20,7 +20,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int kYieldingNice = 10;
 constexpr std::chrono::milliseconds kTick{20};
 constexpr const char* kMemoryExceeded = "Script startup exceeded memory limits.";
 
@@ -53,6 +52,16 @@ uint64_t residentBytes(pid_t pid) {
   return std::strtoull(rest, nullptr, 10) * static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
+// Where the kernel schedules by session, a process's nice value counts only among those of its session; an engine has one
+// of its own (engine_child.cc), so that session is given the same. Elsewhere there is no such file, and an ordinary user
+// may be refused: then it yields less.
+void yieldToOthers(pid_t pid) {
+  ::setpriority(PRIO_PROCESS, static_cast<id_t>(pid), VersionCheck::kYieldingNice);
+  const wire::Descriptor group(::open(("/proc/" + std::to_string(pid) + "/autogroup").c_str(), O_WRONLY | O_CLOEXEC));
+  const std::string nice = std::to_string(VersionCheck::kYieldingNice);
+  if (group) (void)!::write(group.get(), nice.data(), nice.size());
+}
+
 }  // namespace
 
 base::Result<std::unique_ptr<VersionCheck>> VersionCheck::prepare(const Options& options, int stop) {
@@ -68,7 +77,7 @@ base::Result<std::unique_ptr<VersionCheck>> VersionCheck::prepare(const Options&
   auto process = EngineProcess::spawn(options.image, launch);
   if (!process.ok()) return process.error();
   self->process_ = std::move(process).value();
-  if (options.yielding) ::setpriority(PRIO_PROCESS, static_cast<id_t>(self->process_->pid()), kYieldingNice);
+  if (options.yielding) yieldToOthers(self->process_->pid());
   const auto deadline = Clock::now() + options.limits.readyMax;
   for (;;) {
     const Woken woken = self->wait(deadline);

@@ -52,12 +52,15 @@ using CheckVerdict = std::variant<CheckedVersion, StartRefusal>;
 // A resource; one thread at a time. The thread that prepares it must live as long (EngineProcess).
 class VersionCheck {
  public:
+  // Of what yields to traffic: an engine that checks, and the thread that starts and watches it.
+  static constexpr int kYieldingNice = 10;
+
   struct Options {
     const EngineImage& image;
     const wire::Descriptor& baseSnapshot;
     std::vector<std::string> nodeFlags;
     bool requireSandbox = false;
-    bool yielding = false;  // runs at low priority
+    bool yielding = false;  // runs at low priority: kYieldingNice
     CheckLimits limits{};
   };
   // Starts the engine and waits until it is locked down, some 100 ms; gives up when `stop` becomes readable.

@@ -1,10 +1,10 @@
 // What the kernel says of a running weir: its engines, and how much memory each process has needed.
 import { readFileSync, readdirSync } from "node:fs";
 
-/** Whether the process is an engine that serves; the ones that check a version once are none. */
-function serves(pid) {
+/** Whether the process is an engine for this: "serve", or "check" a version once. */
+function isEngine(pid, purpose) {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, "latin1").includes("weir_engine.node\0serve\0");
+    return readFileSync(`/proc/${pid}/cmdline`, "latin1").includes(`weir_engine.node\0${purpose}\0`);
   } catch {
     return false;
   }
@@ -15,19 +15,19 @@ export function peakMb(pid) {
   return Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))[1]) / 1024;
 }
 
-/** pid, parent, state ("R", "S", "T", "Z", …) and CPU time in ticks; null: there is no such process. */
+/** pid, parent, state ("R", "S", "T", "Z", …), nice value and CPU time in ticks; null: there is no such process. */
 export function processOf(pid) {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return { pid, state: fields[0], parent: Number(fields[1]), ticks: Number(fields[11]) + Number(fields[12]) };
+    return { pid, state: fields[0], parent: Number(fields[1]), nice: Number(fields[16]), ticks: Number(fields[11]) + Number(fields[12]) };
   } catch {
     return null;
   }
 }
 
-/** The engines of a weir that have not ended, as of `processOf`. */
-export function enginesOf(pid) {
+/** The engines of a weir that serve and have not ended, as of `processOf`; or those of another purpose. */
+export function enginesOf(pid, purpose = "serve") {
   const children = readdirSync(`/proc/${pid}/task`).flatMap((task) => {
     try {
       return readFileSync(`/proc/${pid}/task/${task}/children`, "utf8").split(" ").filter(Boolean).map(Number);
@@ -35,7 +35,7 @@ export function enginesOf(pid) {
       return [];  // the thread ended meanwhile
     }
   });
-  return children.filter(serves).map(processOf).filter((one) => one && one.state !== "Z");
+  return children.filter((child) => isEngine(child, purpose)).map(processOf).filter((one) => one && one.state !== "Z");
 }
 
 /** Resolves with the first truthy answer of `look`, which is asked again and again: for what sends no event. */

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { enginesOf, processOf, until } from "./processes.mjs";
 import { command, root, startWeir } from "./weir.mjs";
-import { environmentOf, startProject } from "./wrangler.mjs";
+import { callApi, environmentOf, startProject } from "./wrangler.mjs";
 
 // Answers "/held" when `release` is called, everything else at once; tells how many are held.
 async function startUpstream(t) {
@@ -357,6 +357,30 @@ test("a version whose engine is behind gets a replica, and goes home when it is 
   assert.ok(seen.has(home));
   for (let i = 0; i < 20; i++) assert.equal((await weir.request("s0", "/")).text, home);
   await weir.stop();
+});
+
+test("an engine that checks uploads yields to traffic", async (t) => {
+  const weir = await startWeir({ hello: { code: `export default { fetch() { return new Response("hello"); } };` } });
+  t.after(() => weir.stop());
+  const environment = await environmentOf(weir);
+  const form = new FormData();
+  form.set("metadata", JSON.stringify({ main_module: "index.js", compatibility_date: "2026-01-01" }));
+  form.set("index.js", new File(["export default { fetch() { return new Response('up'); } };"], "index.js", { type: "application/javascript+module" }));
+  const { body } = await callApi(environment, "PUT", "{A}/workers/scripts/up", { body: form });
+  assert.equal(body.success, true, JSON.stringify(body));
+  // The next one stands ready afterwards.
+  const groupOf = (pid) => {
+    try {
+      return /nice (-?\d+)/.exec(readFileSync(`/proc/${pid}/autogroup`, "utf8"))?.[1];  // undefined: not in a session's group
+    } catch {
+      return undefined;  // a kernel without them
+    }
+  };
+  const [serving] = enginesOf(weir.pid);
+  const yields = ({ pid, nice }) => nice === 10 && [undefined, "10"].includes(groupOf(pid));
+  await until("an engine for the next check, at low priority", () => enginesOf(weir.pid, "check").some(yields));
+  assert.equal(serving.nice, processOf(process.pid).nice);
+  assert.notEqual(groupOf(serving.pid), "10");
 });
 
 test("kill -9 of weir leaves no engine, and a data directory that starts", async (t) => {
