@@ -1,5 +1,6 @@
 // weir env: what a shell needs so that clients of the management API find this weir.
 #include <CLI/CLI.hpp>
+#include <cstdio>
 #include <memory>
 
 #include "catalog/first_account.h"
@@ -33,7 +34,8 @@ void addEnvCommand(CLI::App& app, CatalogCommand& command) {
   const auto given = std::make_shared<Given>();
   env->add_option("--control", given->control,
                   "Address of the management API; default: of the weir that serves --data");
-  env->add_option("--account", given->account, "The account to deploy to, by name or id; default: the first");
+  env->add_option("--account", given->account, "The account to deploy to, by name or id; default: the first. Another one's token is its own matter "
+                  "(weir token create)");
   env->callback([&command, given] {
     command.run = [&command, given](CatalogSession& session) {
       std::string control = given->control;
@@ -46,17 +48,27 @@ void addEnvCommand(CLI::App& app, CatalogCommand& command) {
         }
         control = *address;
       }
-      const auto token = firstLineOf(tokenPath(command.data));
-      if (!token) return fail("--data " + command.data + ": it has no token yet; start weir serve once");
-      auto account =
-          given->account.empty() ? catalog::firstAccount(session.catalog) : session.catalog.findAccount(given->account);
+      const auto first = catalog::firstAccount(session.catalog);
+      const auto account = given->account.empty() ? first : session.catalog.findAccount(given->account);
       if (!account.ok()) return session.refuse(account.error());
+      const bool ofFirst = first.ok() && first->id == account->id;
+      const auto token = firstLineOf(tokenPath(command.data));
+      if (ofFirst && !token) return fail("--data " + command.data + ": it has no token yet; start weir serve once");
+      if (!ofFirst) {
+        const std::string name = oneLine(account->name);
+        std::fprintf(stderr,
+                     "weir: only the first account's token is kept. For %s make one with weir token create NAME "
+                     "--account %s, and set CLOUDFLARE_API_TOKEN to it.\n",
+                     name.c_str(), name.c_str());
+      }
+      const std::string ownToken = ofFirst ? *token : "";
       const std::string base = "http://" + control + "/client/v4";
       std::string text;
       JsonObject object;
       for (const auto& [name, value] : {std::pair<const char*, const std::string&>{"CLOUDFLARE_API_BASE_URL", base},
-                                        {"CLOUDFLARE_API_TOKEN", *token},
-                                        {"CLOUDFLARE_ACCOUNT_ID", account->id}}) {
+                                        {"CLOUDFLARE_ACCOUNT_ID", account->id},
+                                        {"CLOUDFLARE_API_TOKEN", ownToken}}) {
+        if (value.empty()) continue;
         text += std::string(text.empty() ? "" : "\n") + "export " + name + "=" + quoted(value);
         object.text(name, value);
       }

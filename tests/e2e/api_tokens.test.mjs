@@ -51,6 +51,9 @@ test("a token does what its scope says and no more", async (t) => {
   const refused = await call("GET", "{A}/workers/scripts", stranger);
   assert.equal(refused.status, 403);
   assert.equal(refused.errors[0].code, 9109);
+  const { stdout, stderr } = await command(weir, "env", "--json", "--account", "other");
+  assert.deepEqual(Object.keys(JSON.parse(stdout)), ["CLOUDFLARE_API_BASE_URL", "CLOUDFLARE_ACCOUNT_ID"]);
+  assert.match(stderr, /weir token create NAME --account other/);
   assert.deepEqual((await call("GET", "/accounts", stranger)).result.map((one) => one.name), ["other"]);
 
   // As a key with an e-mail address, which wins over a token.
