@@ -34,7 +34,8 @@ void addEnvCommand(CLI::App& app, CatalogCommand& command) {
   const auto given = std::make_shared<Given>();
   env->add_option("--control", given->control,
                   "Address of the management API; default: of the weir that serves --data");
-  env->add_option("--account", given->account, "The account to deploy to, by name or id; default: the first. Another one's token is its own matter "
+  env->add_option("--account", given->account,
+                  "The account to deploy to, by name or id; default: the first. Another one's token is its own matter "
                   "(weir token create)");
   env->callback([&command, given] {
     command.run = [&command, given](CatalogSession& session) {

@@ -52,9 +52,9 @@ uint64_t residentBytes(pid_t pid) {
   return std::strtoull(rest, nullptr, 10) * static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
-// Where the kernel schedules by session, a process's nice value counts only among those of its session; an engine has one
-// of its own (engine_child.cc), so that session is given the same. Elsewhere there is no such file, and an ordinary user
-// may be refused: then it yields less.
+// Where the kernel schedules by session, a process's nice value counts only among those of its session; an engine has
+// one of its own (engine_child.cc), so that session is given the same. Elsewhere there is no such file, and an ordinary
+// user may be refused: then it yields less.
 void yieldToOthers(pid_t pid) {
   ::setpriority(PRIO_PROCESS, static_cast<id_t>(pid), VersionCheck::kYieldingNice);
   const wire::Descriptor group(::open(("/proc/" + std::to_string(pid) + "/autogroup").c_str(), O_WRONLY | O_CLOEXEC));

@@ -1,4 +1,4 @@
-// Many bad scripts at random beside a good one, for a while: every good request succeeds, every bad one gets what is its own,
+// Many bad tenants at random beside a good one, for a while: every good request succeeds, every bad one gets what is its own,
 // every request leaves one trace, and afterwards weir holds no more descriptors and neither it nor its engine much more memory
 // than before. Nothing depends on how fast the machine is. WEIR_SOAK_SECONDS makes it longer or shorter, WEIR_SOAK_SEED repeats
 // a run.
@@ -8,7 +8,8 @@ import http from "node:http";
 import { test } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
 import { enginesOf } from "./processes.mjs";
-import { instrumented, startWeir } from "./weir.mjs";
+import { command, instrumented, startWeir } from "./weir.mjs";
+import { callApi, environmentOf } from "./wrangler.mjs";
 
 const seconds = Number(process.env.WEIR_SOAK_SECONDS ?? 45);
 const seed = Number(process.env.WEIR_SOAK_SEED ?? Date.now() % 2 ** 31);
@@ -21,7 +22,6 @@ const random = (below) => {
   return (state >>> 8) % below;
 };
 
-const limits = { cpu_ms: 50, memory_mb: 32 };
 const page = (code) => `error code: ${code}\n`;
 const kLimit = ["exceededCpu", "exceededMemory"];  // whichever comes first
 /** name → [code, status and text of the answer, outcomes of its traces]; cut: the client leaves within the answer, or before. */
@@ -46,6 +46,18 @@ const kinds = {
 };
 const rare = new Set(["stuck"]);  // costs an engine each time
 
+/** Makes an account with one script, both of this name: a tenant of its own. */
+async function addTenant(weir, name, code, flags = []) {
+  await command(weir, "account", "add", name, "--subdomain", name, "--plan", "paid", "--limit", "cpu_ms=50", "--limit", "memory_mb=32");
+  const form = new FormData();
+  form.set("metadata", JSON.stringify({ main_module: "index.js", compatibility_date: "2026-01-01", compatibility_flags: flags }));
+  form.set("index.js", new File([code], "index.js", { type: "application/javascript+module" }));
+  const token = (await command(weir, "token", "create", name, "--account", name)).stdout.trim();
+  const environment = { ...await environmentOf(weir, "--account", name), CLOUDFLARE_API_TOKEN: token };
+  const { body } = await callApi(environment, "PUT", `{A}/workers/scripts/${name}`, { body: form });
+  assert.equal(body.success, true, JSON.stringify(body));
+}
+
 // By kind. Sockets apart: connections from a script to its own host are kept for the next.
 function descriptors(pid) {
   const count = { other: 0, sockets: 0 };
@@ -64,10 +76,10 @@ const engineMb = (pid) => enginesOf(pid).reduce((sum, child) => sum + residentMb
 test(`soak, ${seconds} s, seed ${seed}`, async () => {
   const scripts = { good: { code: `let n = 0; export default { async fetch(request) { n++; await scheduler.wait(random(3)); return Response.json({ q: new URL(request.url).search, ok: n > 0 }); } };
     function random(below) { return Math.floor(Math.random() * below); }` } };
-  for (const [name, [body, , , , flags]] of Object.entries(kinds)) {
-    scripts[name] = { code: `export default { async fetch(request, env, ctx) { ${body}; } };`, limits, flags };
-  }
   const weir = await startWeir(scripts, { flags: ["--engines", "1", "--quarantine-parks", "0"] });
+  for (const [name, [body, , , , flags]] of Object.entries(kinds)) {
+    await addTenant(weir, name, `export default { async fetch(request, env, ctx) { ${body}; } };`, flags);
+  }
   const agent = new http.Agent({ keepAlive: true, maxSockets: kBadClients + kGoodClients });
   const sent = {};
   const wrong = [];
@@ -77,7 +89,7 @@ test(`soak, ${seconds} s, seed ${seed}`, async () => {
   const ask = (script, path) => new Promise((found) => {
     sent[script] = (sent[script] ?? 0) + 1;
     const request = http.get({ port: weir.port, host: "127.0.0.1", agent, path,
-      headers: { host: `${script}.local.workers.localhost:${weir.port}` } }, (response) => {
+      headers: { host: `${script}.${script in kinds ? script : "local"}.workers.localhost:${weir.port}` } }, (response) => {
       let text = "", chunks = 0;
       response.on("data", (part) => {
         text += part;
@@ -110,8 +122,8 @@ test(`soak, ${seconds} s, seed ${seed}`, async () => {
     }
   };
 
-  // The start: everything was loaded once.
-  for (const name of names) if (!rare.has(name)) await ask(name, "/");
+  // The start: everything was loaded once, what costs an engine first.
+  for (const name of [...rare, ...names.filter((name) => !rare.has(name))]) await ask(name, "/");
   await ask("good", "/?warm");
   const before = { descriptors: descriptors(weir.pid), mb: residentMb(weir.pid), engines: engineMb(weir.pid) };
   const clients = [];
