@@ -53,6 +53,18 @@ base::Status readRanges(const char* flag, std::string_view text, std::vector<net
   return base::Nothing{};
 }
 
+base::Error addressProblem(const std::string& flag, const std::string& address, const base::Error& error) {
+  return {flag + " " + address + ": " + error.message + "; stop what uses the port, or choose another with " + flag};
+}
+
+// An address that nobody listens on: another weir would share it without a word, as loops share the edge's.
+base::Result<net::Address> unusedAddress(const std::string& flag, const std::string& text) {
+  auto address = net::Address::parse(text);
+  if (!address.ok()) return base::Error{flag + " " + text + ": " + address.error().message};
+  if (const auto unused = net::checkUnused(*address); !unused.ok()) return addressProblem(flag, text, unused.error());
+  return address;
+}
+
 // A script's name among the scripts of all accounts.
 std::string homeName(const sandbox::RunnableVersion& version) { return version.account + "/" + version.script; }
 
@@ -81,7 +93,7 @@ base::Result<std::unique_ptr<Platform>> Platform::start(const Settings& settings
   if (options.engines == 0) options.engines = cores;
   if (options.loops == 0) options.loops = std::min(cores, 16u);
   self->startedMs_ = clock.wallMs();
-  for (const auto step : {&Platform::checkAddress, &Platform::openData, &Platform::openVault, &Platform::startEngines,
+  for (const auto step : {&Platform::checkAddresses, &Platform::openData, &Platform::openVault, &Platform::startEngines,
                           &Platform::openRoutes, &Platform::openScripts, &Platform::openVersions, &Platform::openLoops,
                           &Platform::openControl, &Platform::runLoops}) {
     if (auto status = (*self.*step)(); !status.ok()) return status.error();
@@ -90,18 +102,13 @@ base::Result<std::unique_ptr<Platform>> Platform::start(const Settings& settings
   return self;
 }
 
-base::Status Platform::checkAddress() {
-  const auto address = net::Address::parse(options_.edge);
-  if (!address.ok()) return base::Error{"--edge " + options_.edge + ": " + address.error().message};
-  // Loops share the port among themselves, and would with another weir.
-  if (const auto unused = net::checkUnused(*address); !unused.ok()) return edgeProblem(unused.error());
-  edge_ = *address;
-  return base::Nothing{};
-}
-
-base::Error Platform::edgeProblem(const base::Error& error) const {
-  return {"--edge " + options_.edge + ": " + error.message +
-          "; stop what uses the port, or choose another with --edge"};
+base::Status Platform::checkAddresses() {
+  const auto edge = unusedAddress("--edge", options_.edge);
+  if (!edge.ok()) return edge.error();
+  edge_ = *edge;
+  if (options_.control.empty()) return base::Nothing{};
+  const auto control = unusedAddress("--control", options_.control);
+  return control.ok() ? base::Status(base::Nothing{}) : control.error();
 }
 
 base::Status Platform::openData() {
@@ -208,7 +215,7 @@ base::Status Platform::openLoops() {
     };
     loop.placement.queueMax = std::chrono::milliseconds(options_.replicaQueueMs);
     auto opened = edge::EdgeLoop::open(std::move(loop));
-    if (!opened.ok()) return edgeProblem(opened.error());
+    if (!opened.ok()) return addressProblem("--edge", options_.edge, opened.error());
     loops_.push_back(std::move(opened).value());
   }
   threads_.emplace_back([tls] { tls->prepare(); });
@@ -232,8 +239,8 @@ base::Status Platform::runLoops() {
 
 base::Status Platform::openControl() {
   if (options_.control.empty()) return base::Nothing{};
-  const auto address = net::Address::parse(options_.control);
-  if (!address.ok()) return base::Error{"--control " + options_.control + ": " + address.error().message};
+  const auto address = unusedAddress("--control", options_.control);  // the edge has its own by now
+  if (!address.ok()) return address.error();
   control::ControlServer::Options options{*address, options_.controlAnyAddress, clock_, {}, {}, {}};
   options.health = [this] {
     const control::Health now = health();

@@ -63,8 +63,7 @@ class Platform final : private sandbox::EngineUsers {
 
  private:
   Platform(const Settings& settings, const base::Clock& clock, const std::vector<observe::Sink*>& sinks);
-  base::Status checkAddress();
-  base::Error edgeProblem(const base::Error& error) const;
+  base::Status checkAddresses();
   base::Status openData();
   base::Status openVault();
   base::Status startEngines();

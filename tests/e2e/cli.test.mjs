@@ -37,11 +37,17 @@ test("doctor says what is installed and what confines", () => {
 test("what cannot be done is one line that says what to do, and exit 2", async (t) => {
   const folder = mkdtempSync(join(tmpdir(), "weir-cli-"));
   writeFileSync(join(folder, "weir.toml"), "");
-  const serve = (...args) => weir("serve", "--config", join(folder, "weir.toml"), "--data", join(folder, "data"), "--edge", "127.0.0.1:0", ...args);
+  const serve = (...args) => weir("serve", "--config", join(folder, "weir.toml"), "--data", join(folder, "data"),
+    ...(args.includes("--edge") ? [] : ["--edge", "127.0.0.1:0"]), ...(args.includes("--control") ? [] : ["--control", "127.0.0.1:0"]), ...args);
   const taken = createServer().listen(0, "127.0.0.1");
   await once(taken, "listening");
+  const other = await startWeir({});
+  t.after(() => other.stop());
+  const control = /control: http:\/\/([\d.:]+)\//.exec(other.output())[1];
   const cases = [
-    ["a port in use", serve("--edge", `127.0.0.1:${taken.address().port}`), /--edge/],
+    ["a port in use", serve("--edge", `127.0.0.1:${taken.address().port}`), /--edge .* in use; .* choose another with --edge/],
+    ["another weir's port", serve("--edge", `127.0.0.1:${other.port}`), /--edge .* in use; .* choose another with --edge/],
+    ["its port for the management API", serve("--control", control), /--control .* in use; .* choose another with --control/],
     ["no such command", weir("sreve"), /weir --help/],
     ["no such flag", serve("--edgy"), /--edgy/],
     ["no such config", weir("serve", "--config", join(folder, "none.toml")), /none\.toml.*--config/],
@@ -57,7 +63,7 @@ test("what cannot be done is one line that says what to do, and exit 2", async (
     assert.match(stderr, /^weir: [^\n]+\n$/, what);
     assert.match(stderr, says, what);
   }
-  assert.equal(cases.length, 8);
+  assert.equal(cases.length, 10);
   rmSync(folder, { recursive: true });
   await t.test("a data directory in use", async () => {
     const running = await startWeir({ a: { code: `export default { fetch() { return new Response("x"); } }` } });
