@@ -13,6 +13,7 @@ import {
   typedArraySet,
 } from "../core/primordials.js";
 import { Repeating } from "../core/repeating.js";
+import { copyOfSource, sourceBytes } from "../core/source.js";
 import { toUSVString } from "../core/idl.js";
 import { blobBytes, newBlob } from "../blob/blob.js";
 import { wholeReadable } from "../streams/make.js";
@@ -251,10 +252,6 @@ function asText(all) {
   return host.utf8Decode(bom ? subarray(all, 3, byteLength(all)) : all, false);
 }
 
-function asBytes(all) {
-  return typeof all === "string" ? host.utf8Encode(all) : copyBytes(all);
-}
-
 function asForm(all, contentType) {
   const form = new FormData();
   const kind = contentType === null ? "" : essence(contentType);
@@ -270,7 +267,7 @@ function asForm(all, contentType) {
       throw typeError(
         "No boundary string in Content-Type header. The multipart/form-data MIME type requires a boundary parameter.");
     }
-    parseMultipart(typeof all === "string" ? host.utf8Encode(all) : all, boundary, (name, value) => {
+    parseMultipart(sourceBytes(all), boundary, (name, value) => {
       arrayPush(formEntries(form), [name, value]);
     });
     return form;
@@ -294,13 +291,13 @@ export function mixinBody(prototype, bodyOf, contentType) {
       const body = bodyOf(this);
       return body !== null && body.isUsed();
     },
-    arrayBuffer() { return readAll(bodyOf(this), (all) => toArrayBuffer(asBytes(all))); },
-    bytes() { return readAll(bodyOf(this), asBytes); },
+    arrayBuffer() { return readAll(bodyOf(this), (all) => toArrayBuffer(copyOfSource(all))); },
+    bytes() { return readAll(bodyOf(this), copyOfSource); },
     text() { return readAll(bodyOf(this), asText); },
     json() { return readAll(bodyOf(this), (all) => jsonParse(asText(all))); },
     blob() {
       const body = bodyOf(this);
-      return readAll(body, (all) => newBlob(asBytes(all), contentType(this) ?? ""));
+      return readAll(body, (all) => newBlob(copyOfSource(all), contentType(this) ?? ""));
     },
     formData() {
       const body = bodyOf(this);

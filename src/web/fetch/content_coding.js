@@ -3,12 +3,12 @@
 // The body of a subrequest's response is decoded when a script reads it, and passed on as it is when nobody does. The body
 // of a script's own response is coded as its Content-Encoding says, unless encodeBody is "manual".
 
-import { host } from "../core/host.js";
 import { typeError } from "../core/errors.js";
 import {
   NativeUint8Array, arrayPush, byteLength, bytesOf, markHandled, stringIndexOf, stringToLowerCase, typedArraySet,
 } from "../core/primordials.js";
 import { Repeating } from "../core/repeating.js";
+import { sourceBytes } from "../core/source.js";
 import { Codec } from "../compression/codec.js";
 import { byteReadable, wholeReadable } from "../streams/make.js";
 import { Reader, cancelReadable, readFrom } from "../streams/readable.js";
@@ -163,7 +163,7 @@ export function codedReadable(coding, from) {
 /** The bytes of a string or Uint8Array, coded. */
 export function codeWhole(coding, source) {
   const codec = new Codec(coding, true);
-  codec.feed(typeof source === "string" ? host.utf8Encode(source) : source);
+  codec.feed(sourceBytes(source));
   codec.end();
   const pieces = [];
   let total = 0;

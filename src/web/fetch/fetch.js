@@ -4,8 +4,9 @@
 import { host } from "../core/host.js";
 import { connectionLost, requireArguments, standardError, typeError } from "../core/errors.js";
 import {
-  Deferred, NativeError, NativeMap, NativeUint8Array, mapDelete, mapGet, mapSet, rejected, stringIndexOf, stringSlice,
+  Deferred, NativeError, NativeMap, mapDelete, mapGet, mapSet, rejected, stringIndexOf, stringSlice,
 } from "../core/primordials.js";
+import { sourceBytes, sourceOf } from "../core/source.js";
 import { abortReason, checkSignal, isAborted, onAbort, removeStep } from "../events/abort.js";
 import { DOMException, isDomName } from "../events/dom_exception.js";
 import { isUntouched } from "../streams/readable.js";
@@ -96,9 +97,9 @@ class Subrequest {
     let body = null;
     const coding = kind === kNone ? null : codingOf(head);
     if (kind === kInline) {
-      const source = typeof whole === "string" ? whole : new NativeUint8Array(whole);
+      const source = sourceOf(whole);
       body = coding === null ? new Body(record, source, null, null)
-        : new Body(record, null, decodedReadable(coding, typeof source === "string" ? host.utf8Encode(source) : source, record), null);
+        : new Body(record, null, decodedReadable(coding, sourceBytes(source), record), null);
     } else if (kind === kStream) {
       this.inbound = new Inbound(record, this.id, length);
       const readable = coding === null ? this.inbound.readable : decodedReadable(coding, this.inbound, record);

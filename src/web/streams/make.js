@@ -1,7 +1,7 @@
 // Makes Readables out of what the platform has: bytes in hand, or a source of its own.
 
-import { byteLength, copyBytes } from "../core/primordials.js";
-import { host } from "../core/host.js";
+import { byteLength } from "../core/primordials.js";
+import { copyOfSource } from "../core/source.js";
 import { ByteController } from "./byte_controller.js";
 import { DefaultController } from "./default_controller.js";
 import { Readable } from "./readable.js";
@@ -33,7 +33,7 @@ class WholeSource {
     const whole = this.#whole;
     if (whole === null) return;
     this.#whole = null;
-    const bytes = typeof whole === "string" ? host.utf8Encode(whole) : copyBytes(whole);
+    const bytes = copyOfSource(whole);
     if (byteLength(bytes) > 0) controller.enqueueBytes(bytes);
     controller.close();
   }

@@ -5,7 +5,8 @@
 
 import { host } from "../core/host.js";
 import { arrive, standIn, withdraw } from "../core/late_builtins.js";
-import { NativeError, NativeUint8Array } from "../core/primordials.js";
+import { NativeError } from "../core/primordials.js";
+import { sourceBytes, sourceOf } from "../core/source.js";
 import { logWarning } from "../console/console.js";
 import { signalAbort } from "../events/abort.js";
 import { DOMException } from "../events/dom_exception.js";
@@ -31,10 +32,7 @@ const kInline = 1;
 const kStream = 2;
 
 function incomingBody(record, kind, whole, length) {
-  if (kind === kInline) {
-    const source = typeof whole === "string" ? whole : new NativeUint8Array(whole);
-    return (record.incoming = new Body(record, source, null, null));
-  }
+  if (kind === kInline) return (record.incoming = new Body(record, sourceOf(whole), null, null));
   if (kind !== kStream) return null;
   record.inbound = new Inbound(record, 0, length);
   return (record.incoming = new Body(record, null, record.inbound.readable, null));
@@ -104,7 +102,7 @@ function unusedBody(record) {
   if (body === null) return null;
   if (body.isUnusable()) return undefined;
   if (record.inbound !== null) return 0;
-  return typeof body.source === "string" ? host.utf8Encode(body.source) : body.source;
+  return sourceBytes(body.source);
 }
 
 /** Finds the record of an event and makes it current; undefined when the invocation is over. */
