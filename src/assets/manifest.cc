@@ -6,6 +6,7 @@
 
 #include "assets/limits.h"
 #include "base/json_text.h"
+#include "base/text.h"
 
 namespace weir::assets {
 
@@ -16,11 +17,7 @@ using Kind = ManifestError::Kind;
 ManifestError malformed(std::string message) { return {Kind::kMalformed, std::move(message)}; }
 
 std::string shown(std::string_view text) {
-  std::string out(text.substr(0, 200));
-  for (char& c : out) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
-  }
-  return base::wellFormedUtf8(out);
+  return base::wellFormedUtf8(base::withoutControls(std::string(text.substr(0, 200))));
 }
 
 std::string mebibytes(uint64_t bytes) { return std::to_string(bytes >> 20) + " MiB"; }

@@ -19,5 +19,9 @@ TEST(CutText, noCharacterIsCut) {
 
 TEST(CutText, nothingButContinuationsIsNothing) { EXPECT_EQ(cutText("\x80\x80\x80\x80", 2), ""); }
 
+TEST(Text, withoutControlsIsOneLine) {
+  EXPECT_EQ(withoutControls(std::string("a\r\nb\t\x1b[31m\x7f\0 \xc3\xa9~", 16)), "a??b??[31m?? \xc3\xa9~");
+}
+
 }  // namespace
 }  // namespace weir::base

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "base/text.h"
 
 namespace weir::catalog {
 
@@ -57,13 +58,7 @@ struct Error {
 };
 
 // A caller's text as it may stand in a message: at most 256 bytes, control characters as '?'.
-inline std::string shown(std::string_view text) {
-  std::string out(text.substr(0, 256));
-  for (char& c : out) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
-  }
-  return out;
-}
+inline std::string shown(std::string_view text) { return base::withoutControls(std::string(text.substr(0, 256))); }
 
 template <class T>
 using Result = base::Result<T, Error>;

@@ -4,7 +4,7 @@
 #include <cstdio>
 #include <set>
 
-#include "cli/commands.h"
+#include "base/text.h"
 
 namespace weir::cli {
 
@@ -119,7 +119,7 @@ Parsed parseCommandLine(int argc, char** argv, const Settings& defaults) {
     std::string verb;
     for (auto given = app.get_subcommands(); !given.empty(); given = given.back()->get_subcommands())
       verb += " " + given.back()->get_name();
-    std::fprintf(stderr, "weir: %s; see weir%s --help\n", oneLine(error.what()).c_str(), verb.c_str());
+    std::fprintf(stderr, "weir: %s; see weir%s --help\n", base::withoutControls(error.what()).c_str(), verb.c_str());
     parsed.exitCode = 2;
     return parsed;
   }

@@ -5,17 +5,12 @@
 
 #include <cstdio>
 
+#include "base/text.h"
+
 namespace weir::cli {
 
-std::string oneLine(std::string text) {
-  for (char& c : text) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
-  }
-  return text;
-}
-
 int fail(const std::string& message) {
-  std::fprintf(stderr, "weir: %s\n", oneLine(message).c_str());
+  std::fprintf(stderr, "weir: %s\n", base::withoutControls(message).c_str());
   return 2;
 }
 

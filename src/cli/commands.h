@@ -15,11 +15,8 @@ int triggerCron(const CommandLine& line, const Settings& defaults, const base::C
 int doctor(const CommandLine& line, const Settings& defaults);
 int profile(const CommandLine& line);
 
-// One line on standard error; returns 2.
+// One line on standard error, whatever the message repeats of what was given; returns 2.
 int fail(const std::string& message);
-
-// Without control characters: what somebody gave may hold anything, and a refusal repeats it.
-std::string oneLine(std::string text);
 
 // Of start-up profiles (sandbox/profile_store.h), in a data directory.
 std::string profilesDirectory(const std::string& data);

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "base/text.h"
 #include "catalog/first_account.h"
 #include "cli/catalog_command.h"
 #include "cli/commands.h"
@@ -56,7 +57,7 @@ void addEnvCommand(CLI::App& app, CatalogCommand& command) {
       const auto token = firstLineOf(tokenPath(command.data));
       if (ofFirst && !token) return fail("--data " + command.data + ": it has no token yet; start weir serve once");
       if (!ofFirst) {
-        const std::string name = oneLine(account->name);
+        const std::string name = base::withoutControls(account->name);
         std::fprintf(stderr,
                      "weir: only the first account's token is kept. For %s make one with weir token create NAME "
                      "--account %s, and set CLOUDFLARE_API_TOKEN to it.\n",
