@@ -46,8 +46,9 @@ const PlanLimits& presetOf(Plan plan);
 struct LimitField {
   std::string_view name;
   uint64_t PlanLimits::*member;
-  uint64_t min;  // 0 where that means "no limit"
+  uint64_t min;
   uint64_t max;
+  std::string_view zero = {};  // what a 0 means, where that is no bound of nothing
 };
 
 std::span<const LimitField> limitFields();

@@ -36,11 +36,8 @@ std::string lineOf(const Account& account) {
          (account.subdomain ? ", subdomain " + *account.subdomain : "") + (account.suspended ? ", suspended" : "");
 }
 
-// Some have a 0 that means something else.
 std::string textOf(const catalog::LimitField& field, uint64_t value) {
-  if (value == 0 && (field.name == "burst_per_minute" || field.name == "requests_per_day")) return "no limit";
-  if (value == 0 && field.name == "request_body_bytes") return "as weir serve --body-bytes";
-  return std::to_string(value);
+  return value == 0 && !field.zero.empty() ? std::string(field.zero) : std::to_string(value);
 }
 
 // "cpu_ms=50"; the catalog knows which names there are.
