@@ -13,34 +13,35 @@ namespace {
 
 ApiResult none(ApiContext&, const ApiRequest& request) { return answerPaged(request, {}); }
 
-ApiResult noQueue(ApiContext&, const ApiRequest& request) {
-  const auto name = request.find("name");
-  return notEntitled((name ? "queue " + catalog::shown(*name) + ": " : std::string()) + "queues are not served here");
+constexpr std::string_view kQueues = "queues are not served here";
+constexpr std::string_view kNamespaces = "KV namespaces are not served here";
+constexpr std::string_view kDatabases = "D1 databases are not served here";
+constexpr std::string_view kBuckets = "R2 buckets are not served here";
+constexpr std::string_view kWorkflows = "workflows are not served here";
+constexpr std::string_view kDispatch = "dispatch namespaces are not served here";
+constexpr std::string_view kTail = "live tail is not served here; what a Worker logs is in the traces that weir writes";
+
+template <const std::string_view& kWhat>
+ApiResult refuse(ApiContext&, const ApiRequest&) {
+  return notEntitled(std::string(kWhat));
 }
 
-ApiResult noQueues(ApiContext&, const ApiRequest&) { return notEntitled("queues are not served here"); }
+ApiResult refuseOne(std::string_view kind, std::string_view name, std::string_view what) {
+  return notEntitled(std::string(kind) + " " + catalog::shown(name) + ": " + std::string(what));
+}
 
-ApiResult noNamespaces(ApiContext&, const ApiRequest&) { return notEntitled("KV namespaces are not served here"); }
-
-ApiResult noDatabases(ApiContext&, const ApiRequest&) { return notEntitled("D1 databases are not served here"); }
-
-ApiResult noBuckets(ApiContext&, const ApiRequest&) { return notEntitled("R2 buckets are not served here"); }
+ApiResult noQueue(ApiContext& context, const ApiRequest& request) {
+  const auto name = request.find("name");
+  return name ? refuseOne("queue", *name, kQueues) : refuse<kQueues>(context, request);
+}
 
 ApiResult noBucket(ApiContext&, const ApiRequest& request) {
-  return notEntitled("bucket " + catalog::shown(request.parameter("name")) + ": R2 buckets are not served here");
+  return refuseOne("bucket", request.parameter("name"), kBuckets);
 }
-
-ApiResult noWorkflows(ApiContext&, const ApiRequest&) { return notEntitled("workflows are not served here"); }
 
 ApiResult noWorkflow(ApiContext&, const ApiRequest& request) {
-  return notEntitled("workflow " + catalog::shown(request.parameter("name")) + ": workflows are not served here");
+  return refuseOne("workflow", request.parameter("name"), kWorkflows);
 }
-
-ApiResult noTail(ApiContext&, const ApiRequest&) {
-  return notEntitled("live tail is not served here; what a Worker logs is in the traces that weir writes");
-}
-
-ApiResult noDispatch(ApiContext&, const ApiRequest&) { return notEntitled("dispatch namespaces are not served here"); }
 
 }  // namespace
 
@@ -49,22 +50,23 @@ std::vector<Endpoint> namespaceEndpoints() {
       {"GET", "accounts/:account/storage/kv/namespaces?page&per_page", "List KV namespaces: there are none",
        "Namespace[]", none},
       {"POST", "accounts/:account/storage/kv/namespaces", "Make a KV namespace: they are not served", nullptr,
-       noNamespaces},
-      {"GET", "accounts/:account/d1/database", "List D1 databases: they are not served", nullptr, noDatabases},
-      {"POST", "accounts/:account/d1/database", "Make a D1 database: they are not served", nullptr, noDatabases},
-      {"GET", "accounts/:account/r2/buckets", "List R2 buckets: they are not served", nullptr, noBuckets},
-      {"POST", "accounts/:account/r2/buckets", "Make an R2 bucket: they are not served", nullptr, noBuckets},
-      {"GET", "accounts/:account/workflows", "List workflows: they are not served", nullptr, noWorkflows},
-      {"POST", "accounts/:account/queues", "Make a queue: they are not served", nullptr, noQueues},
+       refuse<kNamespaces>},
+      {"GET", "accounts/:account/d1/database", "List D1 databases: they are not served", nullptr, refuse<kDatabases>},
+      {"POST", "accounts/:account/d1/database", "Make a D1 database: they are not served", nullptr, refuse<kDatabases>},
+      {"GET", "accounts/:account/r2/buckets", "List R2 buckets: they are not served", nullptr, refuse<kBuckets>},
+      {"POST", "accounts/:account/r2/buckets", "Make an R2 bucket: they are not served", nullptr, refuse<kBuckets>},
+      {"GET", "accounts/:account/workflows", "List workflows: they are not served", nullptr, refuse<kWorkflows>},
+      {"POST", "accounts/:account/queues", "Make a queue: they are not served", nullptr, refuse<kQueues>},
       Endpoint{"PUT", "accounts/:account/workers/dispatch/namespaces/:namespace/scripts/:script",
-               "Upload a Worker to a dispatch namespace: they are not served", nullptr, noDispatch, kUploadBodyBytesMax}
+               "Upload a Worker to a dispatch namespace: they are not served", nullptr, refuse<kDispatch>,
+               kUploadBodyBytesMax}
           .takesForm(),
       {"GET", "accounts/:account/workers/durable_objects/namespaces?page&per_page",
        "List Durable Object namespaces: there are none", "Namespace[]", none},
       {"GET", "accounts/:account/workers/dispatch/namespaces", "List dispatch namespaces: they are not served", nullptr,
-       noDispatch},
+       refuse<kDispatch>},
       {"POST", "accounts/:account/workers/scripts/:script/tails", "Begin a live tail: it is not served", nullptr,
-       noTail},
+       refuse<kTail>},
       {"GET", "accounts/:account/queues?name", "List queues: they are not served", nullptr, noQueue},
       {"GET", "accounts/:account/r2/buckets/:name", "Show an R2 bucket: they are not served", nullptr, noBucket},
       {"GET", "accounts/:account/workflows/:name", "Show a workflow: they are not served", nullptr, noWorkflow}};
