@@ -281,7 +281,7 @@ void EdgeLoop::serveInner(InnerExchange& exchange, std::shared_ptr<const sandbox
   const Ray ray = rays_.next();
   const auto toWorker = [this, &exchange, version, inherited, ray](BodyMoment body) {
     Invocation* const invocation = begin(version);
-    if (invocation == nullptr) return exchange.shed("Too many requests are in progress.");
+    if (invocation == nullptr) return exchange.shed(kNoRoom);
     invocation->startService(exchange, ray, inherited, body);
   };
   // A named entrypoint is the Worker's own.

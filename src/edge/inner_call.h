@@ -26,6 +26,9 @@
 namespace weir::edge {
 
 // An exchange whose client is a script: what went wrong is told to it instead of being shown as a page.
+// What `shed` says of one loop.
+inline constexpr std::string_view kNoRoom = "Too many requests are in progress.";
+
 class InnerExchange : public http::Exchange {
  public:
   // Instead of a response: the answering script failed. The exchange is dead afterwards. Only before a response

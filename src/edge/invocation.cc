@@ -14,7 +14,6 @@ constexpr size_t kLogBytesMax = wire::Bounds::kLogBytesMax;
 constexpr std::string_view kResponseSent = "Can't read from request stream after response has been sent.";
 constexpr std::string_view kResponseFailed = "Can't read from request stream after responding with an exception.";
 
-// What a script sees as the request's URL. Bytes that no URL holds are escaped, as browsers do.
 // The host in lower case and without the scheme's own port, as a URL has it.
 void appendHost(std::string& out, std::string_view authority, bool tls) {
   const std::string_view ownPort = tls ? ":443" : ":80";
@@ -22,6 +21,7 @@ void appendHost(std::string& out, std::string_view authority, bool tls) {
   for (const char c : authority) out.push_back(c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c);
 }
 
+// What a script sees as the request's URL. Bytes that no URL holds are escaped, as browsers do.
 void appendUrl(std::string& out, const http::RequestHead& request, bool tls) {
   out.append(tls ? "https://" : "http://");
   appendHost(out, request.authority.empty() ? "localhost" : std::string_view(request.authority), tls);
@@ -370,7 +370,7 @@ void Invocation::tellFailure(http::Exchange& exchange) {
   switch (outcome_) {
     case wire::Outcome::kInternalError:
     case wire::Outcome::kDaemonDown: return inner_->abort();  // another time it may work
-    case wire::Outcome::kLoadShed: return inner_->shed("Too many requests are in progress.");
+    case wire::Outcome::kLoadShed: return inner_->shed(kNoRoom);
     default: return inner_->fail("Error", "The execution context responding to this call was canceled.");
   }
 }

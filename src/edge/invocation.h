@@ -173,7 +173,6 @@ class Invocation final : private http::ExchangeEvents,
                                              InnerCallEvents& events) override;
   void tellFailure(http::Exchange& exchange);
   void keep(Thrown thrown);
-  void tellCaller();
   Subrequests& subrequests();
   std::string zone() const;
   // The inbound body an effect names. `known` is false when there never was one of that number.

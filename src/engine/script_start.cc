@@ -212,7 +212,6 @@ bool ScriptIsolate::bindGlobals(v8::Local<v8::Context> context, v8::Local<v8::Ob
   return bind(context, dispatch, Bind::kGlobals) || failureOf(context, caught, failure);
 }
 
-// The modules of the platform, for the script to import now or later.
 void ScriptIsolate::makeModules(js::ModuleGraph::Compile compile) {
   using Gives = js::ModuleGraph::RequireGives;
   const auto& chosen = version_->compatibility();
@@ -222,6 +221,7 @@ void ScriptIsolate::makeModules(js::ModuleGraph::Compile compile) {
                                                                                          : Gives::kNamespace;
 }
 
+// The modules of the platform, for the script to import now or later.
 void ScriptIsolate::offerBuiltins() {
   modules_->findBuiltin = [this](std::string_view name) -> v8::MaybeLocal<v8::Object> {
     v8::Isolate* isolate = heap_->isolate();
