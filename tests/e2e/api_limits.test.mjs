@@ -2,17 +2,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { callApi, environmentOf, startProject } from "./wrangler.mjs";
+import { callApi, environmentOf, environmentOfAccount, startProject, uploadForm } from "./wrangler.mjs";
 import { command, startWeir } from "./weir.mjs";
 
 const works = "export default { fetch() { return new Response('works'); }, scheduled() {} };";
-
-function form(code, metadata = {}) {
-  const data = new FormData();
-  data.set("metadata", JSON.stringify({ main_module: "index.js", compatibility_date: "2026-01-01", ...metadata }));
-  data.set("index.js", new File([code], "index.js", { type: "application/javascript+module" }));
-  return data;
-}
 
 function refused(answer, status, code, message) {
   const said = `${answer.status} ${JSON.stringify(answer.body)}`;
@@ -27,7 +20,7 @@ test("what an account may not have more of", async (t) => {
   const environment = await environmentOf(weir);
   const call = (method, path, body) => callApi(environment, method, path, { body });
   const limit = (name, value) => command(weir, "account", "set", "local", "--limit", `${name}=${value}`);
-  const put = (name, code = works, metadata = {}) => call("PUT", `{A}/workers/scripts/${name}`, form(code, metadata));
+  const put = (name, code = works, metadata = {}) => call("PUT", `{A}/workers/scripts/${name}`, uploadForm(code, metadata));
   assert.equal((await put("one")).status, 200);
 
   await limit("scripts", 1);
@@ -66,9 +59,8 @@ test("names that are taken or missing", async (t) => {
   refused(await call("GET", "{A}/workers/subdomains/free"), 404, 10032, /can be registered/);
 
   await command(weir, "account", "add", "bare");
-  const token = (await command(weir, "token", "create", "bare", "--account", "bare")).stdout.trim();
-  const bare = { ...await environmentOf(weir, "--account", "bare"), CLOUDFLARE_API_TOKEN: token };
-  assert.equal((await callApi(bare, "PUT", "{A}/workers/scripts/one", { body: form(works) })).status, 200);
+  const bare = await environmentOfAccount(weir, "bare");
+  assert.equal((await callApi(bare, "PUT", "{A}/workers/scripts/one", { body: uploadForm(works) })).status, 200);
   const enable = () => callApi(bare, "POST", "{A}/workers/scripts/one/subdomain", { body: { enabled: true } });
   refused(await enable(), 404, 10063, /subdomain/);
   assert.equal((await callApi(bare, "POST", "{A}/workers/scripts/one/subdomain", { body: { enabled: false } })).status, 200);
@@ -81,11 +73,11 @@ test("what does not fit a Worker's versions", async (t) => {
   t.after(() => weir.stop());
   const environment = await environmentOf(weir);
   const call = (method, path, body) => callApi(environment, method, `{A}/workers/scripts/hello${path}`, { body });
-  refused(await call("PUT", "", form("export default { connect() {}, test() {} };")), 400, 10069, /event handlers unsupported/);
-  assert.equal((await call("PUT", "", form(works))).status, 200);
+  refused(await call("PUT", "", uploadForm("export default { connect() {}, test() {} };")), 400, 10069, /event handlers unsupported/);
+  assert.equal((await call("PUT", "", uploadForm(works))).status, 200);
   refused(await call("GET", "/secrets/NONE"), 404, 10056, /NONE/);
   refused(await call("DELETE", "/secrets/NONE"), 404, 10056, /NONE/);
-  const uploaded = await call("POST", "/versions", form(works));
+  const uploaded = await call("POST", "/versions", uploadForm(works));
   refused(await call("PUT", "/secrets", { name: "KEY", text: "text", type: "secret_text" }), 400, 10215, /latest version of this Worker is not deployed/);
   const share = (version_id, percentage) => call("POST", "/deployments", { strategy: "percentage", versions: [{ version_id, percentage }] });
   refused(await share(uploaded.body.result.id, 50), 400, 10210, /./);

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import http from "node:http";
 import { once } from "node:events";
 import { test } from "node:test";
-import { callApi, environmentOf } from "./wrangler.mjs";
+import { callApi, environmentOf, uploadForm } from "./wrangler.mjs";
 import { command, startWeir } from "./weir.mjs";
 
 /** `handler` may be async. */
@@ -215,12 +215,8 @@ test("an account's limits reach what runs already", async (t) => {
     response.writeHead(302, { location: "/" }).end();
   });
   const environment = await environmentOf(weir);
-  const put = (name, code, limits) => {
-    const data = new FormData();
-    data.set("metadata", JSON.stringify({ main_module: "index.js", compatibility_date: "2026-01-01", ...(limits ? { limits } : {}) }));
-    data.set("index.js", new File([code], "index.js", { type: "application/javascript+module" }));
-    return callApi(environment, "PUT", `{A}/workers/scripts/${name}`, { body: data });
-  };
+  const put = (name, code, limits) =>
+    callApi(environment, "PUT", `{A}/workers/scripts/${name}`, { body: uploadForm(code, limits ? { limits } : {}) });
   const asks = `let served = 0; export default { async fetch(request) {
     served++;
     let count = 0;

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 
-import { callApi, environmentOf, startProject } from "./wrangler.mjs";
+import { callApi, environmentOf, startProject, uploadForm } from "./wrangler.mjs";
 import { randomOf } from "./random.mjs";
 import { startWeir } from "./weir.mjs";
 
@@ -56,13 +56,6 @@ export default { fetch() { return new Response(same + "${number} " + part); } };
   "same.js": `export const same = "number ";`,
 });
 
-function uploadOf(number) {
-  const form = new FormData();
-  form.set("metadata", JSON.stringify({ main_module: "index.js", compatibility_date: "2026-01-01" }));
-  for (const [name, text] of Object.entries(modulesOf(number))) form.set(name, new File([text], name, { type: "application/javascript+module" }));
-  return form;
-}
-
 /** Deploys; true once it is acknowledged, false when weir has gone meanwhile. `inTwo`: a version, and then its deployment. */
 async function deploy(environment, script, number, inTwo) {
   const path = `{A}/workers/scripts/${script}`;
@@ -73,9 +66,9 @@ async function deploy(environment, script, number, inTwo) {
   };
   try {
     if (!inTwo) {
-      await call("PUT", path, uploadOf(number));
+      await call("PUT", path, uploadForm(modulesOf(number)));
     } else {
-      const { id } = await call("POST", `${path}/versions`, uploadOf(number));
+      const { id } = await call("POST", `${path}/versions`, uploadForm(modulesOf(number)));
       await call("POST", `${path}/deployments`, { strategy: "percentage", versions: [{ version_id: id, percentage: 100 }] });
     }
     return true;

@@ -5,7 +5,7 @@ import { Validator } from "@seriousme/openapi-schema-validator";
 import { Ajv2020 as Ajv } from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
 
-import { callApi, environmentOf } from "./wrangler.mjs";
+import { callApi, environmentOf, uploadForm } from "./wrangler.mjs";
 import { command, startWeir } from "./weir.mjs";
 
 test("GET /client/v4/openapi.json", async (t) => {
@@ -93,12 +93,7 @@ test("answers are what the description says", async (t) => {
   const A = "/accounts/{account}";
   const W = `${A}/workers`;
   const S = `${W}/scripts/{script}`;
-  const form = (metadata, files = { "index.js": "export default { fetch() {}, scheduled() {}, tail() {} };" }) => {
-    const data = new FormData();
-    data.set("metadata", JSON.stringify({ main_module: "index.js", compatibility_date: "2026-01-01", ...metadata }));
-    for (const [name, text] of Object.entries(files)) data.set(name, new File([text], name, { type: "application/javascript+module" }));
-    return data;
-  };
+  const form = (metadata, files = "export default { fetch() {}, scheduled() {}, tail() {} };") => uploadForm(files, metadata);
 
   // ---- who asks, accounts, tokens
   const user = await visit("GET", "/user");

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { until } from "./processes.mjs";
-import { callApi, environmentOf, startProject } from "./wrangler.mjs";
+import { callApi, environmentOfAccount, startProject, uploadForm } from "./wrangler.mjs";
 import { command, startWeir } from "./weir.mjs";
 
 const code = `export default { async fetch(request, env) {
@@ -105,14 +105,8 @@ test("wrangler deploys them, in the new form and the old", async (t) => {
   }
   // Another account counts for itself, in a namespace of the same name.
   await command(weir, "account", "add", "second", "--subdomain", "second");
-  const token = (await command(weir, "token", "create", "second", "--account", "second")).stdout.trim();
-  const environment = { ...await environmentOf(weir, "--account", "second"), CLOUDFLARE_API_TOKEN: token };
-  const upload = (metadata) => {
-    const data = new FormData();
-    data.set("metadata", JSON.stringify({ main_module: "index.js", compatibility_date: "2026-01-01", ...metadata }));
-    data.set("index.js", new File([code], "index.js", { type: "application/javascript+module" }));
-    return callApi(environment, "PUT", "{A}/workers/scripts/limited", { body: data });
-  };
+  const environment = await environmentOfAccount(weir, "second");
+  const upload = (metadata) => callApi(environment, "PUT", "{A}/workers/scripts/limited", { body: uploadForm(code, metadata) });
   const uploaded = await upload({ bindings: [{ ...binding, type: "ratelimit" }] });
   assert.equal(uploaded.status, 200, JSON.stringify(uploaded.body));
   const asked = Array.from({ length: 3 }, () => weir.request("", "/?key=wrangler", { host: "limited.second.workers.dev" }));

@@ -6,7 +6,7 @@ import http from "node:http";
 import { join } from "node:path";
 import { test } from "node:test";
 import { command, startWeir, tryCommand } from "./weir.mjs";
-import { callApi, environmentOf } from "./wrangler.mjs";
+import { callApi, environmentOf, uploadForm } from "./wrangler.mjs";
 
 const path = "/cdn-cgi/handler/scheduled";
 
@@ -181,10 +181,7 @@ test("a run that takes longer than it may", async (t) => {
   await t.test("for what is deployed it is the account's", async () => {
     const environment = await environmentOf(weir);
     await command(weir, "account", "set", "local", "--limit", "scheduled_ms=300");
-    const form = new FormData();
-    form.set("metadata", JSON.stringify({ main_module: "index.js", compatibility_date: "2026-01-01" }));
-    form.set("index.js", new File([code], "index.js", { type: "application/javascript+module" }));
-    assert.equal((await callApi(environment, "PUT", "{A}/workers/scripts/deployed", { body: form })).status, 200);
+    assert.equal((await callApi(environment, "PUT", "{A}/workers/scripts/deployed", { body: uploadForm(code) })).status, 200);
     while ((await trigger("deployed", "quick")).code !== 0);
     assert.deepEqual(await trigger("deployed", "never"), { code: 1, stdout: "deployed: exceededWallTime\n", stderr: "" });
     const { wallTime } = (await tracesOf("deployed", 2)).find((one) => one.event.cron === "never");

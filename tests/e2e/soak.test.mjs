@@ -9,7 +9,7 @@ import { test } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
 import { enginesOf } from "./processes.mjs";
 import { command, instrumented, startWeir } from "./weir.mjs";
-import { callApi, environmentOf } from "./wrangler.mjs";
+import { callApi, environmentOfAccount, uploadForm } from "./wrangler.mjs";
 
 const seconds = Number(process.env.WEIR_SOAK_SECONDS ?? 45);
 const seed = Number(process.env.WEIR_SOAK_SEED ?? Date.now() % 2 ** 31);
@@ -49,12 +49,8 @@ const rare = new Set(["stuck"]);  // costs an engine each time
 /** Makes an account with one script, both of this name: a tenant of its own. */
 async function addTenant(weir, name, code, flags = []) {
   await command(weir, "account", "add", name, "--subdomain", name, "--plan", "paid", "--limit", "cpu_ms=50", "--limit", "memory_mb=32");
-  const form = new FormData();
-  form.set("metadata", JSON.stringify({ main_module: "index.js", compatibility_date: "2026-01-01", compatibility_flags: flags }));
-  form.set("index.js", new File([code], "index.js", { type: "application/javascript+module" }));
-  const token = (await command(weir, "token", "create", name, "--account", name)).stdout.trim();
-  const environment = { ...await environmentOf(weir, "--account", name), CLOUDFLARE_API_TOKEN: token };
-  const { body } = await callApi(environment, "PUT", `{A}/workers/scripts/${name}`, { body: form });
+  const upload = uploadForm(code, { compatibility_flags: flags });
+  const { body } = await callApi(await environmentOfAccount(weir, name), "PUT", `{A}/workers/scripts/${name}`, { body: upload });
   assert.equal(body.success, true, JSON.stringify(body));
 }
 

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { enginesOf, processOf, until } from "./processes.mjs";
 import { command, root, startWeir } from "./weir.mjs";
-import { callApi, environmentOf, startProject } from "./wrangler.mjs";
+import { callApi, environmentOf, startProject, uploadForm } from "./wrangler.mjs";
 
 // Answers "/held" when `release` is called, everything else at once; tells how many are held.
 async function startUpstream(t) {
@@ -363,10 +363,8 @@ test("an engine that checks uploads yields to traffic", async (t) => {
   const weir = await startWeir({ hello: { code: `export default { fetch() { return new Response("hello"); } };` } });
   t.after(() => weir.stop());
   const environment = await environmentOf(weir);
-  const form = new FormData();
-  form.set("metadata", JSON.stringify({ main_module: "index.js", compatibility_date: "2026-01-01" }));
-  form.set("index.js", new File(["export default { fetch() { return new Response('up'); } };"], "index.js", { type: "application/javascript+module" }));
-  const { body } = await callApi(environment, "PUT", "{A}/workers/scripts/up", { body: form });
+  const upload = uploadForm("export default { fetch() { return new Response('up'); } };");
+  const { body } = await callApi(environment, "PUT", "{A}/workers/scripts/up", { body: upload });
   assert.equal(body.success, true, JSON.stringify(body));
   // The next one stands ready afterwards.
   const groupOf = (pid) => {

@@ -16,6 +16,22 @@ export async function environmentOf(weir, ...args) {
   return JSON.parse((await command(weir, "env", "--json", ...args)).stdout);
 }
 
+/** The same for another account than the first, by name, with a token of its own for it. */
+export async function environmentOfAccount(weir, account) {
+  const token = (await command(weir, "token", "create", account, "--account", account)).stdout.trim();
+  return { ...await environmentOf(weir, "--account", account), CLOUDFLARE_API_TOKEN: token };
+}
+
+/** An upload as clients send it. modules: a text, or name → text with the main one under "index.js"; metadata: more of it. */
+export function uploadForm(modules, metadata = {}) {
+  const form = new FormData();
+  form.set("metadata", JSON.stringify({ main_module: "index.js", compatibility_date: "2026-01-01", ...metadata }));
+  for (const [name, text] of Object.entries(typeof modules === "string" ? { "index.js": modules } : modules)) {
+    form.set(name, new File([text], name, { type: "application/javascript+module" }));
+  }
+  return form;
+}
+
 /** A project folder. files: path → text. config: of wrangler.json, `name` and `main` have defaults; null: it is among the files.
  *  packages: name → package of this tree's node_modules, for what the project has installed. Removed after the test, once what the
  *  caller put into `atEnd` (functions, may be async) has ended the processes that work in it. */
