@@ -2,6 +2,8 @@
 // client is not in the way of what measures meanwhile.
 import { fork } from "node:child_process";
 import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import { constants, setPriority } from "node:os";
 import { performance } from "node:perf_hooks";
 import { fileURLToPath } from "node:url";
 import { sleep } from "./processes.mjs";
@@ -34,7 +36,7 @@ export async function deploy(api, name, code) {
 
 /** A process that deploys `name` over and over, each time other code of `bytes`, while it is asked to. */
 export function startDeployer(environment, { name, bytes, perSecond }) {
-  const child = fork(fileURLToPath(import.meta.url), [JSON.stringify({ environment, name, bytes, perSecond })]);
+  const child = fork(fileURLToPath(import.meta.url), [JSON.stringify({ environment, name, bytes, perSecond })], { detached: true });
   process.once("exit", () => child.kill("SIGKILL"));
   return {
     begin: () => child.send("begin"),
@@ -49,7 +51,18 @@ export function startDeployer(environment, { name, bytes, perSecond }) {
   };
 }
 
+// A client is another machine's work: here it takes no core from what is measured.
+function yieldToServers() {
+  setPriority(constants.priority.PRIORITY_LOW);
+  try {
+    writeFileSync("/proc/self/autogroup", String(constants.priority.PRIORITY_LOW));  // see docs/decisions/0037
+  } catch {
+    // this kernel does not schedule by session
+  }
+}
+
 function runDeployer({ environment, name, bytes, perSecond }) {
+  yieldToServers();
   const api = apiOf(environment);
   let deploying = false;
   let number = 0;

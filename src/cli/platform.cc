@@ -13,6 +13,7 @@
 #include <iterator>
 
 #include "base/json_object.h"
+#include "base/this_thread.h"
 #include "base/whole_file.h"
 #include "catalog/first_account.h"
 #include "catalog/sqlite_catalog.h"
@@ -93,6 +94,7 @@ base::Result<std::unique_ptr<Platform>> Platform::start(const Settings& settings
   if (options.engines == 0) options.engines = cores;
   if (options.loops == 0) options.loops = std::min(cores, 16u);
   self->startedMs_ = clock.wallMs();
+  base::setThisThreadClass(base::ThreadClass::kAnswers);
   for (const auto step : {&Platform::checkAddresses, &Platform::openData, &Platform::openVault, &Platform::startEngines,
                           &Platform::openRoutes, &Platform::openScripts, &Platform::openVersions, &Platform::openLoops,
                           &Platform::openControl, &Platform::runLoops}) {
@@ -233,7 +235,11 @@ base::Status Platform::runLoops() {
     for (const auto& own : net::reachableAddresses(control_->address())) outbound_->addOwn(own);
   }
   routes_->open();
-  for (auto& loop : loops_) threads_.emplace_back([&loop = *loop] { loop.run(); });
+  for (auto& loop : loops_)
+    threads_.emplace_back([&loop = *loop] {
+      base::nameThisThread("edge");
+      loop.run();
+    });
   return base::Nothing{};
 }
 

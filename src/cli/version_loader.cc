@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "assets/site.h"
+#include "base/this_thread.h"
 #include "control/script_json.h"
 #include "control/version_bundle.h"
 
@@ -94,6 +95,7 @@ void VersionLoader::load(const std::shared_ptr<const sandbox::RunnableVersion>& 
 }
 
 void VersionLoader::work() {
+  base::nameThisThread("loader");
   std::unique_ptr<catalog::Catalog> catalog;
   std::unique_lock lock(mutex_);
   for (;;) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/this_thread.h"
 #include "catalog/first_account.h"
 #include "control/api_table.h"
 #include "control/request_body.h"
@@ -227,6 +228,8 @@ void ApiServer::submit(Work work) {
 }
 
 void ApiServer::work() {
+  base::nameThisThread("api");
+  base::setThisThreadClass(base::ThreadClass::kBackground);
   std::unique_ptr<catalog::Catalog> catalog;
   std::unique_lock lock(mutex_);
   for (;;) {

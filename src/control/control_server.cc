@@ -1,4 +1,5 @@
 #include "control/control_server.h"
+#include "base/this_thread.h"
 
 #include <algorithm>
 
@@ -48,7 +49,10 @@ base::Result<std::unique_ptr<ControlServer>> ControlServer::start(Options option
   if (!opened.ok()) return opened.error();
   self->server_ = std::move(opened).value();
   self->address_ = self->server_->address();
-  self->thread_ = std::thread([loop = &self->loop_] { loop->run(); });
+  self->thread_ = std::thread([loop = &self->loop_] {
+    base::nameThisThread("control");
+    loop->run();
+  });
   return self;
 }
 

@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "base/check.h"
+#include "base/this_thread.h"
 
 namespace weir::edge {
 
@@ -110,6 +111,7 @@ AssetCache::Piece AssetCache::read(catalog::AssetStore& store, const Read& wante
 }
 
 void AssetCache::work(bool collects) {
+  base::nameThisThread("assets");
   const bool collecting = collects && options_.collectEvery.count() > 0;
   auto collectAt = std::chrono::steady_clock::now() + options_.collectEvery;
   std::unique_ptr<catalog::Catalog> catalog;

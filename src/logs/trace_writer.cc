@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "base/check.h"
+#include "base/this_thread.h"
 #include "logs/trace_line.h"
 
 namespace weir::logs {
@@ -210,7 +211,10 @@ class TraceWriter::Collector {
   base::Status start() {
     std::string error = file_.open();
     if (!error.empty()) return base::Error{std::move(error)};
-    thread_ = std::thread([this] { run(); });
+    thread_ = std::thread([this] {
+      base::nameThisThread("traces");
+      run();
+    });
     return base::Nothing{};
   }
 

@@ -1,4 +1,5 @@
 #include "net/resolver.h"
+#include "base/this_thread.h"
 
 #include <netdb.h>
 
@@ -53,6 +54,7 @@ Resolver::Resolver(Loop& loop, const ResolverLimits& limits)
   core_->addressesMax = limits.addressesPerNameMax;
   for (uint32_t i = 0; i < limits.threads; ++i) {
     std::thread([core = core_] {
+      base::nameThisThread("resolver");
       std::unique_lock lock(core->mutex);
       while (true) {
         core->wake.wait(lock, [&] { return !core->owner || !core->queue.empty(); });

@@ -1,4 +1,5 @@
 #include "sandbox/check_queue.h"
+#include "base/this_thread.h"
 
 #include <sys/eventfd.h>
 #include <sys/resource.h>
@@ -53,6 +54,8 @@ void CheckQueue::whenIdle(std::function<void()> work) {
 void CheckQueue::work() {
   // Of this thread: starting an engine is a millisecond in the kernel.
   if (options_.check.yielding) ::setpriority(PRIO_PROCESS, 0, VersionCheck::kYieldingNice);
+  base::nameThisThread("check");
+  base::setThisThreadClass(base::ThreadClass::kBackground);
   Lock lock(mutex_);
   while (!stopping_) {
     if (!jobs_.empty()) {

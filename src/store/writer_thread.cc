@@ -1,4 +1,5 @@
 #include "store/writer_thread.h"
+#include "base/this_thread.h"
 
 #include <future>
 
@@ -38,6 +39,8 @@ bool WriterThread::run(const std::function<void()>& task) {
 }
 
 void WriterThread::work() {
+  base::nameThisThread("writer");
+  base::setThisThreadClass(base::ThreadClass::kBackground);
   using Clock = std::chrono::steady_clock;
   auto nextTick = Clock::now() + options_.tick;
   const bool ticks = options_.tick.count() > 0 && options_.onTick;

@@ -1,0 +1,55 @@
+#include "base/this_thread.h"
+
+#include <gtest/gtest.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <string>
+#include <thread>
+
+namespace weir::base {
+namespace {
+
+int niceOfThisThread() { return ::getpriority(PRIO_PROCESS, 0); }
+
+TEST(ThisThread, nameIsCutToWhatTheKernelKeeps) {
+  std::thread([] {
+    nameThisThread("a name of more than fifteen bytes");
+    char name[64] = {};
+    ASSERT_EQ(::pthread_getname_np(::pthread_self(), name, sizeof(name)), 0);
+    EXPECT_EQ(std::string(name), "a name of more ");
+  }).join();
+}
+
+TEST(ThisThread, backgroundYieldsAndItsThreadsAndProcessesWithIt) {
+  const int before = niceOfThisThread();
+  std::thread([before] {
+    setThisThreadClass(ThreadClass::kBackground);
+    EXPECT_EQ(::sched_getscheduler(0), SCHED_BATCH);
+    EXPECT_GT(niceOfThisThread(), before);
+    std::thread([] { EXPECT_EQ(::sched_getscheduler(0), SCHED_BATCH); }).join();
+    const pid_t child = ::fork();
+    if (child == 0) ::_exit(::sched_getscheduler(0) == SCHED_BATCH ? 0 : 1);
+    int status = -1;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0);
+  }).join();
+  EXPECT_EQ(::sched_getscheduler(0), SCHED_OTHER);
+  EXPECT_EQ(niceOfThisThread(), before);
+}
+
+TEST(ThisThread, whatAnswersKeepsItsNiceValue) {
+  std::thread([] {
+    ASSERT_EQ(::setpriority(PRIO_PROCESS, 0, niceOfThisThread() + 3), 0);
+    const int lowered = niceOfThisThread();
+    setThisThreadClass(ThreadClass::kAnswers);
+    EXPECT_EQ(niceOfThisThread(), lowered);
+    EXPECT_EQ(::sched_getscheduler(0), SCHED_OTHER);
+  }).join();
+}
+
+}  // namespace
+}  // namespace weir::base
