@@ -2,6 +2,7 @@
 // the input.
 #include <string>
 
+#include "base/byte_text.h"
 #include "base/check.h"
 #include "target.h"
 #include "wire/bundle.h"
@@ -91,6 +92,10 @@ void tryBundle(Bytes input) {
   for (const Module& module : bundle->modules) {
     inspector.text(module.name, BundleBounds::kModuleNameBytesMax);
     inspector.bytes(module.content, BundleBounds::kModuleBytesMax);
+  }
+  // What encodes finds out for itself which modules are ASCII.
+  for (const Module& module : bundle->modules) {
+    if (module.ascii != weir::base::isAscii(module.content)) return;
   }
   std::vector<uint8_t> again;
   encodeBundle(*bundle, again);

@@ -4,10 +4,10 @@
 
 #include <algorithm>
 
+#include "base/byte_text.h"
 #include "base/text.h"
 #include "engine/base_snapshot.h"
 #include "engine/park.h"
-#include "js/borrowed_text.h"
 #include "js/bytes.h"
 #include "js/exception.h"
 
@@ -121,8 +121,9 @@ v8::Local<v8::Value> ScriptIsolate::buffer(wire::Bytes bytes) {
 }
 
 v8::Local<v8::Value> ScriptIsolate::wholeBody(wire::Bytes bytes) {
-  return js::isAscii(bytes) ? v8::Local<v8::Value>(oneByte({reinterpret_cast<const char*>(bytes.data()), bytes.size()}))
-                            : buffer(bytes);
+  return base::isAscii(bytes)
+             ? v8::Local<v8::Value>(oneByte({reinterpret_cast<const char*>(bytes.data()), bytes.size()}))
+             : buffer(bytes);
 }
 
 v8::Local<v8::Value> ScriptIsolate::call(Function function, int argumentCount, v8::Local<v8::Value>* arguments) {

@@ -45,7 +45,7 @@ std::shared_ptr<const Version> Version::make(wire::VersionId id, wire::BlobMappi
   for (const auto& module : version->bundle_.modules) {
     auto& text = version->texts_.emplace_back();
     const wire::Bytes content = module.content;
-    if (module.type != wire::ModuleType::kEsModule || !js::isAscii(content)) continue;
+    if (module.type != wire::ModuleType::kEsModule || !module.ascii) continue;
     text = std::make_unique<js::BorrowedText>(
         std::string_view(reinterpret_cast<const char*>(content.data()), content.size()));
     version->references_.push_back(reinterpret_cast<intptr_t>(text.get()));
@@ -60,7 +60,7 @@ std::shared_ptr<const Version> Version::make(wire::VersionId id, wire::BlobMappi
 wire::StartSource Version::source() const {
   std::call_once(checked_, [this] {
     if (image_.source == wire::StartSource::kCompiled) return;
-    whole_ = wire::blobHash(image_.blob.bytes()) == image_.hash &&
+    whole_ = (image_.hash == 0 || wire::blobHash(image_.blob.bytes()) == image_.hash) &&
              (image_.source != wire::StartSource::kSnapshot || snapshot_.IsValid());
   });
   return whole_ && !distrusted_.load(std::memory_order_relaxed) ? image_.source : wire::StartSource::kCompiled;

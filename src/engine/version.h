@@ -20,7 +20,7 @@ namespace weir::engine {
 struct StartImage {
   wire::StartSource source = wire::StartSource::kCompiled;  // kCompiled: there is none
   wire::BlobMapping blob;
-  uint64_t hash = 0;  // what the bytes must have
+  uint64_t hash = 0;  // what the bytes must have; 0: they are known to be whole
 };
 
 // Immutable but for what it learns of its image; shared by the isolates that run it and the table that knows it.
@@ -34,8 +34,8 @@ class Version {
   const wire::Bundle& bundle() const { return bundle_; }
   const wire::CompatibilitySet& compatibility() const { return compatibility_; }
 
-  // What isolates start from. Reads the image through on the first call, which may wait for a disk: an image that is
-  // torn, or that another V8 made, counts as none.
+  // What isolates start from. Reads an image with a hash through on the first call, which may wait for a disk: an image
+  // that is torn, or that another V8 made, counts as none.
   wire::StartSource source() const;
   // Of an image that is a snapshot and whole, else null; the data lives as long as this version.
   const v8::StartupData* snapshot() const { return source() == wire::StartSource::kSnapshot ? &snapshot_ : nullptr; }

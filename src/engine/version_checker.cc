@@ -8,7 +8,6 @@
 #include <thread>
 
 #include "engine/startup_profile.h"
-#include "wire/blob_hash.h"
 
 namespace weir::engine {
 
@@ -269,7 +268,6 @@ std::shared_ptr<const Version> VersionChecker::versionWith(wire::StartSource sou
   auto mapped = wire::mapSealedBlob(blob->get(), wire::Bounds::kImageBytesMax);
   if (!mapped.ok()) _exit(3);
   StartImage image{source, std::move(mapped).value(), 0};
-  image.hash = wire::blobHash(image.blob.bytes());
   auto version = Version::make({}, std::move(bundle).value(), std::move(image));
   if (!version) _exit(3);
   return version;

@@ -3,9 +3,7 @@
 
 #include <v8.h>
 
-#include <cstdint>
-#include <cstring>
-#include <span>
+#include <cstddef>
 #include <string_view>
 
 namespace weir::js {
@@ -22,19 +20,5 @@ class BorrowedText final : public v8::String::ExternalOneByteStringResource {
   void Dispose() override {}  // an isolate is done with it; others are not
   const std::string_view text_;
 };
-
-// Whether UTF-8 is one byte a character.
-inline bool isAscii(std::span<const uint8_t> bytes) {
-  uint64_t all = 0;
-  const uint8_t* at = bytes.data();
-  size_t left = bytes.size();
-  for (; left >= sizeof all; at += sizeof all, left -= sizeof all) {
-    uint64_t word = 0;
-    std::memcpy(&word, at, sizeof word);
-    all |= word;
-  }
-  for (; left > 0; ++at, --left) all |= *at;
-  return (all & 0x8080808080808080u) == 0;
-}
 
 }  // namespace weir::js

@@ -155,7 +155,7 @@ bool EngineLink::ensureLoaded(const RunnableVersion& version) {
     const wire::Descriptor file(::open(version.image->path.c_str(), O_RDONLY | O_CLOEXEC));
     if (file && !sendBlob(file.get(), load.imageBlob)) return false;
     load.source = version.image->source;
-    load.imageHash = version.image->hash;
+    load.imageHash = version.image->whole ? 0 : version.image->hash;
     load.hashMark = version.image->hashMark;
   }
   scratch_.clear();

@@ -207,6 +207,7 @@ base::Result<VersionRecord> VersionStore::put(const Key& key, const CheckedVersi
   }
   auto kept = read(key);
   if (!kept) return base::Error{pathOf(key, kRecord) + ": what was written cannot be read back"};
+  if (kept->image) kept->image->whole = true;
   return std::move(*kept);
 }
 

@@ -35,6 +35,7 @@ struct StoredImage {
   wire::StartSource source = wire::StartSource::kCompiled;
   uint64_t hash = 0;      // wire/blob_hash.h
   uint32_t hashMark = 0;  // of the engine that made it
+  bool whole = false;     // this process has written it: who uses it need not look
 };
 
 struct VersionRecord {

@@ -61,9 +61,12 @@ class VersionStoreTest : public testing::Test {
 
 TEST_F(VersionStoreTest, whatWasPutIsFoundByAnotherProcessOfTheSameEngine) {
   EXPECT_FALSE(open()->find(kKey).has_value());
-  ASSERT_TRUE(open()->put(kKey, checked("a heap"), "hello").ok());
+  const auto put = open()->put(kKey, checked("a heap"), "hello");
+  ASSERT_TRUE(put.ok());
+  EXPECT_TRUE(put->image->whole);
   const auto record = open()->find(kKey);
   ASSERT_TRUE(record.has_value());
+  EXPECT_FALSE(record->image->whole);  // what it is by now, its user finds out
   EXPECT_EQ(record->handlers, "fetch,scheduled");
   EXPECT_EQ(record->startupUs, 1234u);
   EXPECT_EQ(record->reason, "");

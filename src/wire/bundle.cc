@@ -1,5 +1,7 @@
 #include "wire/bundle.h"
 
+#include "base/byte_text.h"
+
 namespace weir::wire {
 
 namespace {
@@ -30,6 +32,7 @@ template <class F, class S>
 void moduleFields(F& f, S& s) {
   f.text(s.name, BundleBounds::kModuleNameBytesMax);
   f.enumeration(s.type, ModuleType::kCommonJs);
+  f.flag(s.ascii);
   f.bytes(s.content, BundleBounds::kModuleBytesMax);
 }
 
@@ -43,7 +46,10 @@ void encodeBundle(const Bundle& bundle, std::vector<uint8_t>& out) {
   encoder.number(bundle.limiters.size());
   for (const Limiter& limiter : bundle.limiters) limiterFields(encoder, limiter);
   encoder.number(bundle.modules.size());
-  for (const Module& module : bundle.modules) moduleFields(encoder, module);
+  for (Module module : bundle.modules) {
+    module.ascii = base::isAscii(module.content);
+    moduleFields(encoder, module);
+  }
 }
 
 std::optional<Bundle> decodeBundle(Bytes input) {

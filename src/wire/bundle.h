@@ -16,6 +16,7 @@ struct Module {
   std::string_view name;  // as imported, without "./"
   ModuleType type = ModuleType::kEsModule;
   Bytes content;
+  bool ascii = false;  // the content; encodeBundle() finds out, so that who decodes need not read all of it
 };
 
 enum class Syntax : uint8_t { kEsModules = 0, kServiceWorker = 1 };

@@ -155,8 +155,8 @@ struct LoadVersion {
   uint64_t bundleBlob = 0;
   StartSource source = StartSource::kCompiled;  // what the image is; kCompiled: there is none
   uint64_t imageBlob = 0;                       // 0: none
-  uint64_t imageHash = 0;                       // wire/blob_hash.h; another: the image is not used
-  uint32_t hashMark = 0;                        // of the process that made it; another: the same
+  uint64_t imageHash = 0;  // wire/blob_hash.h; another: the image is not used. 0: it is known to be whole
+  uint32_t hashMark = 0;   // of the process that made it; another: the same
   template <class F, class S>
   static void fields(F& f, S& s) {
     f.number(s.version.value);

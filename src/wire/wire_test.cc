@@ -252,6 +252,9 @@ TEST(Bundle, comesBackAsItWasAndRefusesTruncation) {
   const std::string code = "export default {}";
   bundle.modules.push_back(
       {"index.js", ModuleType::kEsModule, {reinterpret_cast<const uint8_t*>(code.data()), code.size()}});
+  const std::string euro = "export default \"\xe2\x82\xac\"";
+  bundle.modules.push_back(
+      {"euro.js", ModuleType::kEsModule, {reinterpret_cast<const uint8_t*>(euro.data()), euro.size()}});
   bundle.services = {"BACK"};
   bundle.limiters = {{"LIMITER", 100, 60}};
   std::vector<uint8_t> bytes;
@@ -263,6 +266,8 @@ TEST(Bundle, comesBackAsItWasAndRefusesTruncation) {
   EXPECT_EQ(decoded->limiters[0].limit, 100u);
   EXPECT_EQ(decoded->limiters[0].periodSeconds, 60u);
   EXPECT_EQ(decoded->modules.at(0).name, "index.js");
+  EXPECT_TRUE(decoded->modules.at(0).ascii);
+  EXPECT_FALSE(decoded->modules.at(1).ascii);
   EXPECT_EQ(decoded->limits, bundle.limits);
   for (size_t size = 0; size < bytes.size(); ++size) EXPECT_FALSE(decodeBundle(Bytes(bytes.data(), size)).has_value());
 }
