@@ -7,6 +7,7 @@
 #include <optional>
 #include <thread>
 
+#include "engine/code_trim.h"
 #include "engine/startup_profile.h"
 
 namespace weir::engine {
@@ -19,6 +20,7 @@ constexpr uint64_t kGiveUpAfterNs = 50'000'000;  // … until the process ends w
 constexpr uint64_t kCompileFactor = 4;           // of the start-up limit
 constexpr uint64_t kMemoryTicks = 8;
 constexpr uint64_t kRehearsalNs = 200'000'000;
+constexpr size_t kLargeBytesMin = 128u << 10;
 constexpr int kLostInRehearsal = 7;                // how the process ends
 constexpr size_t kMessageTextBytesMax = 8u << 10;  // a control message holds two of them and more
 constexpr size_t kFileTextBytesMax = 1u << 10;
@@ -116,12 +118,16 @@ void VersionChecker::finish(wire::StartSource source, const std::string& reason,
 
 void VersionChecker::check() {
   clock_.attach();
-  if (rehearse_ && !rehearse()) makeCodeCache("the top-level scope fails");
+  // What isolates start from a heap without, they would need to start from a code cache; and what is little is not
+  // worth the time.
+  const auto wanted = writeHeap_ && isLarge() ? Compiled::kForRequest : Compiled::kForAll;
+  if (rehearse_ && !rehearse(wanted)) makeCodeCache("the top-level scope fails");
   if (writeHeap_) checkAndWriteHeap();
   else makeCodeCache("it was not asked for");
 }
 
-bool VersionChecker::rehearse() {
+bool VersionChecker::rehearse(Compiled wanted) {
+  compiled_ = wanted;
   // Never destroyed, as everything here: what is left ends with the process.
   auto* rehearsal = new Rehearsal(platform_, base_, version_, clock_);
   ScriptIsolate::Failure failure;
@@ -135,10 +141,17 @@ bool VersionChecker::rehearse() {
     isolate_ = &rehearsal->isolate();
     limitNs_.store(kRehearsalNs);
   }
+  if (wanted == Compiled::kForRequest) dropAllCode(rehearsal->isolate().v8());
   answer(*rehearsal);
   const std::lock_guard lock(mutex_);
   isolate_ = nullptr;
   return true;
+}
+
+bool VersionChecker::isLarge() const {
+  size_t bytes = 0;
+  for (const auto& module : version_->bundle().modules) bytes += module.content.size();
+  return bytes >= kLargeBytesMin;
 }
 
 void VersionChecker::answer(Rehearsal& rehearsal) {
@@ -161,9 +174,11 @@ bool VersionChecker::start(ScriptIsolate& isolate, ScriptIsolate::Failure& failu
   // All of a script is compiled at once for its heap, more than a start would: compilation has a limit of its own.
   const uint64_t limitNs = uint64_t{version_->bundle().limits.startupCpuMs} * 1'000'000u;
   uint64_t compiledNs = 0;
+  std::optional<CompiledFunctions> compiledByScope;
   isolate.onCompiled = [&] {
     compiledNs = clock_.lapNs();
     limitNs_.store(limitNs);
+    if (rehearsed_ && compiled_ == Compiled::kForRequest) compiledByScope.emplace(isolate.v8());
   };
   isolate.setFatalHandlers(&VersionChecker::onOutOfMemory, &VersionChecker::onFatalError);
   const ScriptIsolate::Turn turn(isolate);
@@ -186,10 +201,13 @@ bool VersionChecker::start(ScriptIsolate& isolate, ScriptIsolate::Failure& failu
   clock_.end();
   if (profiler && !ok && failure.failure == wire::StartFailure::kCpu)
     *profile = profiler->end(wire::Bounds::kProfileBytesMax);
-  if (!ok || passed_) return ok;
-  passed_ = true;
-  handlers_ = isolate.handlers();
-  send(wire::VersionChecked{usedUs, handlers_}, {});
+  if (!ok) return false;
+  if (!passed_) {
+    passed_ = true;
+    handlers_ = isolate.handlers();
+    send(wire::VersionChecked{usedUs, handlers_}, {});
+  }
+  if (compiledByScope) compiledByScope->dropCode(isolate.v8()->GetCurrentContext());
   return true;
 }
 
@@ -223,6 +241,10 @@ std::vector<char> VersionChecker::makeHeap(std::string& reason) {
 }
 
 void VersionChecker::makeCodeCache(const std::string& reason) {
+  if (rehearsed_ && compiled_ == Compiled::kForRequest) {
+    rehearsed_ = nullptr;
+    (void)rehearse(Compiled::kForAll);
+  }
   if (rehearsed_) {
     const auto cache = rehearsed_->image();
     finish(wire::StartSource::kCodeCache, reason, {reinterpret_cast<const uint8_t*>(cache.data()), cache.size()});

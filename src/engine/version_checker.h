@@ -47,9 +47,11 @@ class VersionChecker {
  private:
   void receive();
   void check();
-  // Starts the version and asks it a request; what was compiled is in `rehearsed_` when it answered well. False: it
-  // does not start.
-  bool rehearse();
+  // Starts the version and asks it a request; what was compiled is in `rehearsed_` when it answered well: for the
+  // request, or for the top-level scope too. False: it does not start.
+  enum class Compiled : uint8_t { kForRequest, kForAll };
+  bool rehearse(Compiled wanted);
+  bool isLarge() const;
   void answer(Rehearsal& rehearsal);
   void checkAndWriteHeap();
   // From `rehearsed_`, or with everything compiled when that is null. Empty: `reason` says why.
@@ -77,6 +79,7 @@ class VersionChecker {
   std::shared_ptr<const Version> version_;
   bool writeHeap_ = true;
   bool rehearse_ = true;
+  Compiled compiled_ = Compiled::kForAll;
   std::shared_ptr<const Version> rehearsed_;  // with the code cache of a rehearsal that went well
 
   std::string handlers_;

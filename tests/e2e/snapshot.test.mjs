@@ -61,6 +61,8 @@ test("a script cannot tell what its isolate started from", async (t) => {
   for (const [name, value] of Object.entries(values)) {
     if (!together.some(([one]) => one === name)) scripts[nameOf(name)] = { code: `${value.code}\n${handler}` };
   }
+  // A large script's heap is written without the code that only its top-level scope calls.
+  for (const [name, script] of Object.entries(scripts)) scripts[`${name}-large`] = { ...script, code: `${script.code}\n// ${"-".repeat(130_000)}` };
   const names = Object.keys(scripts);
   const answers = {};
   const records = {};
@@ -72,7 +74,7 @@ test("a script cannot tell what its isolate started from", async (t) => {
     for (const name of names) {
       const both = [await weir.request(name), await weir.request(name)];
       for (const { status, text } of both) assert.equal(status, 200, `${mode} ${name}: ${text}\n${weir.output()}`);
-      answers[mode][name] = both.slice(0, name === "classes" ? 1 : 2).map(({ text }) => text);  // its objects are used up
+      answers[mode][name] = both.slice(0, name.startsWith("classes") ? 1 : 2).map(({ text }) => text);  // its objects are used up
     }
     born[mode] = [await bornOf(weir, "classes"), await bornOf(weir, "together")];
     records[mode] = mode === "source" ? {} : recordsOf(weir);
@@ -99,7 +101,7 @@ test("a script cannot tell what its isolate started from", async (t) => {
   await t.test("it is a heap that isolates start from where it can be written, else a code cache, with the reason", () => {
     for (const name of names) {
       const { startsFrom, reason } = records.snapshot[name];
-      const value = Object.entries(values).find(([one]) => nameOf(one) === name)?.[1];
+      const value = Object.entries(values).find(([one]) => nameOf(one) === name.replace(/-large$/, ""))?.[1];
       assert.equal(startsFrom, value?.starts ? "codeCache" : "snapshot", `${name}: ${reason}`);
       if (value?.starts) assert.match(reason, value.starts, name);
       else assert.equal(reason, "");
@@ -109,6 +111,42 @@ test("a script cannot tell what its isolate started from", async (t) => {
     assert.notDeepEqual(born["code-cache"], born["code-cache again"]);
     assert.notDeepEqual(born.source, born["source again"]);
   });
+});
+
+test("the heap of a large script holds no code that only its top-level scope calls, and what is called again works", async () => {
+  const large = (name) => `function ${name}(x) { let s = 0;
+    ${Array.from({ length: 3000 }, (_, i) => `s += x * ${i} + s % ${i + 7};`).join("\n")} return s; }`;
+  const code = (scope) => `${large("once")} ${large("always")}
+    function* numbers() { yield once.length; yield 2; yield 3; }
+    const suspended = numbers();
+    suspended.next();
+    let resolve;
+    const pending = (async () => { const value = await new Promise((r) => (resolve = r)); return value + 1; })();
+    class Counter { #n = Counter.start(); static #made = 0; static start() { return ++Counter.#made; } get n() { return this.#n; } }
+    const adders = [1, 2].map((a) => function add(b) { return a + b; });
+    const counters = [new Counter(), new Counter()];
+    const sum = adders.reduce((s, add) => add(s), 0);
+    const early = ${scope};
+    export default { async fetch(request) {
+      if (request.url.endsWith("/early")) return Response.json(early);
+      resolve(4);
+      const again = request.url.endsWith("/again") ? [once(2), adders.map((add) => add(5)), new Counter().n, suspended.next().value] : [];
+      return Response.json([always(3), counters.map((one) => one.n), sum, await pending, ...again]);
+    } };`;
+  const weir = await startWeir({ called: { code: code("once(2)") }, uncalled: { code: code("0") } }, { flags: ["--engines", "1"] });
+  await checked(weir, 2);
+  const { called, uncalled } = recordsOf(weir);
+  for (const { startsFrom, reason } of [called, uncalled]) assert.equal(startsFrom, "snapshot", reason);
+  // Its bytecode is 60 KB and more.
+  assert.ok(called.imageBytes - uncalled.imageBytes < 20_000, `${called.imageBytes} beside ${uncalled.imageBytes}`);
+  const ask = async (path) => JSON.parse((await weir.request("called", path)).text);
+  const [always, ...rest] = await ask("/");
+  assert.deepEqual(rest, [[1, 2], 3, 5]);
+  const [, , , , once, added, third, next] = await ask("/again");
+  assert.equal(once, await ask("/early"));
+  assert.ok(once > 0 && always > 0);
+  assert.deepEqual([added, third, next], [[6, 7], 3, 2]);
+  await weir.stop();
 });
 
 test("what V8 adds to a context late is what stands in for it", async () => {
