@@ -31,6 +31,7 @@ using wire::Confinements;
 
 constexpr int kDescriptorsLookedAt = 4096;
 constexpr int kThreadIdsLookedAt = 4096;  // in a pid namespace of its own, ids are given out from 1 up
+constexpr int kThreadIdsOfCopy = 8;       // it has one; an id or two more cost nothing
 constexpr int kDetach = 2;
 
 std::string because(const char* what, int error) { return std::string(what) + ": " + std::strerror(error); }
@@ -83,6 +84,16 @@ void closeDescriptors(const LockDownRequest& request, Confinements& report) {
   }
 }
 
+void tryRoot(Confinements& report) {
+  for (const char* path : {"/bin", "/lib", "/engine", "/empty", "/proc", "/etc", "/../bin"}) {
+    if (::faccessat(AT_FDCWD, path, F_OK, 0) == 0 || errno != ENOENT) {
+      report.setInactive(Confinement::kEmptyRoot, std::string(path) + " can still be named");
+      return;
+    }
+  }
+  report.setActive(Confinement::kEmptyRoot);
+}
+
 void leaveRoot(const char* emptyDirectory, Confinements& report) {
   // Landlock allows no change of mounts, so under it the root is only changed, not unmounted; nothing can
   // change it back.
@@ -100,13 +111,7 @@ void leaveRoot(const char* emptyDirectory, Confinements& report) {
     report.setInactive(Confinement::kEmptyRoot, because("chdir", errno));
     return;
   }
-  for (const char* path : {"/bin", "/lib", "/engine", "/empty", "/proc", "/etc", "/../bin"}) {
-    if (::faccessat(AT_FDCWD, path, F_OK, 0) == 0 || errno != ENOENT) {
-      report.setInactive(Confinement::kEmptyRoot, std::string(path) + " can still be named");
-      return;
-    }
-  }
-  report.setActive(Confinement::kEmptyRoot);
+  tryRoot(report);
 }
 
 struct ThreadCapabilities {
@@ -141,9 +146,9 @@ void onDropSignal(int) {
 }
 
 // Sends every thread that still has one the signal to drop its capabilities; returns how many there are.
-int askThreadsToDrop(pid_t process, int signal, pid_t& example) {
+int askThreadsToDrop(pid_t process, pid_t lastThread, int signal, pid_t& example) {
   int holders = 0;
-  for (pid_t thread = 1; thread <= kThreadIdsLookedAt; ++thread) {
+  for (pid_t thread = 1; thread <= lastThread; ++thread) {
     ThreadCapabilities capabilities;
     if (!readCapabilities(thread, capabilities) || !capabilities.any()) continue;
     if (::syscall(SYS_tgkill, process, thread, signal) != 0) continue;
@@ -153,7 +158,8 @@ int askThreadsToDrop(pid_t process, int signal, pid_t& example) {
   return holders;
 }
 
-void dropCapabilities(Confinements& report) {
+// `lastThread`: no thread has a higher id.
+void dropCapabilities(pid_t lastThread, Confinements& report) {
   dropOwnCapabilities();
   ThreadCapabilities own;
   if (!readCapabilities(0, own) || own.any()) {
@@ -176,7 +182,7 @@ void dropCapabilities(Confinements& report) {
   int holders = 0;
   // A thread may be born of one that has not dropped yet, so it ends only when a look finds none.
   for (int look = 0; look < 500; ++look) {
-    holders = askThreadsToDrop(1, signal, holder);
+    holders = askThreadsToDrop(1, lastThread, signal, holder);
     if (holders == 0) break;
     const timespec pause{0, look < 10 ? 50'000 : 1'000'000};
     ::nanosleep(&pause, nullptr);
@@ -228,13 +234,11 @@ std::string installFilter(int filter) {
 
 }  // namespace
 
-Confinements lockDown(const LockDownRequest& request) {
-  Confinements report;
-  // Directories first, as an open one would be a way out of the empty root; capabilities after the last use
-  // of them; the filter at the end, as it refuses all of the above.
-  closeDescriptors(request, report);
-  leaveRoot(request.emptyDirectory, report);
-  dropCapabilities(report);
+namespace {
+
+// Capabilities after the last use of them; the filter at the end, as it refuses all of the above.
+void giveUpRest(const LockDownRequest& request, pid_t lastThread, Confinements& report) {
+  dropCapabilities(lastThread, report);
   forbidDumps(report);
   forbidNewPrivileges(report);
   if (const std::string refusal = installFilter(request.seccompFilter); refusal.empty()) {
@@ -242,6 +246,29 @@ Confinements lockDown(const LockDownRequest& request) {
   } else {
     report.setInactive(Confinement::kSeccomp, refusal);
   }
+}
+
+}  // namespace
+
+Confinements giveUpFiles(const LockDownRequest& request) {
+  Confinements report;
+  // Directories first, as an open one would be a way out of the empty root.
+  closeDescriptors(request, report);
+  leaveRoot(request.emptyDirectory, report);
+  return report;
+}
+
+Confinements lockDown(const LockDownRequest& request) {
+  Confinements report = giveUpFiles(request);
+  giveUpRest(request, kThreadIdsLookedAt, report);
+  return report;
+}
+
+Confinements lockDownCopy(const LockDownRequest& request) {
+  Confinements report;
+  closeDescriptors(request, report);
+  tryRoot(report);
+  giveUpRest(request, kThreadIdsOfCopy, report);
   return report;
 }
 

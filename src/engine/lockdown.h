@@ -27,4 +27,10 @@ struct LockDownRequest {
 // (wire/confinement.h). Takes about a millisecond.
 wire::Confinements lockDown(const LockDownRequest& request);
 
+// The same in two parts, for a process that is copied in between (nursery.h): the files, which a copy does not get
+// back; and in the copy, which has one thread yet and a pid namespace of its own, what is its own to give up. The copy
+// reports all of it.
+wire::Confinements giveUpFiles(const LockDownRequest& request);
+wire::Confinements lockDownCopy(const LockDownRequest& request);
+
 }  // namespace weir::engine

@@ -207,6 +207,32 @@ TEST(Confinement, everyAttemptIsRefusedOnEveryThreadAndV8Works) {
   expectAllRefusedAndAllWorking(run);
 }
 
+TEST(Confinement, aCopyIsHeldInAsTheProcessItWasCopiedFrom) {
+  auto spawned = start(image(), launchWith("wait"));
+  ASSERT_NE(spawned, nullptr);
+  const Confinements whole = listen(*spawned, true).confinements;
+  if (!whole.active(Confinement::kPidNamespace) || !whole.active(Confinement::kMountNamespace) ||
+      !whole.active(Confinement::kUserNamespace)) {
+    GTEST_SKIP() << "no copies are made here: " << whole.summary();
+  }
+  auto engine = start(image(), launchWith("copy"));
+  ASSERT_NE(engine, nullptr);
+  const ProbeRun run = listen(*engine);
+  printMissing(run.confinements);
+  ASSERT_TRUE(run.ended) << run.answers.size() << " answers";
+  EXPECT_EQ(run.confinements, whole);
+  std::map<std::string, size_t> hostile;
+  for (const Answer& answer : run.answers) {
+    if (answer.kind == "hostile") ++hostile[answer.thread];
+    const bool refused =
+        answer.result == -EPERM || answer.result == -ENOSYS || (answer.name == "ioctl" && answer.result == -ENOTTY);
+    EXPECT_TRUE(answer.kind == "hostile" ? refused : answer.result >= 0)
+        << answer.thread << ": " << answer.name << " gave " << answer.result;
+  }
+  const size_t count = hostileAttempts().size();
+  EXPECT_EQ(hostile, (std::map<std::string, size_t>{{"main", count}, {"new", count}}));
+}
+
 TEST(Confinement, whatTheKernelSaysAgreesWithTheReport) {
   auto engine = start(image(), launchWith("wait"));
   ASSERT_NE(engine, nullptr);

@@ -7,6 +7,7 @@
 #include <node.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <v8-platform.h>
 
@@ -165,8 +166,8 @@ void attemptJavaScript(const char* thread, node::MultiIsolatePlatform* platform)
   }
 }
 
-wire::Confinements lockDownAndReport(const engine::LockDownRequest& request) {
-  const wire::Confinements report = engine::lockDown(request);
+wire::Confinements lockDownAndReport(const engine::LockDownRequest& request, bool copy = false) {
+  const wire::Confinements report = copy ? engine::lockDownCopy(request) : engine::lockDown(request);
   const auto bytes = report.encode();
   say("C" + std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
   return report;
@@ -216,8 +217,20 @@ wire::Confinements lockDownAndReport(const engine::LockDownRequest& request) {
   }
 
   engine::LockDownRequest request;
-  lockDownAndReport(request);
-  if (mode == "crash") {
+  if (mode == "copy") {  // as a nursery makes an engine
+    engine::giveUpFiles(request);
+    if (::unshare(CLONE_NEWPID) != 0) ::_exit(4);
+    if (const pid_t copied = ::fork(); copied != 0) {
+      ::waitpid(copied, nullptr, 0);
+      ::_exit(0);
+    }
+  }
+  lockDownAndReport(request, mode == "copy");
+  if (mode == "copy") {
+    attemptAll("main");
+    std::thread([] { attemptAll("new"); }).join();
+    say("E");
+  } else if (mode == "crash") {
     volatile int* nowhere = nullptr;
     *nowhere = 1;
   } else if (mode == "abort") {
