@@ -3,8 +3,8 @@
 #include <memory>
 
 #include "engine/base_snapshot.h"
+#include "engine/own_script.h"
 #include "engine/rehearsal.h"
-#include "wire/bundle.h"
 
 namespace weir::engine {
 
@@ -45,7 +45,6 @@ constexpr Rehearsal::Request kRequests[] = {
     {"GET", "http://script.example/head?q=1", ""}, {"POST", "http://script.example/later", "text"},
     {"POST", "http://script.example/fetch", "{}"}, {"GET", "http://script.example/pass", ""},
 };
-wire::Bytes asBytes(std::string_view text) { return {reinterpret_cast<const uint8_t*>(text.data()), text.size()}; }
 
 std::vector<uint8_t> playAll(Rehearsal& rehearsal, std::string& error) {
   ScriptIsolate& isolate = rehearsal.isolate();
@@ -72,16 +71,7 @@ std::vector<uint8_t> playAll(Rehearsal& rehearsal, std::string& error) {
 }  // namespace
 
 std::vector<uint8_t> rehearse(node::MultiIsolatePlatform& platform, const v8::StartupData& empty, std::string& error) {
-  wire::Bundle bundle;
-  bundle.scriptName = "rehearsal";
-  bundle.env = "{}";
-  bundle.compatibilityDate = "2026-01-01";
-  bundle.modules.push_back({"rehearsal.js", wire::ModuleType::kEsModule, asBytes(kScript)});
-  std::vector<uint8_t> bytes;
-  wire::encodeBundle(bundle, bytes);
-  auto blob = wire::makeSealedBlob("rehearsal", std::as_bytes(std::span(bytes)));
-  auto mapped = blob.ok() ? wire::mapSealedBlob(blob->get(), wire::BundleBounds::kBundleBytesMax) : blob.error();
-  auto version = mapped.ok() ? Version::make({1}, std::move(mapped).value(), {}) : nullptr;
+  auto version = makeOwnScript("rehearsal", kScript);
   if (!version) {
     error = "the rehearsal cannot be handed over";
     return {};

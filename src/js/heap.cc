@@ -122,6 +122,10 @@ Heap::Heap(node::MultiIsolatePlatform& platform, const HeapOptions& options, Pur
 
 Heap::~Heap() {
   if (isolate_ == nullptr) return;
+  if (creator_) {
+    endSnapshot();
+    return;
+  }
   tasks_->close();
   budget_->onExceeded = nullptr;
   platform_.DisposeIsolate(isolate_);
