@@ -211,6 +211,8 @@ std::vector<std::vector<uint8_t>> weir::fuzz::seeds() {
   addSeed<Notice>(out, 2, VersionFailed{.version = {0}, .message = "no", .file = "index.js", .line = 3, .column = 9});
   addSeed<Notice>(out, 2, VersionChecked{.startupUs = 900, .handlers = "fetch,scheduled"});
   addSeed<Notice>(out, 2, ImageMade{.source = StartSource::kCodeCache, .hashMark = 5, .reason = "V8 cannot"});
+  addSeed<Notice>(out, 2, EngineWanted{});
+  addSeed<Notice>(out, 2, EngineMade{.made = false, .reason = "fork: Resource temporarily unavailable"});
   Bundle bundle;
   bundle.scriptName = "hello";
   bundle.compatibilityDate = "2026-01-01";

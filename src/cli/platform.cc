@@ -31,6 +31,8 @@ namespace {
 constexpr std::chrono::milliseconds kSweepEvery{1'000};
 constexpr std::chrono::milliseconds kPublishMax{5'000};
 
+void printProblem(const std::string& problem) { std::fprintf(stderr, "weir: %s\n", problem.c_str()); }
+
 std::vector<std::string> nodeFlags(uint64_t hashSeed) {
   std::vector<std::string> list;
   const std::string_view flags = WEIR_V8_FLAGS;
@@ -402,7 +404,7 @@ base::Status Platform::openScripts() {
       versions_,
       *facts_,
       *startFrom,
-      {check, std::max(1u, cores / 2), expectDeploys_},
+      {.check = check, .threads = std::max(1u, cores / 2), .keepReady = expectDeploys_, .onProblem = printProblem},
       options_.catalog ? routes_->account().id : std::string(),
       [this](sandbox::RunnableVersion& version) {
         version.account = routes_->account().id;
@@ -438,7 +440,7 @@ base::Status Platform::openVersions() {
                                              {}};
   const uint32_t cores = std::max(1u, std::thread::hardware_concurrency());
   checks_ = std::make_unique<control::UploadChecks>(control::UploadChecks::Options{
-      {check, std::max(1u, cores / 2), true, 1'024}, *store_, options_.startFrom == "snapshot"});
+      {check, std::max(1u, cores / 2), true, 1'024, printProblem}, *store_, options_.startFrom == "snapshot"});
   VersionLoader::Options loader{[this] { return openCatalog(); }, *keyring_};
   if (options_.startFrom != "source") loader.checks = checks_.get();
   loader.loops = options_.loops;

@@ -1,6 +1,7 @@
 // The addon's entry: what the host executable loads. `main(arguments)` is either
 //   snapshot BUNDLE.js OUT.bin     write the base snapshot (build time; nothing is confined)
 //   check                          become an engine that checks one version and ends (version_checker.h)
+//   nursery                        make such engines, as copies of this process (nursery.h)
 //   serve LOOPS MEMORY_BUDGET_MB   become an engine on the descriptors of wire/engine_descriptors.h; never returns
 #include <fcntl.h>
 #include <node.h>
@@ -19,7 +20,9 @@
 #include "engine/base_snapshot.h"
 #include "engine/lane.h"
 #include "engine/lockdown.h"
+#include "engine/nursery.h"
 #include "engine/park.h"
+#include "engine/ready_notice.h"
 #include "engine/version_checker.h"
 #include "js/exception.h"
 #include "js/heap.h"
@@ -65,26 +68,27 @@ v8::StartupData mapBaseSnapshot() {
   return blob;
 }
 
-// Locks down, and says so: from here on tenant code may come.
-void becomeReady(wire::ControlSocket& control, const std::vector<int>& keep) {
+void countWasmMemories() {
   if (!js::installWasmMemoryCount()) std::fputs("the memories of Wasm are not counted with this host\n", stderr);
-  const wire::Confinements confinements = lockDown({.keep = keep});
-  std::vector<uint8_t> ready;
-  const auto report = confinements.encode();
-  wire::EngineReady message;
-  message.v8Version = v8::V8::GetVersion();
-  message.confinements = {reinterpret_cast<const uint8_t*>(report.data()), report.size()};
-  wire::encode<wire::Notice>(message, ready);
-  const auto sent = control.send({reinterpret_cast<const std::byte*>(ready.data()), ready.size()});
-  if (!sent.ok()) giveUp(sent.error().message.c_str());
+}
+
+[[noreturn]] void check(node::MultiIsolatePlatform& platform, const v8::StartupData& base, uint32_t hashMark,
+                        wire::ControlSocket control, const wire::Confinements& confinements) {
+  static VersionChecker checker(platform, base, hashMark, std::move(control));
+  checker.run([&](wire::ControlSocket& socket) { sayReady(socket, confinements); });
 }
 
 [[noreturn]] void check(node::MultiIsolatePlatform& platform, uint32_t hashMark) {
   const v8::StartupData base = mapBaseSnapshot();
-  wire::ControlSocket control{wire::Descriptor(wire::kControlDescriptor)};
-  becomeReady(control, {});
-  static VersionChecker checker(platform, base, hashMark, std::move(control));
-  checker.run();
+  countWasmMemories();
+  check(platform, base, hashMark, wire::ControlSocket(wire::Descriptor(wire::kControlDescriptor)), lockDown({}));
+}
+
+[[noreturn]] void nursery(node::MultiIsolatePlatform& platform, uint32_t hashMark, v8::Isolate* host) {
+  const v8::StartupData base = mapBaseSnapshot();
+  countWasmMemories();
+  auto copy = Nursery(platform, base, host).run();
+  check(platform, base, hashMark, std::move(copy.control), copy.confinements);
 }
 
 [[noreturn]] void serve(node::MultiIsolatePlatform& platform, uint32_t hashMark, int loops, size_t memoryBudgetBytes) {
@@ -107,7 +111,8 @@ void becomeReady(wire::ControlSocket& control, const std::vector<int>& keep) {
 
   std::vector<int> keep{wire::kEventWakeDescriptor};
   for (int loop = 0; loop < loops; ++loop) keep.push_back(wire::effectWakeDescriptor(loop));
-  becomeReady(setup.control, keep);
+  countWasmMemories();
+  sayReady(setup.control, lockDown({.keep = keep}));
   static Lane lane(std::move(setup));
   lane.run();
 }
@@ -133,7 +138,8 @@ void mainFunction(const v8::FunctionCallbackInfo<v8::Value>& info) {
     serve(*platform, js::hashMark(isolate), loops, static_cast<size_t>(budgetMb) << 20);
   }
   if (arguments.size() == 1 && arguments[0] == "check") check(*platform, js::hashMark(isolate));
-  giveUp("this addon is started by weir, with `snapshot`, `check` or `serve`");
+  if (arguments.size() == 1 && arguments[0] == "nursery") nursery(*platform, js::hashMark(isolate), isolate);
+  giveUp("this addon is started by weir, with `snapshot`, `check`, `nursery` or `serve`");
 }
 
 }  // namespace

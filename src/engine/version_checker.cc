@@ -41,10 +41,17 @@ VersionChecker::VersionChecker(node::MultiIsolatePlatform& platform, v8::Startup
                                wire::ControlSocket control)
     : platform_(platform), base_(base), hashMark_(hashMark), control_(std::move(control)), effects_({}) {}
 
-void VersionChecker::run() {
+void VersionChecker::run(const std::function<void(wire::ControlSocket& control)>& sayReady) {
   self = this;
-  receive();
-  std::thread([this] { check(); }).detach();
+  // Before it is ready: where no thread can be had, that is not the version's fault.
+  std::thread([this] {
+    receive();
+    received_.store(true);
+    received_.notify_one();
+    check();
+  }).detach();
+  sayReady(control_);
+  received_.wait(false);
   watch();
   _exit(0);
 }

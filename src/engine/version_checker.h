@@ -19,6 +19,7 @@
 #include <node.h>
 
 #include <atomic>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -41,8 +42,9 @@ class VersionChecker {
   VersionChecker(node::MultiIsolatePlatform& platform, v8::StartupData base, uint32_t hashMark,
                  wire::ControlSocket control);
 
-  // Waits for the version, checks it, ends the process. Once, on the main thread.
-  [[noreturn]] void run();
+  // Has the platform told that it is ready, waits for the version, checks it, ends the process. Once, on the main
+  // thread.
+  [[noreturn]] void run(const std::function<void(wire::ControlSocket& control)>& sayReady);
 
  private:
   void receive();
@@ -92,6 +94,7 @@ class VersionChecker {
   TurnClock clock_;
   std::atomic<uint64_t> limitNs_{0};
   std::atomic<bool> running_{false};
+  std::atomic<bool> received_{false};
 };
 
 }  // namespace weir::engine

@@ -12,12 +12,21 @@ namespace weir::sandbox {
 namespace {
 
 constexpr int kAttempts = 2;
+constexpr size_t kManyJobs = 4;  // that wait: a nursery is started for them
 
 }  // namespace
 
-CheckQueue::CheckQueue(Options options) : options_(std::move(options)), stop_(eventfd(0, EFD_CLOEXEC)) {
+CheckQueue::CheckQueue(Options options)
+    : options_(std::move(options)),
+      stop_(eventfd(0, EFD_CLOEXEC)),
+      nursery_([this] { return VersionCheck::startNursery(options_.check, stop_.get()); },
+               [this](const std::string& problem) { report(problem); }) {
   CHECK(options_.threads > 0);
   for (uint32_t i = 0; i < options_.threads; ++i) threads_.emplace_back([this] { work(); });
+}
+
+void CheckQueue::report(const std::string& problem) {
+  if (!stopping_ && options_.onProblem) options_.onProblem(problem);
 }
 
 CheckQueue::~CheckQueue() {
@@ -58,7 +67,10 @@ void CheckQueue::work() {
   base::setThisThreadClass(base::ThreadClass::kBackground);
   Lock lock(mutex_);
   while (!stopping_) {
-    if (!jobs_.empty()) {
+    const bool wantsMore = options_.keepReady || jobs_.size() >= kManyJobs;
+    if (wantsMore && !preparing_ && lacksSomething()) {
+      getReady(lock);
+    } else if (!jobs_.empty()) {
       Job job = std::move(jobs_.front());
       jobs_.pop_front();
       ++running_;
@@ -79,22 +91,30 @@ void CheckQueue::work() {
       idle();
       lock.lock();
       --running_;
-    } else if (options_.keepSpare && !spare_ && !preparing_ && !spareFailed_) {
-      prepareSpare(lock);
     } else {
+      if (!options_.keepReady && running_ == 0) nursery_.drop();
       wake_.wait(lock);
     }
   }
 }
 
-void CheckQueue::prepareSpare(Lock& lock) {
+bool CheckQueue::lacksSomething() { return nursery_.due() || (!spare_ && !spareFailed_ && !nursery_.running()); }
+
+void CheckQueue::getReady(Lock& lock) {
   preparing_ = true;
   lock.unlock();
-  auto made = VersionCheck::prepare(options_.check, stop_.get());
+  std::unique_ptr<VersionCheck> spare;
+  bool failed = false;
+  if (nursery_.due()) nursery_.start();
+  if (!nursery_.running()) {
+    auto made = VersionCheck::prepare(options_.check, stop_.get());
+    failed = !made.ok();  // the next check says why
+    if (!failed) spare = std::move(made).value();
+  }
   lock.lock();
   preparing_ = false;
-  if (made.ok()) spare_ = std::move(made).value();
-  else spareFailed_ = true;  // the next check says why
+  spareFailed_ = failed;
+  spare_ = std::move(spare);
 }
 
 std::unique_ptr<VersionCheck> CheckQueue::takeSpare() {
@@ -103,20 +123,25 @@ std::unique_ptr<VersionCheck> CheckQueue::takeSpare() {
   return std::exchange(spare_, nullptr);
 }
 
+// The last attempt has nothing to do with a nursery.
+base::Result<std::unique_ptr<VersionCheck>> CheckQueue::engineFor(int attempt) {
+  if (attempt == 0) {
+    if (auto made = nursery_.make()) return VersionCheck::prepare(options_.check, std::move(made), stop_.get());
+    if (auto spare = takeSpare(); spare && spare->alive()) return spare;
+  }
+  return VersionCheck::prepare(options_.check, stop_.get());
+}
+
 CheckQueue::Outcome CheckQueue::attempt(const Job& job, wire::CheckVersion wanted) {
   Outcome outcome{base::Error{}, false};
   for (int i = 0; i < kAttempts; ++i) {
-    auto engine = takeSpare();
-    if (!engine || !engine->alive()) {
-      auto made = VersionCheck::prepare(options_.check, stop_.get());
-      if (!made.ok()) {
-        outcome.verdict = made.error();
-        continue;
-      }
-      engine = std::move(made).value();
+    auto engine = engineFor(i);
+    if (!engine.ok()) {
+      outcome.verdict = engine.error();
+      continue;
     }
-    outcome = {engine->run(job.bundle, wanted), engine->died()};
-    if (outcome.verdict.ok() || engine->timedOut()) break;
+    outcome = {(*engine)->run(job.bundle, wanted), (*engine)->died()};
+    if (outcome.verdict.ok() || (*engine)->timedOut()) break;
     const Lock lock(mutex_);
     if (stopping_) break;
   }

@@ -1,15 +1,19 @@
 // CheckQueue: versions that wait to be checked, and the threads that check them, each version in an engine of its own
-// that ends with it. A spare engine may stand ready, so that a deploy does not wait for a process to start.
+// that ends with it. A nursery makes those engines (nursery_keeper.h); where there is none, a spare engine may stand
+// ready, so that a deploy does not wait for a process to start.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <vector>
 
+#include "sandbox/nursery_keeper.h"
 #include "sandbox/version_check.h"
 
 namespace weir::sandbox {
@@ -18,9 +22,12 @@ class CheckQueue {
  public:
   struct Options {
     VersionCheck::Options check;
-    uint32_t threads = 1;    // checks at a time
-    bool keepSpare = false;  // one engine, started ahead
+    uint32_t threads = 1;  // checks at a time
+    // Checks will come again and again: what they need is started ahead. Else it is started for them.
+    bool keepReady = false;
     size_t waitingMax = 65'536;
+    // A nursery that could not be started, or was lost. On a thread of the queue; calls nothing of it.
+    std::function<void(const std::string& problem)> onProblem{};
   };
   explicit CheckQueue(Options options);
   // Gives up what waits and what runs: their `done` is not called any more.
@@ -42,13 +49,16 @@ class CheckQueue {
  private:
   using Lock = std::unique_lock<std::mutex>;
   void work();
-  void prepareSpare(Lock& lock);
+  void report(const std::string& problem);
+  bool lacksSomething();  // under the lock
+  void getReady(Lock& lock);
   base::Result<CheckVerdict> check(const Job& job);
   struct Outcome {
     base::Result<CheckVerdict> verdict;
     bool died;
   };
   Outcome attempt(const Job& job, wire::CheckVersion wanted);
+  base::Result<std::unique_ptr<VersionCheck>> engineFor(int attempt);
   std::unique_ptr<VersionCheck> takeSpare();
 
   const Options options_;
@@ -58,10 +68,11 @@ class CheckQueue {
   std::deque<Job> jobs_;
   std::deque<std::function<void()>> idleWork_;
   uint32_t running_ = 0;
+  NurseryKeeper nursery_;
   std::unique_ptr<VersionCheck> spare_;
   bool preparing_ = false;
   bool spareFailed_ = false;
-  bool stopping_ = false;
+  std::atomic<bool> stopping_{false};
   std::vector<std::thread> threads_;
 };
 

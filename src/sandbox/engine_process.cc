@@ -395,10 +395,22 @@ base::Result<std::unique_ptr<EngineProcess>> EngineProcess::spawn(const EngineIm
   }
 }
 
+std::unique_ptr<EngineProcess> EngineProcess::adopt(Adopted engine) {
+  auto self = std::unique_ptr<EngineProcess>(new EngineProcess());
+  self->pid_ = engine.pid;
+  self->pidfd_ = std::move(engine.pidfd);
+  self->control_ = std::move(engine.control);
+  self->output_ = std::move(engine.output);
+  self->status_ = std::move(engine.status);
+  self->confinements_ = std::move(engine.confinements);
+  self->parent_ = std::move(engine.parent);
+  return self;
+}
+
 EngineProcess::~EngineProcess() {
   if (pid_ <= 0) return;
   kill();
-  (void)wait();
+  if (!status_) (void)wait();
 }
 
 bool EngineProcess::drainOutput(const std::function<void(std::string_view line)>& onLine) {
@@ -433,6 +445,7 @@ EngineExit EngineProcess::wait() {
 
 std::optional<EngineExit> EngineProcess::collect(bool waiting) {
   if (exit_) return exit_;
+  if (status_) return exit_ = collectAdopted(waiting);
   siginfo_t info{};
   for (;;) {
     const int result = ::waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(pidfd_.get()), &info,
@@ -446,6 +459,24 @@ std::optional<EngineExit> EngineProcess::collect(bool waiting) {
   exit_ = info.si_code == CLD_EXITED ? EngineExit{.code = info.si_status, .signal = std::nullopt}
                                      : EngineExit{.code = std::nullopt, .signal = info.si_status};
   return exit_;
+}
+
+// Its end is known from the pidfd, how it was from its parent. That says so at once, or has ended too: then the kernel
+// has killed what it made.
+std::optional<EngineExit> EngineProcess::collectAdopted(bool waiting) {
+  constexpr int kStatusMaxMs = 5'000;
+  pollfd ended{pidfd_.get(), POLLIN, 0};
+  while (::poll(&ended, 1, waiting ? -1 : 0) < 0 && errno == EINTR) {
+  }
+  if ((ended.revents & POLLIN) == 0) return std::nullopt;
+  pollfd said{status_.get(), POLLIN, 0};
+  while (::poll(&said, 1, kStatusMaxMs) < 0 && errno == EINTR) {
+  }
+  int status = 0;
+  if (::read(status_.get(), &status, sizeof status) != sizeof status) status = SIGKILL;
+  if (WIFEXITED(status)) return EngineExit{.code = WEXITSTATUS(status), .signal = std::nullopt};
+  if (WIFSIGNALED(status)) return EngineExit{.code = std::nullopt, .signal = WTERMSIG(status)};
+  return EngineExit{};
 }
 
 }  // namespace weir::sandbox

@@ -76,9 +76,22 @@ class EngineProcess {
   // may not (requireSandbox); nothing is left behind then.
   static base::Result<std::unique_ptr<EngineProcess>> spawn(const EngineImage& image, const EngineLaunch& launch);
 
+  // An engine that another process has made (sandbox/nursery.h), which is its parent, and writes the wait status into
+  // the pipe `status` when it has ended.
+  struct Adopted {
+    pid_t pid;
+    wire::Descriptor pidfd;
+    wire::ControlSocket control;
+    wire::Descriptor output;
+    wire::Descriptor status;
+    wire::Confinements confinements;
+    std::shared_ptr<void> parent;  // kept until this engine is not wanted any more
+  };
+  static std::unique_ptr<EngineProcess> adopt(Adopted engine);
+
   EngineProcess(const EngineProcess&) = delete;
   EngineProcess& operator=(const EngineProcess&) = delete;
-  // Kills and reaps.
+  // Kills and reaps; one that was adopted is reaped by its parent.
   ~EngineProcess();
 
   pid_t pid() const { return pid_; }
@@ -105,11 +118,14 @@ class EngineProcess {
  private:
   EngineProcess() = default;
   std::optional<EngineExit> collect(bool waiting);
+  std::optional<EngineExit> collectAdopted(bool waiting);
 
   pid_t pid_ = -1;
   wire::Descriptor pidfd_;
   wire::ControlSocket control_{wire::Descriptor()};
   wire::Descriptor output_;
+  wire::Descriptor status_;       // of one that was adopted
+  std::shared_ptr<void> parent_;  // likewise
   LineSplitter lines_;
   wire::Confinements confinements_;
   std::optional<EngineExit> exit_;

@@ -62,22 +62,38 @@ void yieldToOthers(pid_t pid) {
   if (group) (void)!::write(group.get(), nice.data(), nice.size());
 }
 
-}  // namespace
-
-base::Result<std::unique_ptr<VersionCheck>> VersionCheck::prepare(const Options& options, int stop) {
-  auto self = std::unique_ptr<VersionCheck>(new VersionCheck());
-  self->limits_ = options.limits;
-  self->stop_ = stop;
+EngineLaunch launchFor(const char* role, const VersionCheck::Options& options) {
   EngineLaunch launch;
   launch.nodeFlags = options.nodeFlags;
-  launch.arguments = {"check"};
+  launch.arguments = {role};
   launch.requireSandbox = options.requireSandbox;
   launch.descriptors.push_back({options.baseSnapshot.get(), wire::kBaseSnapshotDescriptor});
   launch.limits.fileBytesMax = 2 * uint64_t{wire::Bounds::kImageBytesMax};
-  auto process = EngineProcess::spawn(options.image, launch);
+  return launch;
+}
+
+}  // namespace
+
+base::Result<std::unique_ptr<Nursery>> VersionCheck::startNursery(const Options& options, int stop) {
+  auto nursery = Nursery::start(options.image, launchFor("nursery", options), options.limits.readyMax, stop);
+  // What it makes has its priority and its session.
+  if (nursery.ok() && options.yielding) yieldToOthers((*nursery)->pid());
+  return nursery;
+}
+
+base::Result<std::unique_ptr<VersionCheck>> VersionCheck::prepare(const Options& options, int stop) {
+  auto process = EngineProcess::spawn(options.image, launchFor("check", options));
   if (!process.ok()) return process.error();
-  self->process_ = std::move(process).value();
-  if (options.yielding) yieldToOthers(self->process_->pid());
+  if (options.yielding) yieldToOthers((*process)->pid());
+  return prepare(options, std::move(process).value(), stop);
+}
+
+base::Result<std::unique_ptr<VersionCheck>> VersionCheck::prepare(const Options& options,
+                                                                  std::unique_ptr<EngineProcess> engine, int stop) {
+  auto self = std::unique_ptr<VersionCheck>(new VersionCheck());
+  self->limits_ = options.limits;
+  self->stop_ = stop;
+  self->process_ = std::move(engine);
   const auto deadline = Clock::now() + options.limits.readyMax;
   for (;;) {
     const Woken woken = self->wait(deadline);

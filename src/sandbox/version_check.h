@@ -14,6 +14,7 @@
 
 #include "base/result.h"
 #include "sandbox/engine_process.h"
+#include "sandbox/nursery.h"
 #include "wire/message.h"
 #include "wire/sealed_blob.h"
 
@@ -65,6 +66,11 @@ class VersionCheck {
   };
   // Starts the engine and waits until it is locked down, some 100 ms; gives up when `stop` becomes readable.
   static base::Result<std::unique_ptr<VersionCheck>> prepare(const Options& options, int stop);
+  // The same with one that was just made.
+  static base::Result<std::unique_ptr<VersionCheck>> prepare(const Options& options,
+                                                             std::unique_ptr<EngineProcess> engine, int stop);
+  // What makes such engines: some milliseconds each (nursery.h).
+  static base::Result<std::unique_ptr<Nursery>> startNursery(const Options& options, int stop);
 
   bool alive() { return !process_->reap(); }
   // The engine ended by itself with the script in it: another attempt, without the heap, may go well.

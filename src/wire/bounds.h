@@ -5,7 +5,7 @@
 
 namespace weir::wire {
 
-inline constexpr uint32_t kWireVersion = 4;
+inline constexpr uint32_t kWireVersion = 5;
 
 struct Bounds {
   static constexpr uint32_t kEventRingBytes = 4u << 20;

@@ -87,6 +87,24 @@ struct CheckVersion {
   }
 };
 
+// To a nursery (engine/nursery.h): make an engine for one check. With it come the engine's end of its control socket,
+// its output, and the pipe that its wait status goes to.
+struct EngineWanted {
+  template <class F, class S>
+  static void fields(F&, S&) {}
+};
+
+// The answer: made, and a pidfd of it comes with this notice; or why not.
+struct EngineMade {
+  bool made = false;
+  std::string_view reason;
+  template <class F, class S>
+  static void fields(F& f, S& s) {
+    f.flag(s.made);
+    f.text(s.reason, Bounds::kNameBytesMax);
+  }
+};
+
 enum class StartFailure : uint8_t { kException = 0, kCpu = 1, kMemory = 2, kNoHandlers = 3, kMalformed = 4 };
 
 // The version cannot start: the end of a check, or (as an effect) of an isolate. Text as upload errors have it:
@@ -143,7 +161,8 @@ struct ImageMade {
   }
 };
 
-using Notice = std::variant<EngineReady, BlobSent, CheckVersion, VersionFailed, VersionChecked, ImageMade>;
+using Notice = std::variant<EngineReady, BlobSent, CheckVersion, VersionFailed, VersionChecked, ImageMade, EngineWanted,
+                            EngineMade>;
 
 // ---- events ------------------------------------------------------------------------------------------------------
 

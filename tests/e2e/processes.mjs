@@ -1,10 +1,11 @@
 // What the kernel says of a running weir: its engines, and how much memory each process has needed.
 import { readFileSync, readdirSync } from "node:fs";
 
-/** Whether the process is an engine for this: "serve", or "check" a version once. */
+/** Whether the process is an engine for this: "serve", "nursery", or "check" a version once. */
 function isEngine(pid, purpose) {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, "latin1").includes(`weir_engine.node\0${purpose}\0`);
+    const line = readFileSync(`/proc/${pid}/cmdline`, "latin1");
+    return line.includes(`weir_engine.node\0${purpose}\0`) || line.startsWith(`weir-engine ${purpose}\0`);
   } catch {
     return false;
   }
@@ -26,7 +27,8 @@ export function processOf(pid) {
   }
 }
 
-/** The engines of a weir that serve and have not ended, as of `processOf`; or those of another purpose. */
+/** The engines of a weir that serve and have not ended, as of `processOf`; or those of another purpose. Those that a nursery
+ *  has made are its children. */
 export function enginesOf(pid, purpose = "serve") {
   const children = readdirSync(`/proc/${pid}/task`).flatMap((task) => {
     try {

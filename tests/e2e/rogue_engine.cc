@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <node.h>
 #include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -400,6 +401,28 @@ class Checker {
   wire::ControlSocket control_{wire::Descriptor(wire::kControlDescriptor)};
 };
 
+// A nursery whose engines are none: what it sends in the place of a pidfd is not even a process.
+[[noreturn]] void lieAboutEngines() {
+  wire::ControlSocket control{wire::Descriptor(wire::kControlDescriptor)};
+  const auto say = [&](const auto& message, std::span<const int> descriptors) {
+    std::vector<uint8_t> bytes;
+    wire::encode<wire::Notice>(message, bytes);
+    if (!control.send(std::as_bytes(std::span(bytes)), descriptors).ok()) _exit(2);
+  };
+  const auto report = engine::giveUpFiles({}).encode();
+  wire::EngineReady ready;
+  ready.v8Version = "rogue";
+  ready.confinements = {reinterpret_cast<const uint8_t*>(report.data()), report.size()};
+  say(ready, {});
+  for (;;) {
+    const auto received = control.receive(wire::ControlSocket::Wait::kYes);
+    if (!received.ok() || !received->message) _exit(0);
+    const wire::Descriptor event(eventfd(0, EFD_CLOEXEC));
+    const int number = event.get();
+    say(wire::EngineMade{true, {}}, {&number, 1});
+  }
+}
+
 void mainFunction(const v8::FunctionCallbackInfo<v8::Value>& info) {
   v8::Isolate* isolate = info.GetIsolate();
   const auto context = isolate->GetCurrentContext();
@@ -409,6 +432,7 @@ void mainFunction(const v8::FunctionCallbackInfo<v8::Value>& info) {
     static Checker checker;
     checker.run();
   }
+  if (std::strcmp(*role, "nursery") == 0) lieAboutEngines();
   const v8::String::Utf8Value loops(isolate, list->Get(context, 1).ToLocalChecked());
   static Engine engine(std::atoi(*loops));
   engine.becomeReady();

@@ -4,6 +4,7 @@ import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { root, startWeir } from "./weir.mjs";
+import { callApi, environmentOf, uploadForm } from "./wrangler.mjs";
 
 const broke = /^Uncaught Error: internal error: the engine that ran the script broke its protocol$/m;
 const words = {
@@ -48,4 +49,13 @@ test("an engine of a check that lies is killed, and its version refused", async 
   assert.equal(JSON.parse(readFileSync(join(weir.folder, "data/versions", files[0]), "utf8")).script, "good");
   const { exit } = await weir.stop();
   assert.deepEqual(exit, { code: 0, signal: null });
+});
+
+test("a nursery that lies about the engines it has made is ended, and the upload checked without it", async (t) => {
+  const weir = await startWeir({}, { flags: ["--engine-dir", join(root, "build/rogue")] });
+  t.after(() => weir.stop());
+  const environment = await environmentOf(weir);
+  const { body } = await callApi(environment, "PUT", "{A}/workers/scripts/up", { body: uploadForm("// rogue:good;") });
+  assert.equal(body.success, true, JSON.stringify(body));
+  assert.match(weir.output(), /^weir: the nursery of engines that check uploads is replaced: it broke its protocol$/m);
 });

@@ -376,7 +376,7 @@ test("an engine that checks uploads yields to traffic", async (t) => {
   };
   const [serving] = enginesOf(weir.pid);
   const yields = ({ pid, nice }) => nice === 10 && [undefined, "10"].includes(groupOf(pid));
-  await until("an engine for the next check, at low priority", () => enginesOf(weir.pid, "check").some(yields));
+  await until("what makes the engine for the next check, at low priority", () => enginesOf(weir.pid, "nursery").some(yields));
   assert.equal(serving.nice, processOf(process.pid).nice);
   assert.notEqual(groupOf(serving.pid), "10");
 });
