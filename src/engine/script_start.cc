@@ -32,6 +32,10 @@ constexpr const char* kFunctionNames[] = {"fetch",
 
 constexpr std::string_view kWorkersModule = "cloudflare:workers";  // its `env` are the bindings
 
+constexpr std::string_view kPlatform = "cloudflare:";
+constexpr std::string_view kNode = "node:";
+constexpr std::string_view kAsyncHooks = "node:async_hooks";
+
 constexpr std::string_view kOwnFile = "weir:web";  // of the platform's JavaScript (base_snapshot.cc)
 
 // "    at f (a.js:1:2)" per line becomes "  at a.js:1:2 in f": how an upload error shows the script's frames.
@@ -223,9 +227,13 @@ void ScriptIsolate::makeModules(js::ModuleGraph::Compile compile) {
 
 // The modules of the platform, for the script to import now or later.
 void ScriptIsolate::offerBuiltins() {
-  modules_->findBuiltin = [this](std::string_view name) -> v8::MaybeLocal<v8::Object> {
+  const bool compat = version_->compatibility().has(wire::Compatibility::kNodejsCompat);
+  const bool hooks = compat || version_->compatibility().has(wire::Compatibility::kNodejsAls);
+  modules_->findBuiltin = [this, compat, hooks](std::string_view name) -> v8::MaybeLocal<v8::Object> {
     v8::Isolate* isolate = heap_->isolate();
     const auto context = isolate->GetCurrentContext();
+    if (compat && name == kAsyncHooks.substr(kNode.size())) name = kAsyncHooks;
+    if (name.starts_with(kNode) && !(hooks && name == kAsyncHooks)) return {};
     v8::Local<v8::Value> all;
     v8::Local<v8::Value> found;
     if (!dispatch_.Get(isolate)->Get(context, text(isolate, "modules")).ToLocal(&all) || !all->IsObject() ||
@@ -233,6 +241,12 @@ void ScriptIsolate::offerBuiltins() {
       return {};
     }
     return found.As<v8::Object>();
+  };
+  modules_->whyMissing = [](std::string_view name) -> std::string_view {
+    if (name == kAsyncHooks) return "It needs the compatibility flag nodejs_als or nodejs_compat.";
+    if (name.starts_with(kNode)) return "This module of Node.js is not served here.";
+    if (name.starts_with(kPlatform)) return "This module of the platform is not served here.";
+    return {};
   };
   modules_->onBuiltin = [this](std::string_view name) {
     v8::Isolate* isolate = heap_->isolate();

@@ -99,9 +99,9 @@ const ModuleSource* ModuleGraph::find(std::string_view specifier, std::string_vi
 void ModuleGraph::throwMissing(std::string_view specifier, std::string_view referrer) {
   std::string message = "No such module \"" + std::string(specifier) + "\".";
   if (!referrer.empty()) message += "\n  imported from \"" + std::string(referrer) + "\"";
-  // No mistake in the name, as with others.
-  if (specifier.starts_with("node:")) message += "\n  Modules of Node.js are not served here.";
-  if (specifier.starts_with(kBuiltinPrefix)) message += "\n  This module of the platform is not served here.";
+  if (whyMissing) {
+    if (const std::string_view why = whyMissing(specifier); !why.empty()) message += "\n  " + std::string(why);
+  }
   isolate_->ThrowException(v8::Exception::Error(text(isolate_, message)));
 }
 
@@ -201,8 +201,7 @@ v8::MaybeLocal<v8::Module> ModuleGraph::import(v8::Local<v8::Context> context, s
                                                std::string_view from) {
   if (const ModuleSource* source = find(wanted, from)) return load(context, *source);
   v8::Local<v8::Object> exports;
-  if (wanted.starts_with(kBuiltinPrefix) && findBuiltin && findBuiltin(wanted).ToLocal(&exports))
-    return loadBuiltin(context, wanted, exports);
+  if (findBuiltin && findBuiltin(wanted).ToLocal(&exports)) return loadBuiltin(context, wanted, exports);
   throwMissing(wanted, from);
   return {};
 }

@@ -40,10 +40,11 @@ class ModuleGraph {
   ModuleGraph(const ModuleGraph&) = delete;
   ModuleGraph& operator=(const ModuleGraph&) = delete;
 
-  // A module of the platform, which scripts import by a name that begins with kBuiltinPrefix: the object whose
-  // properties it exports. Empty: there is none of that name.
-  static constexpr std::string_view kBuiltinPrefix = "cloudflare:";
+  // A module of the platform, asked for where the script has none of the name: the object whose properties it exports.
+  // Empty: there is none of that name.
   std::function<v8::MaybeLocal<v8::Object>(std::string_view name)> findBuiltin;
+  // Why there is none of a name that is no mistake; empty: it may be one.
+  std::function<std::string_view(std::string_view name)> whyMissing;
   // One is about to be there for the script. False: an exception is pending.
   std::function<bool(std::string_view name)> onBuiltin;
   // Whether the script imports it.

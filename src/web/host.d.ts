@@ -18,9 +18,9 @@ declare const enum BodyKind { none = 0, inline = 1, stream = 2, pipe = 3 }
 
 interface Host {
   // ---- the invocation whose code is running (follows promises and awaits, not only turns) ----
-  /** The record set by setCurrent for the code that runs now; undefined in global scope. */
+  /** What setCurrent has set for the code that runs now (web/async/frame.js); undefined in global scope. */
   current(): object | undefined;
-  setCurrent(record: object | undefined): void;
+  setCurrent(frame: object | undefined): void;
   /** Milliseconds since the epoch of the event that started this turn; 0 in global scope. */
   now(): number;
   /** Bytes one body may take when it is read whole. */

@@ -20,6 +20,8 @@ enum class Compatibility : uint8_t {
   kRequireReturnsDefaultExport,
   kEnableRequestSignal,
   kRequestSignalPassthrough,
+  kNodejsCompat,
+  kNodejsAls,
 };
 
 struct CompatibilityRule {
@@ -51,6 +53,8 @@ inline constexpr std::array kCompatibilityRules{
                       "2026-11-17"},
     CompatibilityRule{Compatibility::kRequestSignalPassthrough, "request_signal_passthrough",
                       "no_request_signal_passthrough", ""},
+    CompatibilityRule{Compatibility::kNodejsCompat, "nodejs_compat", "no_nodejs_compat", "2026-08-04"},
+    CompatibilityRule{Compatibility::kNodejsAls, "nodejs_als", "no_nodejs_als", ""},
 };
 
 constexpr bool compatibilityRulesAreInOrder() {

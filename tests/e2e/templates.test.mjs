@@ -87,6 +87,26 @@ test("hono", async (t) => {
   assert.equal((await weir.request("hello", "/else")).status, 404);
 });
 
+// With nodejs_compat and an older date wrangler adds a `process` of its own, which wants more of Node.js.
+for (const [flag, date] of [["nodejs_als", "2026-01-01"], ["nodejs_compat", "2026-03-01"]]) {
+  test(`hono's context storage, which is an AsyncLocalStorage, with ${flag}`, async (t) => {
+    const weir = await startWeir({});
+    t.after(() => weir.stop());
+    const code = `import { Hono } from "hono";
+      import { contextStorage, getContext } from "hono/context-storage";
+      const app = new Hono();
+      app.use(contextStorage());
+      app.use(async (c, next) => { c.set("who", c.req.query("who")); await next(); });
+      const later = async () => { await new Promise((done) => setTimeout(done, 1)); return getContext().var.who; };
+      app.get("/", async (c) => c.text(await later()));
+      export default app;`;
+    const project = await startProject(t, weir, { files: { "src/index.js": code }, config: { compatibility_date: date, compatibility_flags: [flag] }, packages: { hono: "hono" } });
+    assert.match((await project.run("deploy")).stdout, /Uploaded hello/);
+    const people = ["ada", "bob", "eve", "dan"];
+    assert.deepEqual(await Promise.all(people.map(async (who) => (await weir.request("hello", `/?who=${who}`)).text)), people);
+  });
+}
+
 test("openapi, with chanfana, hono and zod", async (t) => {
   const { weir, get } = await deployed(t, cloudflare("openapi/ts"), { hono: "hono", zod: "zod", chanfana: "chanfana" });
   const { task, success } = JSON.parse(await get("/api/tasks/one"));

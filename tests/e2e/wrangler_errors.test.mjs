@@ -37,7 +37,9 @@ for (const release of releases) {
       ["a missing module", { "src/index.js": "import './gone.js';\n" + works }, { no_bundle: true },
         [/No such module "\.\/gone\.js"/, /\[code: 10021\]/]],
       ["a module that is not served", { "src/index.js": "import 'node:fs';\n" + works }, { no_bundle: true, compatibility_flags: ["nodejs_compat"] },
-        [/No such module "node:fs"\.\n\s+imported from "index\.js"\n\s+Modules of Node\.js are not served here\. \[code: 10021\]/]],
+        [/No such module "node:fs"\.\n\s+imported from "index\.js"\n\s+This module of Node\.js is not served here\. \[code: 10021\]/]],
+      ["one that needs a flag", { "src/index.js": "import 'node:async_hooks';\n" + works }, { no_bundle: true },
+        [/No such module "node:async_hooks"\.[^]*It needs the compatibility flag nodejs_als or nodejs_compat\. \[code: 10021\]/]],
       ["another one", { "src/index.js": "import 'cloudflare:sockets';\n" + works }, { no_bundle: true },
         [/No such module "cloudflare:sockets"\.[^]*This module of the platform is not served here\. \[code: 10021\]/]],
       ["no handlers", { "src/index.js": "export default { answer: 42 };" }, {},
@@ -64,7 +66,7 @@ for (const release of releases) {
         assert.match(text, /A request to the Cloudflare API \(\/accounts\/[0-9a-f]{32}\/workers\/scripts\/hello\) failed\./, what);
       }
     });
-    assert.equal(cases.length, 14);
+    assert.equal(cases.length, 15);
     const scripts = await callApi(project.environment, "GET", "{A}/workers/scripts");
     assert.deepEqual(scripts.body.result, [], "nothing is stored unless it passes");
     project.write("src/index.js", works);

@@ -2,7 +2,8 @@
 
 import { host } from "../core/host.js";
 import { requireArguments, typeError } from "../core/errors.js";
-import { NativeMap, apply, mapDelete, mapGet, mapSet } from "../core/primordials.js";
+import { callWith, currentStores } from "../async/frame.js";
+import { NativeMap, mapDelete, mapGet, mapSet } from "../core/primordials.js";
 import { DOMException } from "../events/dom_exception.js";
 import { current, requireCurrent } from "../workers/invocation.js";
 
@@ -13,6 +14,7 @@ class Timer {
   callback;
   args;
   repeat;
+  stores = currentStores();
 
   constructor(id, callback, args, repeat) {
     this.id = id;
@@ -72,7 +74,7 @@ export function fireTimer(record, id) {
     record.timersActive--;
     record.timersFinished++;
   }
-  apply(timer.callback, undefined, timer.args);
+  callWith(timer.stores, timer.callback, undefined, timer.args);
 }
 
 function delayOf(value) {

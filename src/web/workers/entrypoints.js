@@ -1,6 +1,8 @@
-// The module "cloudflare:workers": base classes of entrypoints, the bindings, waitUntil().
+// The modules that a script may import from the platform. "cloudflare:workers": base classes of entrypoints, the bindings,
+// waitUntil().
 // https://developers.cloudflare.com/workers/runtime-apis/bindings/#importing-env-as-a-global
 
+import { AsyncLocalStorage, AsyncResource } from "../async/async_local_storage.js";
 import { requireArguments } from "../core/errors.js";
 import { defineProperty, getPrototypeOf, toStringTag } from "../core/primordials.js";
 import { announceBindings, defineBindings } from "./bindings.js";
@@ -70,4 +72,5 @@ function waitUntil(promise) {
 export const modules = {
   __proto__: null,
   "cloudflare:workers": { __proto__: null, DurableObject, RpcTarget, WorkerEntrypoint, env, waitUntil },
+  "node:async_hooks": { __proto__: null, AsyncLocalStorage, AsyncResource, default: { AsyncLocalStorage, AsyncResource } },
 };

@@ -7,6 +7,9 @@ import { NativeError, NativeMap, captureStackTrace, jsonStringify, mapDelete, ma
 const kWarn = 3;  // host.d.ts, log
 
 export class Invocation {
+  /** A Frame without stores (async/frame.js). */
+  record = this;
+  stores = null;
   seq;
   /** What host.done() still waits for: the response (body included) and each unsettled waitUntil promise. */
   pending = 1;
@@ -90,7 +93,7 @@ export function setTurn(record) {
 export function current() {
   if (running !== undefined) return running;
   if (!followsPromises) return turn;
-  const record = host.current();
+  const record = host.current()?.record;
   if (record !== undefined && record.ended && record !== turn) tellTooLate(record);
   return record;
 }

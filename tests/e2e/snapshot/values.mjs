@@ -7,6 +7,7 @@ const declares = /the script declares a resource with `using`/;
 const uses = (builtin) => new RegExp(`the top-level scope uses ${builtin}`);
 
 export const values = {
+  asyncStorage: { code: `import { AsyncLocalStorage } from "node:async_hooks"; const s = new AsyncLocalStorage(); const kept = s.run("top", () => AsyncLocalStorage.snapshot()); const use = async () => [s.getStore() ?? null, kept(() => s.getStore()), await s.run(1, async () => { await null; return s.getStore(); })];` },
   weakRef: { code: `const kept = { a: 1 }; globalThis.kept = kept; const r = new WeakRef(kept); const use = () => r.deref().a;` },
   finalization: { code: `const f = new FinalizationRegistry(() => {}); const o = {}; f.register(o, 1, o); const use = () => { const first = f.unregister(o); f.register(o, 1, o); return first; };` },
   weakMap: { code: `const k = {}; const w = new WeakMap([[k, 5]]); const s = new WeakSet([k]); const use = () => [w.get(k), s.has(k), s.has({})];` },
