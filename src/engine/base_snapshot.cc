@@ -8,6 +8,7 @@
 #include "engine/web_source.h"
 #include "js/exception.h"
 #include "js/heap.h"
+#include "js/lazy_property.h"
 #include "js/modules.h"
 #include "web/natives.h"
 
@@ -80,8 +81,9 @@ bool installWebApi(v8::Local<v8::Context> context, std::span<const uint8_t> code
     }
     if (installed.installer->Call(context, v8::Undefined(isolate), 0, nullptr).ToLocal(&install) &&
         install->IsFunction()) {
-      v8::Local<v8::Value> arguments[] = {makeHost(context), context->Global()};
-      if (install.As<v8::Function>()->Call(context, v8::Undefined(isolate), 2, arguments).ToLocal(&dispatch) &&
+      const auto defineLazy = v8::Function::New(context, js::defineLazyProperty).ToLocalChecked();
+      v8::Local<v8::Value> arguments[] = {makeHost(context), context->Global(), defineLazy};
+      if (install.As<v8::Function>()->Call(context, v8::Undefined(isolate), 3, arguments).ToLocal(&dispatch) &&
           dispatch->IsObject()) {
         isolate->PerformMicrotaskCheckpoint();
         context->AllowCodeGenerationFromStrings(false);
@@ -107,6 +109,7 @@ const std::vector<intptr_t>& externalReferences() {
     for (const auto& native : socketFunctions()) list.push_back(reinterpret_cast<intptr_t>(native.callback));
     for (const auto& native : web::natives()) list.push_back(reinterpret_cast<intptr_t>(native.callback));
     for (const intptr_t reference : js::ModuleGraph::externalReferences()) list.push_back(reference);
+    for (const intptr_t reference : js::lazyPropertyReferences()) list.push_back(reference);
     list.push_back(reinterpret_cast<intptr_t>(&webSource()));
     list.push_back(0);
     return list;

@@ -199,5 +199,8 @@ interface Dispatch {
   unhandledRejection(promise: Promise<unknown>, reason: unknown): boolean;
 }
 
-/** The bundle's entry point. Runs once, when the base snapshot is made. `global` is the context's global object. */
-declare function install(host: Host, global: object): Dispatch;
+/** The bundle's entry point. Runs once, when the base snapshot is made. `global` is the context's global object.
+ *  defineLazy() gives an object a property (writable, configurable, not enumerable) whose value give(name) makes when it is
+ *  first looked at; that may throw, and is called again then. */
+declare function install(host: Host, global: object,
+                         defineLazy: (holder: object, name: string, give: (name: string) => unknown) => void): Dispatch;

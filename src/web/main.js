@@ -3,32 +3,18 @@
 
 import { setHost } from "./core/host.js";
 import { defineGlobal } from "./core/idl.js";
+import { Chunk, decoders, events, forms, readables, transforms, websockets } from "./core/lazy.js";
 import { DOMException } from "./events/dom_exception.js";
-import { CloseEvent, CustomEvent, ErrorEvent, Event, MessageEvent, PromiseRejectionEvent } from "./events/event.js";
+import { Event } from "./events/event.js";
 import { EventTarget } from "./events/event_target.js";
 import { AbortController, AbortSignal } from "./events/abort.js";
-import { ByteLengthQueuingStrategy, CountQueuingStrategy } from "./streams/strategies.js";
-import { ReadableStream } from "./streams/readable_stream.js";
-import { ReadableStreamBYOBReader, ReadableStreamDefaultReader } from "./streams/readable_reader.js";
-import { ReadableStreamDefaultController } from "./streams/default_controller.js";
-import { ReadableByteStreamController, ReadableStreamBYOBRequest } from "./streams/byte_controller.js";
-import {
-  WritableStream, WritableStreamDefaultController, WritableStreamDefaultWriter,
-} from "./streams/writable_stream.js";
-import { TransformStream, TransformStreamDefaultController } from "./streams/transform_stream.js";
-import { FixedLengthStream, IdentityTransformStream } from "./streams/identity_transform.js";
-import { CompressionStream, DecompressionStream } from "./compression/compression_stream.js";
-import { TextEncoder, TextEncoderStream } from "./encoding/text_encoder.js";
-import { TextDecoder, TextDecoderStream } from "./encoding/text_decoder.js";
+import { TextEncoder } from "./encoding/text_encoder.js";
 import { functions as base64 } from "./encoding/base64.js";
 import { URL } from "./url/url.js";
 import { URLSearchParams } from "./url/search_params.js";
-import { Blob, File } from "./blob/blob.js";
-import { FormData } from "./fetch/form_data.js";
 import { Headers } from "./fetch/headers.js";
 import { Request } from "./fetch/request.js";
 import { Response } from "./fetch/response.js";
-import { WebSocket, WebSocketPair } from "./websocket/websocket.js";
 import { functions as fetching } from "./fetch/fetch.js";
 import { Crypto, SubtleCrypto, crypto } from "./crypto/crypto.js";
 import { installClock } from "./clock/date.js";
@@ -38,32 +24,41 @@ import { Scheduler, scheduler } from "./timers/scheduler.js";
 import { makeConsole } from "./console/console.js";
 import { Navigator, navigator } from "./workers/navigator.js";
 import { ExecutionContext } from "./workers/execution_context.js";
-import { ExtendableEvent, FetchEvent, ScheduledController, ScheduledEvent } from "./workers/extendable_event.js";
 import { functions as cloning } from "./workers/structured_clone.js";
 import { functions as globalEvents, setScope } from "./workers/global_events.js";
 import { dispatch } from "./workers/dispatch.js";
 
+/** In the order in which scripts see them. Where a chunk stands, it has the interface. */
 const interfaces = {
   __proto__: null,
-  DOMException, Event, CloseEvent, CustomEvent, ErrorEvent, MessageEvent, PromiseRejectionEvent, EventTarget, AbortController,
-  AbortSignal,
-  ByteLengthQueuingStrategy, CountQueuingStrategy, ReadableStream, ReadableStreamDefaultReader,
-  ReadableStreamBYOBReader, ReadableStreamDefaultController, ReadableByteStreamController, ReadableStreamBYOBRequest,
-  WritableStream, WritableStreamDefaultWriter, WritableStreamDefaultController, TransformStream,
-  TransformStreamDefaultController, IdentityTransformStream, FixedLengthStream, CompressionStream, DecompressionStream,
-  TextEncoder, TextDecoder, TextEncoderStream, TextDecoderStream, URL, URLSearchParams,
-  Blob, File, FormData, Headers, Request, Response, WebSocket, WebSocketPair,
+  DOMException, Event, CloseEvent: events, CustomEvent: events, ErrorEvent: events, MessageEvent: events,
+  PromiseRejectionEvent: events, EventTarget, AbortController, AbortSignal,
+  ByteLengthQueuingStrategy: readables, CountQueuingStrategy: readables, ReadableStream: readables,
+  ReadableStreamDefaultReader: readables, ReadableStreamBYOBReader: readables, ReadableStreamDefaultController: readables,
+  ReadableByteStreamController: readables, ReadableStreamBYOBRequest: readables,
+  WritableStream: transforms, WritableStreamDefaultWriter: transforms, WritableStreamDefaultController: transforms,
+  TransformStream: transforms, TransformStreamDefaultController: transforms, IdentityTransformStream: transforms,
+  FixedLengthStream: transforms, CompressionStream: transforms, DecompressionStream: transforms,
+  TextEncoder, TextDecoder: decoders, TextEncoderStream: transforms, TextDecoderStream: transforms, URL, URLSearchParams,
+  Blob: forms, File: forms, FormData: forms, Headers, Request, Response, WebSocket: websockets, WebSocketPair: websockets,
   Crypto, SubtleCrypto, Performance, Scheduler, Navigator,
-  ExecutionContext, ExtendableEvent, FetchEvent, ScheduledEvent, ScheduledController,
+  ExecutionContext, ExtendableEvent: events, FetchEvent: events, ScheduledEvent: events, ScheduledController: events,
 };
 
 const functionGroups = [base64, fetching, timers, cloning, globalEvents];
 
+function evaluate(name) {
+  return interfaces[name].get()[name];
+}
+
 /** host.d.ts */
-export function install(host, global) {
+export function install(host, global, defineLazy) {
   setHost(host);
   setScope(global);
-  for (const name in interfaces) defineGlobal(global, name, interfaces[name]);
+  for (const name in interfaces) {
+    if (interfaces[name] instanceof Chunk) defineLazy(global, name, evaluate);
+    else defineGlobal(global, name, interfaces[name]);
+  }
   for (let i = 0; i < functionGroups.length; i++) {
     for (const name in functionGroups[i]) defineGlobal(global, name, functionGroups[i][name], true);
   }

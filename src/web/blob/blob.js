@@ -3,13 +3,13 @@
 import { host } from "../core/host.js";
 import { brand, isObject, rangeError, receiver, requireArguments, typeError } from "../core/errors.js";
 import { defineInterface, toUSVString } from "../core/idl.js";
+import { readables } from "../core/lazy.js";
 import {
   NativeUint8Array, arrayPush, byteLength, bytesOf, copyBytes, iterator, max, min, resolved, stringCharCodeAt,
   stringToLowerCase, subarray, toArrayBuffer, trunc, typedArraySet,
 } from "../core/primordials.js";
 import { member } from "../events/event.js";
 import { wholeReadable } from "../streams/make.js";
-import { handleOf } from "../streams/readable_stream.js";
 
 const kSizeMax = 128 * 1024 * 1024;  // bytes
 
@@ -81,7 +81,7 @@ export class Blob {
   arrayBuffer() { brand(#bytes in receiver(this)); return resolved(toArrayBuffer(copyBytes(this.#bytes))); }
   bytes() { brand(#bytes in receiver(this)); return resolved(copyBytes(this.#bytes)); }
   text() { brand(#bytes in receiver(this)); return resolved(host.utf8Decode(this.#bytes, false)); }
-  stream() { brand(#bytes in receiver(this)); return handleOf(wholeReadable(this.#bytes)); }
+  stream() { brand(#bytes in receiver(this)); return readables.get().handleOf(wholeReadable(this.#bytes)); }
 }
 defineInterface(Blob, "Blob");
 

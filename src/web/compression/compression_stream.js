@@ -2,10 +2,12 @@
 
 import { brand, receiver, requireArguments, typeError } from "../core/errors.js";
 import { defineInterface } from "../core/idl.js";
-import { byteLength, bytesOf } from "../core/primordials.js";
-import { Strategy } from "../streams/strategies.js";
+import { readables } from "../core/lazy.js";
+import { NativeUint8Array, byteLength, bytesOf } from "../core/primordials.js";
 import { Transform, TransformStream, kInternalTransform } from "../streams/transform_stream.js";
 import { Codec } from "./codec.js";
+
+const { Strategy } = readables.get();
 
 function formatOf(value, where) {
   const format = `${value}`;
@@ -56,7 +58,7 @@ class Coding {
   }
 }
 
-const kNothing = new Uint8Array(0);
+const kNothing = new NativeUint8Array(0);
 
 function trailing() {
   return typeError("Trailing bytes after end of compressed data");

@@ -10,10 +10,7 @@ function makeEnumerable(target) {
     if (typeof key !== "string" || key === "constructor" || key === "prototype" || key === "name" || key === "length") {
       continue;
     }
-    const descriptor = getOwnPropertyDescriptor(target, key);
-    if (!descriptor.configurable || descriptor.enumerable) continue;
-    descriptor.enumerable = true;
-    defineProperty(target, key, descriptor);
+    if (getOwnPropertyDescriptor(target, key).configurable) defineProperty(target, key, { __proto__: null, enumerable: true });
   }
 }
 

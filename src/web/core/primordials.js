@@ -28,6 +28,8 @@ export const { parse: jsonParse, stringify: jsonStringify } = JSON;
 export const { ceil, max, min, trunc } = Math;
 export const { asyncIterator, iterator, toStringTag } = Symbol;
 
+export const asyncIteratorPrototype = getPrototypeOf(getPrototypeOf(async function* () {}).prototype);
+
 export const NativeArray = Array;
 export const NativeArrayBuffer = ArrayBuffer;
 export const NativeDate = Date;

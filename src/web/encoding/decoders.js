@@ -6,7 +6,7 @@ import { typeError } from "../core/errors.js";
 import { NativeUint8Array, byteLength, fromCharCode, stringCharCodeAt, stringSlice, stringToWellFormed, subarray,
   typedArraySet } from "../core/primordials.js";
 
-const kEmpty = new Uint8Array(0);
+const kEmpty = new NativeUint8Array(0);
 
 function join(first, second) {
   if (byteLength(first) === 0) return second;

@@ -1,18 +1,16 @@
-// TextDecoder and TextDecoderStream. https://encoding.spec.whatwg.org/#interface-textdecoder
+// TextDecoder. https://encoding.spec.whatwg.org/#interface-textdecoder
 
 import { brand, rangeError, receiver, typeError } from "../core/errors.js";
 import { defineInterface } from "../core/idl.js";
-import { bytesOf, stringCharCodeAt, stringSlice } from "../core/primordials.js";
+import { NativeUint8Array, bytesOf, stringCharCodeAt, stringSlice } from "../core/primordials.js";
 import { member } from "../events/event.js";
-import { Strategy } from "../streams/strategies.js";
-import { Transform, TransformStream, kInternalTransform } from "../streams/transform_stream.js";
 import { Utf16Decoder, Utf8Decoder, Windows1252Decoder } from "./decoders.js";
 import { encodingOf } from "./labels.js";
 
-const kEmpty = new Uint8Array(0);
+const kEmpty = new NativeUint8Array(0);
 
 /** What TextDecoder and TextDecoderStream share: the decoder, and the byte order mark at the start. */
-class Decoding {
+export class Decoding {
   encoding;
   fatal;
   ignoreBOM;
@@ -75,42 +73,3 @@ export class TextDecoder {
   }
 }
 defineInterface(TextDecoder, "TextDecoder");
-
-class DecodingTransformer {
-  #decoding;
-
-  constructor(decoding) {
-    this.#decoding = decoding;
-  }
-
-  transform(chunk, transform) {
-    const bytes = bytesOf(chunk);
-    if (bytes === undefined) throw typeError("TextDecoderStream: chunks must be an ArrayBuffer or a view of one.");
-    const text = this.#decoding.decode(bytes, true);
-    if (text !== "") transform.enqueue(text);
-  }
-
-  flush(transform) {
-    const text = this.#decoding.decode(kEmpty, false);
-    if (text !== "") transform.enqueue(text);
-  }
-
-  cancel() {}
-}
-
-export class TextDecoderStream extends TransformStream {
-  #decoding;
-
-  constructor(label = "utf-8", options = undefined) {
-    const decoding = new Decoding(label, options);
-    const transform = new Transform(new DecodingTransformer(decoding), new Strategy(1, null), new Strategy(0, null));
-    transform.start(undefined);
-    super(kInternalTransform, transform);
-    this.#decoding = decoding;
-  }
-
-  get encoding() { brand(#decoding in receiver(this)); return this.#decoding.encoding; }
-  get fatal() { brand(#decoding in receiver(this)); return this.#decoding.fatal; }
-  get ignoreBOM() { brand(#decoding in receiver(this)); return this.#decoding.ignoreBOM; }
-}
-defineInterface(TextDecoderStream, "TextDecoderStream");

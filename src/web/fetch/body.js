@@ -7,26 +7,19 @@ import { host } from "../core/host.js";
 import {
   bodyUsed, isObject, memoryExceeded, memoryWouldBeExceeded, streamLocked, typeError,
 } from "../core/errors.js";
+import { forms, readables } from "../core/lazy.js";
 import {
   Deferred, NativeUint8Array, arrayPush, asyncIterator, byteLength, bytesOf, copyBytes, defineProperty,
   getOwnPropertyDescriptor, hasOwnBuffer, jsonParse, ownKeys, rejected, resolved, subarray, then, toArrayBuffer,
   typedArraySet,
 } from "../core/primordials.js";
 import { Repeating } from "../core/repeating.js";
-import { copyOfSource, sourceBytes } from "../core/source.js";
+import { copyOfSource } from "../core/source.js";
 import { toUSVString } from "../core/idl.js";
-import { blobBytes, newBlob } from "../blob/blob.js";
 import { wholeReadable } from "../streams/make.js";
-import { moveReadable } from "../streams/move.js";
 import { Reader, cancelReadable, isLocked, readFrom } from "../streams/readable.js";
-import { ReadableStream, handleOf, readableOf } from "../streams/readable_stream.js";
-import { teeReadable } from "../streams/tee.js";
 import { isParams } from "../url/search_params.js";
-import { parseUrlencoded } from "../url/urlencoded.js";
 import { checkOwner, current } from "../workers/invocation.js";
-import { FormData, formEntries } from "./form_data.js";
-import { essence, parameter } from "./mime_type.js";
-import { parseMultipart, serializeMultipart } from "./multipart.js";
 
 export class Body {
   owner;
@@ -98,7 +91,7 @@ export class Body {
       moved.readable = readable;
     } else {
       // A script holds the stream: the new body gets a stream of its own over the same state.
-      moved.readable = moveReadable(readable);
+      moved.readable = readables.get().moveReadable(readable);
     }
     this.readable = null;
     this.used = true;
@@ -109,7 +102,7 @@ export class Body {
   clone() {
     this.check();
     if (this.readable === null) return new Body(this.owner, this.source, null, this.type);
-    const branches = teeReadable(this.readable);
+    const branches = readables.get().teeReadable(this.readable);
     this.readable = branches[0];
     const clone = new Body(this.owner, this.source, branches[1], this.type);
     return clone;
@@ -128,7 +121,7 @@ export function extractBody(init) {
   const owner = current();
   if (typeof init === "string") return new Body(owner, init, null, "text/plain;charset=UTF-8");
   if (isObject(init)) {
-    const readable = readableOf(init);
+    const readable = readables.evaluated?.readableOf(init);
     if (readable !== undefined) {
       if (readable.owner !== undefined) checkOwner(readable.owner, "ReadableStreamSource");
       if (readable.disturbed) {
@@ -139,18 +132,18 @@ export function extractBody(init) {
     }
     const bytes = bytesOf(init);
     if (bytes !== undefined) return new Body(owner, copyBytes(bytes), null, null);
-    const blob = blobBytes(init);
+    const blob = forms.evaluated?.blobBytes(init);
     if (blob !== undefined) return new Body(owner, blob, null, init.type === "" ? null : init.type);
     if (isParams(init)) {
       return new Body(owner, `${init}`, null, "application/x-www-form-urlencoded;charset=UTF-8");
     }
-    const entries = formEntries(init);
+    const entries = forms.evaluated?.formEntries(init);
     if (entries !== undefined) {
-      const { bytes, boundary } = serializeMultipart(entries);
+      const { bytes, boundary } = forms.get().serializeMultipart(entries);
       return new Body(owner, bytes, null, `multipart/form-data; boundary=${boundary}`);
     }
     if (typeof init[asyncIterator] === "function") {
-      return new Body(owner, null, readableOf(ReadableStream.from(init)), null);
+      return new Body(owner, null, readables.get().fromIterable(init), null);
     }
   }
   return new Body(owner, toUSVString(init), null, "text/plain;charset=UTF-8");
@@ -246,35 +239,10 @@ function readAll(body, convert) {
   }
 }
 
-function asText(all) {
+export function asText(all) {
   if (typeof all === "string") return toUSVString(all);
   const bom = byteLength(all) >= 3 && all[0] === 0xef && all[1] === 0xbb && all[2] === 0xbf;
   return host.utf8Decode(bom ? subarray(all, 3, byteLength(all)) : all, false);
-}
-
-function asForm(all, contentType) {
-  const form = new FormData();
-  const kind = contentType === null ? "" : essence(contentType);
-  if (contentType === null) throw typeError("Parsing a Body as FormData requires a Content-Type header.");
-  if (kind === "application/x-www-form-urlencoded") {
-    const pairs = parseUrlencoded(asText(all));
-    for (let i = 0; i < pairs.length; i++) arrayPush(formEntries(form), pairs[i]);
-    return form;
-  }
-  if (kind === "multipart/form-data") {
-    const boundary = parameter(contentType, "boundary");
-    if (boundary === undefined) {
-      throw typeError(
-        "No boundary string in Content-Type header. The multipart/form-data MIME type requires a boundary parameter.");
-    }
-    parseMultipart(sourceBytes(all), boundary, (name, value) => {
-      arrayPush(formEntries(form), [name, value]);
-    });
-    return form;
-  }
-  throw typeError(
-    "Unrecognized Content-Type header value. FormData can only parse the following MIME types: multipart/form-data, " +
-      "application/x-www-form-urlencoded.");
 }
 
 /**
@@ -285,7 +253,7 @@ export function mixinBody(prototype, bodyOf, contentType) {
   const members = {
     get body() {
       const body = bodyOf(this);
-      return body === null ? null : handleOf(body.stream());
+      return body === null ? null : readables.get().handleOf(body.stream());
     },
     get bodyUsed() {
       const body = bodyOf(this);
@@ -297,11 +265,11 @@ export function mixinBody(prototype, bodyOf, contentType) {
     json() { return readAll(bodyOf(this), (all) => jsonParse(asText(all))); },
     blob() {
       const body = bodyOf(this);
-      return readAll(body, (all) => newBlob(copyOfSource(all), contentType(this) ?? ""));
+      return readAll(body, (all) => forms.get().newBlob(copyOfSource(all), contentType(this) ?? ""));
     },
     formData() {
       const body = bodyOf(this);
-      return readAll(body, (all) => asForm(all, contentType(this)));
+      return readAll(body, (all) => forms.get().parseForm(all, contentType(this)));
     },
   };
   const keys = ownKeys(members);

@@ -3,6 +3,7 @@
 
 import { host } from "../core/host.js";
 import { connectionLost, requireArguments, standardError, typeError } from "../core/errors.js";
+import { websockets } from "../core/lazy.js";
 import {
   Deferred, NativeError, NativeMap, mapDelete, mapGet, mapSet, rejected, stringIndexOf, stringSlice,
 } from "../core/primordials.js";
@@ -10,7 +11,6 @@ import { sourceBytes, sourceOf } from "../core/source.js";
 import { abortReason, checkSignal, isAborted, onAbort, removeStep } from "../events/abort.js";
 import { DOMException, isDomName } from "../events/dom_exception.js";
 import { isUntouched } from "../streams/readable.js";
-import { newFetchedWebSocket } from "../websocket/websocket.js";
 import { requireCurrent } from "../workers/invocation.js";
 import { Body, spend } from "./body.js";
 import { Coded, codingOf, decodedReadable } from "./content_coding.js";
@@ -105,7 +105,7 @@ class Subrequest {
       const readable = coding === null ? this.inbound.readable : decodedReadable(coding, this.inbound, record);
       body = new Body(record, null, readable, null);
     }
-    const webSocket = status === kSwitchingProtocols ? newFetchedWebSocket(record, this.id) : null;
+    const webSocket = status === kSwitchingProtocols ? websockets.get().newFetchedWebSocket(record, this.id) : null;
     this.deferred.resolve(newFetchedResponse(status, statusText, head, body, url, redirected, webSocket));
     this.release();
   }

@@ -2,9 +2,9 @@
 
 import { brand, isObject, rangeError, receiver, requireArguments, typeError } from "../core/errors.js";
 import { defineInterface } from "../core/idl.js";
+import { websockets } from "../core/lazy.js";
 import { jsonStringify, stringCharCodeAt, trunc } from "../core/primordials.js";
 import { parseHref } from "../url/url.js";
-import { socketOf } from "../websocket/websocket.js";
 import { extractBody, mixinBody } from "./body.js";
 import { Headers, copyHeaders, headOf, headersFromHead, isHeaders, listOf } from "./headers.js";
 
@@ -173,7 +173,7 @@ function readInit(state, init) {
   }
   const { status, statusText, headers, webSocket, cf, encodeBody } = init;
   if (webSocket !== undefined && webSocket !== null) {
-    if (socketOf(webSocket) === undefined) {
+    if (websockets.evaluated?.socketOf(webSocket) === undefined) {
       throw typeError(
         "Incorrect type for the 'webSocket' field on 'ResponseInit': the provided value is not of type 'WebSocket'.");
     }

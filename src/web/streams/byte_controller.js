@@ -1,16 +1,15 @@
-// ReadableByteStreamController and ReadableStreamBYOBRequest. https://streams.spec.whatwg.org/#rbs-controller-class
+// ByteController: the state and algorithms of a byte stream, the platform's or a script's. What scripts hold of it is in
+// byte_handles.js. https://streams.spec.whatwg.org/#rbs-controller-class
 
-import { brand, illegalConstructor, rangeError, receiver, requireArguments, typeError } from "../core/errors.js";
-import { defineInterface } from "../core/idl.js";
+import { rangeError, typeError } from "../core/errors.js";
+import { readables } from "../core/lazy.js";
 import {
   NativeArrayBuffer,
   NativeUint8Array,
   bufferByteLength,
-  bufferDetached,
   bufferTransfer,
   byteLength,
   copyBytes,
-  isView,
   min,
   typedArrayConstructors,
   typedArraySet,
@@ -22,8 +21,6 @@ import {
 import { ReadableController, kDoneSource } from "./controller.js";
 import { Queue } from "./queue.js";
 import { closeReadable, errorReadable } from "./readable.js";
-
-const kInternal = {};
 
 const kElementSizes = {
   __proto__: null,
@@ -78,7 +75,7 @@ export class ByteController extends ReadableController {
   }
 
   makeHandle() {
-    return new ReadableByteStreamController(kInternal, this);
+    return readables.get().newByteHandle(this);
   }
 
   clear() {
@@ -117,7 +114,7 @@ export class ByteController extends ReadableController {
 
   invalidateRequest() {
     if (this.request === null) return;
-    invalidate(this.request);
+    readables.get().invalidate(this.request);
     this.request = null;
   }
 
@@ -313,7 +310,7 @@ export class ByteController extends ReadableController {
       const first = this.pullIntos.peek();
       const view = new NativeUint8Array(
         first.buffer, first.byteOffset + first.filled, first.byteLength - first.filled);
-      this.request = new ReadableStreamBYOBRequest(kInternal, this, view);
+      this.request = readables.get().newByobRequest(this, view);
     }
     return this.request;
   }
@@ -386,80 +383,3 @@ export class ByteController extends ReadableController {
     this.commitFilled(filled);
   }
 }
-
-let invalidate;
-
-export class ReadableStreamBYOBRequest {
-  #controller;
-  #view;
-
-  constructor(token, controller, view) {
-    if (token !== kInternal) throw illegalConstructor();
-    this.#controller = controller;
-    this.#view = view;
-  }
-
-  static {
-    invalidate = (request) => {
-      request.#controller = null;
-      request.#view = null;
-    };
-  }
-
-  get view() { brand(#view in receiver(this)); return this.#view; }
-
-  respond(bytesWritten) {
-    brand(#view in receiver(this));
-    requireArguments(arguments.length, 1, "respond");
-    const count = +bytesWritten;
-    if (!(count >= 0) || count === Infinity) throw typeError("bytesWritten must be a non-negative integer.");
-    if (this.#controller === null) throw typeError("This BYOB request has been invalidated.");
-    if (bufferDetached(viewBuffer(this.#view))) throw typeError("The view's buffer has been detached.");
-    this.#controller.respond(count - (count % 1));
-  }
-
-  respondWithNewView(view) {
-    brand(#view in receiver(this));
-    requireArguments(arguments.length, 1, "respondWithNewView");
-    if (!isView(view)) throw typeError("respondWithNewView(): the argument must be an ArrayBufferView.");
-    if (this.#controller === null) throw typeError("This BYOB request has been invalidated.");
-    if (bufferDetached(viewBuffer(view))) throw typeError("The view's buffer has been detached.");
-    this.#controller.respondWithNewView(view);
-  }
-}
-
-export class ReadableByteStreamController {
-  #controller;
-
-  constructor(token, controller) {
-    if (token !== kInternal) throw illegalConstructor();
-    this.#controller = controller;
-  }
-
-  get byobRequest() { brand(#controller in receiver(this)); return this.#controller.byobRequest(); }
-  get desiredSize() { brand(#controller in receiver(this)); return this.#controller.desiredSize; }
-
-  close() {
-    brand(#controller in receiver(this));
-    if (!this.#controller.canEnqueue) throw typeError("This ReadableStream is closed.");
-    this.#controller.close();
-  }
-
-  enqueue(chunk) {
-    brand(#controller in receiver(this));
-    requireArguments(arguments.length, 1, "enqueue");
-    if (!isView(chunk)) throw typeError("enqueue(): the chunk must be an ArrayBufferView.");
-    const length = viewByteLength(chunk);
-    if (length === 0) throw typeError("enqueue(): the chunk must not be empty.");
-    if (!this.#controller.canEnqueue) throw typeError("Unable to enqueue: this ReadableStream is closed.");
-    const offset = viewByteOffset(chunk);
-    this.#controller.enqueueBytes(new NativeUint8Array(bufferTransfer(viewBuffer(chunk)), offset, length));
-  }
-
-  error(reason = undefined) {
-    brand(#controller in receiver(this));
-    this.#controller.error(reason);
-  }
-}
-defineInterface(ReadableStreamBYOBRequest, "ReadableStreamBYOBRequest");
-defineInterface(ReadableByteStreamController, "ReadableByteStreamController");

@@ -3,13 +3,15 @@
 
 import { requireArguments, typeError } from "../core/errors.js";
 import { defineInterface } from "../core/idl.js";
-import { Deferred, byteLength, bytesOf, copyBytes } from "../core/primordials.js";
+import { readables } from "../core/lazy.js";
+import { Deferred, NativeUint8Array, byteLength, bytesOf, copyBytes } from "../core/primordials.js";
 import { member } from "../events/event.js";
 import { current } from "../workers/invocation.js";
 import { byteReadable } from "./make.js";
-import { Strategy } from "./strategies.js";
 import { TransformStream, kInternalTransform } from "./transform_stream.js";
 import { SinkController, Writable } from "./writable.js";
+
+const { Strategy } = readables.get();
 
 class BytePipe {
   readable;
@@ -60,7 +62,7 @@ class BytePipe {
   }
 }
 
-const kEmpty = new Uint8Array(0);
+const kEmpty = new NativeUint8Array(0);
 
 class PipeSink {
   #pipe;

@@ -3,22 +3,12 @@
 import { byteLength } from "../core/primordials.js";
 import { copyOfSource } from "../core/source.js";
 import { ByteController } from "./byte_controller.js";
-import { DefaultController } from "./default_controller.js";
 import { Readable } from "./readable.js";
-import { Strategy } from "./strategies.js";
 
 /** A byte stream pulled from an internal source ({ pull(controller), cancel(reason) }); nothing is pulled ahead. */
 export function byteReadable(source, highWaterMark = 0) {
   const readable = new Readable();
   new ByteController(readable, source, highWaterMark, undefined).startNow();
-  return readable;
-}
-
-/** A stream of any chunks from an internal source. */
-export function defaultReadable(source, highWaterMark = 0, size = null) {
-  const readable = new Readable();
-  const controller = new DefaultController(readable, source, new Strategy(highWaterMark, size));
-  controller.started = true;
   return readable;
 }
 

@@ -5,23 +5,21 @@ import {
 } from "../core/errors.js";
 import { defineAlias, defineInterface } from "../core/idl.js";
 import {
-  apply, asyncIterator, defineProperty, getPrototypeOf, iterator, rejected, resolved, setPrototypeOf, then,
+  apply, asyncIterator, asyncIteratorPrototype, defineProperty, iterator, rejected, resolved, setPrototypeOf, then,
 } from "../core/primordials.js";
+import { transforms } from "../core/lazy.js";
 import { isSignal } from "../events/abort.js";
 import { member } from "../events/event.js";
 import { checkOwner } from "../workers/invocation.js";
 import { ByteController } from "./byte_controller.js";
 import { DefaultController } from "./default_controller.js";
-import { defaultReadable } from "./make.js";
-import { pipe } from "./pipe.js";
 import {
   PromiseRequest, Readable, Reader, cancelReadable, isLocked, readFrom, releaseReader,
 } from "./readable.js";
 import { ReadableStreamBYOBReader, ReadableStreamDefaultReader } from "./readable_reader.js";
 import { ScriptSource } from "./source.js";
-import { readStrategy } from "./strategies.js";
+import { Strategy, readStrategy } from "./strategies.js";
 import { teeReadable } from "./tee.js";
-import { isWritableLocked, writableOf } from "./writable_stream.js";
 
 const kInternal = {};
 
@@ -114,9 +112,9 @@ export class ReadableStream {
     if (writable === undefined) throw typeError("pipeThrough(): writable must be a WritableStream.");
     const chosen = new PipeOptions(options);
     if (isLocked(this.#readable)) throw streamLocked();
-    if (isWritableLocked(writable)) throw writableLocked();
+    if (writable.writer !== null) throw writableLocked();
     checkOwner(this.#readable.owner, "ReadableStreamSource");
-    then(pipe(this.#readable, writable, chosen), undefined, () => {});
+    then(transforms.get().pipe(this.#readable, writable, chosen), undefined, () => {});
     return readable;
   }
 
@@ -127,9 +125,9 @@ export class ReadableStream {
       if (writable === undefined) throw typeError("pipeTo(): the destination must be a WritableStream.");
       const chosen = new PipeOptions(options);
       if (isLocked(this.#readable)) throw streamLocked();
-      if (isWritableLocked(writable)) throw writableLocked();
+      if (writable.writer !== null) throw writableLocked();
       checkOwner(this.#readable.owner, "ReadableStreamSource");
-      return pipe(this.#readable, writable, chosen);
+      return transforms.get().pipe(this.#readable, writable, chosen);
     } catch (error) {
       return rejected(error);
     }
@@ -153,6 +151,11 @@ export class ReadableStream {
 }
 defineInterface(ReadableStream, "ReadableStream");
 defineAlias(ReadableStream.prototype, asyncIterator, "values");
+
+/** The Writable behind a WritableStream, or undefined for any other value. */
+function writableOf(stream) {
+  return transforms.evaluated?.writableOf(stream);
+}
 
 /** The Readable behind a ReadableStream, or undefined for any other value. */
 export function readableOf(stream) {
@@ -216,7 +219,6 @@ class StreamIterator {
   }
 }
 delete StreamIterator.prototype.constructor;
-const asyncIteratorPrototype = getPrototypeOf(getPrototypeOf(async function* () {}).prototype);
 setPrototypeOf(StreamIterator.prototype, asyncIteratorPrototype);
 defineProperty(StreamIterator.prototype, "next", { __proto__: null, enumerable: true });
 defineProperty(StreamIterator.prototype, "return", { __proto__: null, enumerable: true });
@@ -236,7 +238,7 @@ class IteratorRequest {
 }
 
 /** https://streams.spec.whatwg.org/#readable-stream-from-iterable */
-function fromIterable(iterable) {
+export function fromIterable(iterable) {
   const given = iterable;
   if (given === null || given === undefined) throw typeError("ReadableStream.from(): the argument is not iterable.");
   let method = given[asyncIterator];
@@ -245,7 +247,8 @@ function fromIterable(iterable) {
   const iteration = apply(method, given, []);
   if (!isObject(iteration)) throw typeError("ReadableStream.from(): the iterator is not an object.");
   const next = iteration.next;
-  return defaultReadable({
+  const readable = new Readable();
+  const controller = new DefaultController(readable, {
     __proto__: null,
     async pull(controller) {
       const result = await apply(next, iteration, []);
@@ -263,5 +266,7 @@ function fromIterable(iterable) {
       const result = await apply(method, iteration, [reason]);
       if (!isObject(result)) throw typeError("The iterator result is not an object.");
     },
-  });
+  }, new Strategy(0, null));
+  controller.started = true;
+  return readable;
 }

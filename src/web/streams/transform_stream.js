@@ -2,14 +2,13 @@
 
 import { brand, illegalConstructor, receiver, typeError } from "../core/errors.js";
 import { defineInterface } from "../core/idl.js";
+import { readables } from "../core/lazy.js";
 import { Deferred, resolved, then } from "../core/primordials.js";
-import { DefaultController } from "./default_controller.js";
 import { Readable } from "./readable.js";
-import { handleOf } from "./readable_stream.js";
-import { ScriptTransformer } from "./source.js";
-import { readStrategy } from "./strategies.js";
 import { SinkController, Writable } from "./writable.js";
 import { writableHandleOf } from "./writable_stream.js";
+
+const { DefaultController, ScriptTransformer, handleOf, readStrategy } = readables.get();
 
 const kInternal = {};
 

@@ -2,10 +2,12 @@
 // https://streams.spec.whatwg.org/#ws-all-abstract-ops
 
 import { typeError } from "../core/errors.js";
+import { readables } from "../core/lazy.js";
 import { Deferred, markHandled, rejected, resolved, then } from "../core/primordials.js";
 import { isAborted, newSignal, signalAbort } from "../events/abort.js";
 import { Queue } from "./queue.js";
-import { checkedSize } from "./strategies.js";
+
+const { checkedSize } = readables.get();
 
 const kClose = {};  // the close sentinel in a controller's queue
 

@@ -4,14 +4,15 @@ import {
   brand, illegalConstructor, isObject, receiver, requireArguments, typeError, writableLocked,
 } from "../core/errors.js";
 import { defineInterface } from "../core/idl.js";
+import { readables } from "../core/lazy.js";
 import { rejected } from "../core/primordials.js";
 import { checkOwner } from "../workers/invocation.js";
-import { ScriptSink } from "./source.js";
-import { readStrategy } from "./strategies.js";
 import {
   SinkController, Writable, Writer, abortWritable, closeQueuedOrInFlight, closeWritable, releaseWriter, writeTo,
   writerReleased,
 } from "./writable.js";
+
+const { ScriptSink, readStrategy } = readables.get();
 
 const kInternal = {};
 
@@ -70,10 +71,6 @@ export function writableOf(stream) {
 
 export function writableHandleOf(writable) {
   return writable.handle ?? makeHandle(writable);
-}
-
-export function isWritableLocked(writable) {
-  return writable.writer !== null;
 }
 
 /** Why a writer's stream takes nothing from the calling code: a rejected promise; undefined: it does. */

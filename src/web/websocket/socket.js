@@ -12,13 +12,15 @@ import {
   NativeError, NativeMap, NativeUint8Array, copyBytes, mapGet, mapSet, resolved, then, toArrayBuffer,
 } from "../core/primordials.js";
 import { typeError } from "../core/errors.js";
-import { newBlob } from "../blob/blob.js";
-import { CloseEvent, ErrorEvent, Event, MessageEvent, eventState } from "../events/event.js";
+import { events, forms } from "../core/lazy.js";
+import { Event, eventState } from "../events/event.js";
 import { listenersOf } from "../events/event_target.js";
 import { Queue } from "../streams/queue.js";
 import { startTimer } from "../timers/timer.js";
 import { reportException } from "../workers/global_events.js";
 import { settle } from "../workers/invocation.js";
+
+const { CloseEvent, ErrorEvent, MessageEvent } = events.get();
 
 export const kConnecting = 0;  // new WebSocket(), no answer yet
 export const kWaiting = 1;     // neither accepted nor returned
@@ -152,7 +154,7 @@ export function tellOpen(socket) {
 function tellMessage(socket, data) {
   if (socket.closedIncoming) return;
   let given = data;
-  if (typeof data !== "string") given = socket.binaryType === "blob" ? newBlob(data, "") : toArrayBuffer(data);
+  if (typeof data !== "string") given = socket.binaryType === "blob" ? forms.get().newBlob(data, "") : toArrayBuffer(data);
   tell(socket, new MessageEvent("message", { __proto__: null, data: given }), "message");
 }
 

@@ -5,8 +5,8 @@ import { host } from "../core/host.js";
 import { brand, isObject, receiver, requireArguments, typeError } from "../core/errors.js";
 import { defineInterface, toUSVString } from "../core/idl.js";
 import { iteratorClass } from "../core/iterator.js";
+import { forms } from "../core/lazy.js";
 import { bytesOf, defineProperty, iterator, trunc } from "../core/primordials.js";
-import { blobBytes } from "../blob/blob.js";
 import { DOMException } from "../events/dom_exception.js";
 import { EventTarget, listenersOf } from "../events/event_target.js";
 import { checkOwner, requireCurrent } from "../workers/invocation.js";
@@ -97,7 +97,7 @@ export class WebSocket extends EventTarget {
   send(message) {
     brand(#socket in receiver(this));
     requireArguments(arguments.length, 1, "send");
-    const data = bytesOf(message) ?? blobBytes(message) ?? toUSVString(message);
+    const data = bytesOf(message) ?? forms.evaluated?.blobBytes(message) ?? toUSVString(message);
     const socket = own(this.#socket);
     if (socket.closedOutgoing) throw typeError("Can't call WebSocket send() after close().");
     if (socket.aborted || socket.phase === kReleased) return;

@@ -5,6 +5,7 @@
 
 import { host } from "../core/host.js";
 import { arrive, standIn, withdraw } from "../core/late_builtins.js";
+import { events, websockets } from "../core/lazy.js";
 import { NativeError } from "../core/primordials.js";
 import { sourceBytes, sourceOf } from "../core/source.js";
 import { logWarning } from "../console/console.js";
@@ -15,11 +16,9 @@ import { findSubrequest, subrequestError } from "../fetch/fetch.js";
 import { Inbound } from "../fetch/inbound.js";
 import { newIncomingRequest, setSignalRules } from "../fetch/request.js";
 import { fireTimer } from "../timers/timer.js";
-import { socketClosed, socketMessage } from "../websocket/socket.js";
 import { announceBindings, defineBindings } from "./bindings.js";
 import { announceEnv, defineEnv, modules } from "./entrypoints.js";
 import { newContext, waitFor } from "./execution_context.js";
-import { closeFetchEvent, newFetchEvent, newScheduledController, newScheduledEvent } from "./extendable_event.js";
 import { dispatchGlobal, globalScope, hasListener, reportException, unhandledRejection } from "./global_events.js";
 import { callHandler, isModule, startHandlers } from "./handlers.js";
 import {
@@ -57,6 +56,7 @@ function fetchServiceWorker(record, request) {
     toOrigin(record);
     return;
   }
+  const { closeFetchEvent, newFetchEvent } = events.get();
   const event = newFetchEvent(record, request);
   setRunning(record);
   try {
@@ -174,10 +174,10 @@ export const dispatch = {
     setRunning(record);
     try {
       if (isModule()) {
-        result = callHandler("scheduled", newScheduledController(cron, scheduledTime), newContext(record), "");
+        result = callHandler("scheduled", events.get().newScheduledController(cron, scheduledTime), newContext(record), "");
       } else {
         if (!hasListener("scheduled")) throw new NativeError("No event listener registered for scheduled events.");
-        dispatchGlobal(newScheduledEvent(record, cron, scheduledTime), "scheduled");
+        dispatchGlobal(events.get().newScheduledEvent(record, cron, scheduledTime), "scheduled");
       }
     } catch (error) {
       setRunning(undefined);
@@ -254,7 +254,7 @@ export const dispatch = {
     const record = enter(seq);
     if (record === undefined) return;
     setRunning(record);
-    socketMessage(record, id, data);
+    websockets.get().socketMessage(record, id, data);
     setRunning(undefined);
   },
 
@@ -262,7 +262,7 @@ export const dispatch = {
     const record = enter(seq);
     if (record === undefined) return;
     setRunning(record);
-    socketClosed(record, id, end, code, reason);
+    websockets.get().socketClosed(record, id, end, code, reason);
     setRunning(undefined);
   },
 

@@ -2,7 +2,8 @@
 // https://w3c.github.io/ServiceWorker/#service-worker-global-scope-interface
 
 import { requireArguments } from "../core/errors.js";
-import { ErrorEvent, PromiseRejectionEvent, eventState } from "../events/event.js";
+import { events } from "../core/lazy.js";
+import { eventState } from "../events/event.js";
 import { Listeners, addListener, dispatchTo } from "../events/event_target.js";
 import { host } from "../core/host.js";
 import { logWarning } from "../console/console.js";
@@ -49,6 +50,7 @@ export function dispatchGlobal(event, type) {
 export function reportException(error) {
   if (listeners.has("error")) {
     const message = errorMessage(error);
+    const { ErrorEvent } = events.get();
     const event = new ErrorEvent("error", { __proto__: null, cancelable: true, message, error });
     if (!dispatchGlobal(event, "error")) return;
   }
@@ -67,6 +69,7 @@ function errorMessage(error) {
 /** host.d.ts, Dispatch.unhandledRejection */
 export function unhandledRejection(promise, reason) {
   if (!listeners.has("unhandledrejection")) return false;
+  const { PromiseRejectionEvent } = events.get();
   const event = new PromiseRejectionEvent(
     "unhandledrejection", { __proto__: null, cancelable: true, promise, reason });
   return !dispatchGlobal(event, "unhandledrejection");

@@ -2,6 +2,7 @@
 
 import { host } from "../core/host.js";
 import { bodyUsed, differentRequest, streamLocked, typeError } from "../core/errors.js";
+import { websockets } from "../core/lazy.js";
 import { markHandled, resolved, stringToLowerCase, then } from "../core/primordials.js";
 import { findSubrequest } from "../fetch/fetch.js";
 import { Coded, codeWhole, codedReadable, codingOf } from "../fetch/content_coding.js";
@@ -11,8 +12,6 @@ import { headersFromHead, listOf } from "../fetch/headers.js";
 import { responseState } from "../fetch/response.js";
 import { spend } from "../fetch/body.js";
 import { cancelReadable, isLocked, isUntouched } from "../streams/readable.js";
-import { checkReturnable, release } from "../websocket/socket.js";
-import { socketOf } from "../websocket/websocket.js";
 import { settle } from "./invocation.js";
 
 const kNone = 0;
@@ -109,6 +108,7 @@ function asksForSocket(record) {
 }
 
 function respondSocket(record, state) {
+  const { checkReturnable, release, socketOf } = websockets.get();
   const socket = socketOf(state.webSocket);
   try {
     if (!asksForSocket(record)) {

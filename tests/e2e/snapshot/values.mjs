@@ -56,6 +56,11 @@ export const values = {
   lateReplaced: { code: `delete globalThis.AsyncDisposableStack; Map.prototype.getOrInsert = function mine() { return "mine"; }; Object.defineProperty(Promise, "try", { value: 5, enumerable: true, configurable: true }); const use = () => [typeof AsyncDisposableStack, new Map().getOrInsert(1, 2), Object.getOwnPropertyDescriptor(Promise, "try")];` },
   patched: { code: `Array.prototype.last = function () { return this[this.length - 1]; }; String.prototype.includes = () => "patched"; Map.prototype.get = Map.prototype.set = Reflect.get = Object.keys = () => "patched"; const use = () => [[1, 2].last(), "x".includes("y"), new Map([[1, 2]]).get(1)];` },
 
+  // Globals that are evaluated when they are first looked at.
+  lazyTouched: { code: `const { TransformStream: T, WebSocketPair: P, FormData: F } = globalThis; const f = new F(); f.append("a", new Blob(["x"])); const t = new T(); const use = async () => [T === TransformStream, t.readable instanceof ReadableStream, new T() instanceof T, new P()[0] instanceof WebSocket, await f.get("a").text(), f.get("a") instanceof File];` },
+  lazyUntouched: { code: `const use = async () => { const f = new FormData(); f.append("a", new Blob(["x"])); return [await f.get("a").text(), await new Response(f).formData().then((g) => g.get("a") instanceof File), new TransformStream().readable instanceof ReadableStream, new WebSocketPair()[1] instanceof EventTarget, new MessageEvent("m", { data: 3 }).data]; };` },
+  lazyReplaced: { code: `globalThis.Blob = 1; delete globalThis.FormData; TextDecoder = 2; Object.defineProperty(globalThis, "CloseEvent", { value: 3, enumerable: true }); const names = Object.keys(globalThis); const use = () => [Blob, "FormData" in globalThis, TextDecoder, Object.getOwnPropertyDescriptor(globalThis, "CloseEvent"), Object.getOwnPropertyDescriptor(globalThis, "Blob"), names, typeof File];` },
+
   sharedBuffers: { code: `const s = new SharedArrayBuffer(8); const u = new Int32Array(s); u[0] = 3; const use = () => [Atomics.load(u, 0), s.byteLength];`, starts: uses("SharedArrayBuffer") },
   sharedByConstructor: { code: `const s = new SharedArrayBuffer.prototype.constructor(8); const use = () => s.byteLength;`, starts: uses("SharedArrayBuffer") },
   usesLate: { code: `const p = Promise.try(() => 3); const use = () => p;`, starts: uses("Promise.try") },

@@ -1,0 +1,3 @@
+// TextDecoder. See core/lazy.js.
+
+export { Decoding, TextDecoder } from "../encoding/text_decoder.js";
