@@ -73,7 +73,7 @@ Nursery::Nursery(node::MultiIsolatePlatform& platform, const v8::StartupData& ba
   platform.DrainTasks(host);
   if (!js::takeOverWorkerTasks(platform))
     giveUp("no nursery with this host: its workers' tasks cannot be led elsewhere");
-  if (!warmUp(platform, base)) giveUp("no nursery: a script of its own fails");
+  if (RAND_poll() != 1 || !warmUp(platform, base)) giveUp("no nursery: a script of its own fails");
   js::dropWorkerTasks();
   copyAllMemory();
   self_ = wire::Descriptor(static_cast<int>(::syscall(SYS_pidfd_open, ::getpid(), 0)));

@@ -1,5 +1,7 @@
 #include "engine/rehearsal.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <limits>
 #include <optional>
@@ -14,6 +16,14 @@ constexpr uint32_t kBodyBytesMax = 1u << 20;  // read of one response
 constexpr std::string_view kHead = "host\nscript.example\naccept\n*/*\ncontent-type\napplication/json\n";
 constexpr std::string_view kAnswer = "{\"b\":2}";
 
+constexpr size_t kMemoryBytes = wire::ringMemoryBytes(wire::Bounds::kEffectRingBytes);
+
+uint8_t* mapMemory() {
+  void* memory = ::mmap(nullptr, kMemoryBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  CHECK(memory != MAP_FAILED);
+  return static_cast<uint8_t*>(memory);
+}
+
 wire::Bytes asBytes(std::string_view text) { return {reinterpret_cast<const uint8_t*>(text.data()), text.size()}; }
 
 }  // namespace
@@ -27,11 +37,13 @@ struct Rehearsal::Heard {
   uint32_t bodyBytes = 0;                                  // of all, ever
 };
 
+void Rehearsal::Unmap::operator()(uint8_t* memory) const { ::munmap(memory, kMemoryBytes); }
+
 Rehearsal::Rehearsal(node::MultiIsolatePlatform& platform, const v8::StartupData& base,
                      std::shared_ptr<const Version> version, TurnClock& clock)
-    : memory_(wire::ringMemoryBytes(wire::Bounds::kEffectRingBytes)),
-      reader_(memory_.data(), wire::Bounds::kEffectRingBytes),
-      effects_({{memory_.data(), -1}}),
+    : memory_(mapMemory()),
+      reader_(memory_.get(), wire::Bounds::kEffectRingBytes),
+      effects_({{memory_.get(), -1}}),
       clock_(clock),
       isolate_({platform, base, effects_}, 1, std::move(version), js::Heap::Purpose::kRun) {}
 

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string_view>
 #include <vector>
 
@@ -46,7 +47,11 @@ class Rehearsal {
   void deliver(const Message& message);
   void finish(uint32_t seq);
 
-  std::vector<uint8_t> memory_;
+  // Zero, as it comes from the kernel: most of it is never touched.
+  struct Unmap {
+    void operator()(uint8_t* memory) const;
+  };
+  std::unique_ptr<uint8_t, Unmap> memory_;
   wire::RingReader reader_;
   EffectPorts effects_;
   TurnClock& clock_;
