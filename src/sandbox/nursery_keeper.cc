@@ -39,7 +39,7 @@ bool NurseryKeeper::running() {
 bool NurseryKeeper::due() {
   (void)running();  // notices its end
   const std::lock_guard lock(mutex_);
-  if (nursery_) return made_ >= kMadeMax || (made_ > 0 && now() - startedAt_ >= kAgeMax);
+  if (nursery_) return made_ >= limits_.madeMax || (made_ > 0 && now() - startedAt_ >= limits_.ageMax);
   return now() >= notBefore_;
 }
 

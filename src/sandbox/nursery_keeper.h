@@ -17,14 +17,17 @@
 
 namespace weir::sandbox {
 
+struct NurseryLimits {
+  uint32_t madeMax = 1'000;         // engines
+  std::chrono::minutes ageMax{60};  // once it has made one
+};
+
 class NurseryKeeper {
  public:
-  static constexpr uint32_t kMadeMax = 1'000;  // engines
-  static constexpr std::chrono::minutes kAgeMax{60};
-
   using Start = std::function<base::Result<std::unique_ptr<Nursery>>()>;
   using OnProblem = std::function<void(const std::string& problem)>;
-  NurseryKeeper(Start start, OnProblem onProblem) : start_(std::move(start)), onProblem_(std::move(onProblem)) {}
+  NurseryKeeper(Start start, OnProblem onProblem, NurseryLimits limits = {})
+      : start_(std::move(start)), onProblem_(std::move(onProblem)), limits_(limits) {}
 
   // An engine for one check (Nursery::make). Null: there is no nursery now, or it was lost with this.
   std::unique_ptr<EngineProcess> make();
@@ -41,6 +44,7 @@ class NurseryKeeper {
 
   const Start start_;
   const OnProblem onProblem_;
+  const NurseryLimits limits_;
   std::mutex mutex_;
   std::shared_ptr<Nursery> nursery_;
   uint32_t made_ = 0;
