@@ -5,9 +5,6 @@ import { setHost } from "./core/host.js";
 import { defineGlobal } from "./core/idl.js";
 import { Chunk, decoders, events, forms, readables, transforms, websockets } from "./core/lazy.js";
 import { DOMException } from "./events/dom_exception.js";
-import { Event } from "./events/event.js";
-import { EventTarget } from "./events/event_target.js";
-import { AbortController, AbortSignal } from "./events/abort.js";
 import { TextEncoder } from "./encoding/text_encoder.js";
 import { functions as base64 } from "./encoding/base64.js";
 import { URL } from "./url/url.js";
@@ -31,8 +28,8 @@ import { dispatch } from "./workers/dispatch.js";
 /** In the order in which scripts see them. Where a chunk stands, it has the interface. */
 const interfaces = {
   __proto__: null,
-  DOMException, Event, CloseEvent: events, CustomEvent: events, ErrorEvent: events, MessageEvent: events,
-  PromiseRejectionEvent: events, EventTarget, AbortController, AbortSignal,
+  DOMException, Event: events, CloseEvent: events, CustomEvent: events, ErrorEvent: events, MessageEvent: events,
+  PromiseRejectionEvent: events, EventTarget: events, AbortController: events, AbortSignal: events,
   ByteLengthQueuingStrategy: readables, CountQueuingStrategy: readables, ReadableStream: readables,
   ReadableStreamDefaultReader: readables, ReadableStreamBYOBReader: readables, ReadableStreamDefaultController: readables,
   ReadableByteStreamController: readables, ReadableStreamBYOBRequest: readables,

@@ -2,13 +2,12 @@
 
 import { host } from "../core/host.js";
 import { brand, isObject, rangeError, receiver, requireArguments, typeError } from "../core/errors.js";
-import { defineInterface, toUSVString } from "../core/idl.js";
+import { defineInterface, member, toUSVString } from "../core/idl.js";
 import { readables } from "../core/lazy.js";
 import {
   NativeUint8Array, arrayPush, byteLength, bytesOf, copyBytes, iterator, max, min, resolved, stringCharCodeAt,
   stringToLowerCase, subarray, toArrayBuffer, trunc, typedArraySet,
 } from "../core/primordials.js";
-import { member } from "../events/event.js";
 import { wholeReadable } from "../streams/make.js";
 
 const kSizeMax = 128 * 1024 * 1024;  // bytes

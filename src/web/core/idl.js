@@ -1,6 +1,7 @@
 // How a class becomes part of the global scope, as WebIDL says: globals are not enumerable, members are.
 // https://webidl.spec.whatwg.org/#define-the-global-property-references
 
+import { isObject, typeError } from "./errors.js";
 import { defineProperty, getOwnPropertyDescriptor, ownKeys, stringToWellFormed, toStringTag } from "./primordials.js";
 
 function makeEnumerable(target) {
@@ -48,4 +49,11 @@ export function defineAlias(prototype, alias, name) {
 /** WebIDL's USVString conversion. */
 export function toUSVString(value) {
   return stringToWellFormed(typeof value === "string" ? value : `${value}`);
+}
+
+/** Reads one member of an options dictionary; undefined and null are the empty dictionary. */
+export function member(dictionary, name) {
+  if (dictionary === undefined || dictionary === null) return undefined;
+  if (!isObject(dictionary)) throw typeError("The options argument must be an object.");
+  return dictionary[name];
 }

@@ -1,9 +1,8 @@
 // TextDecoder. https://encoding.spec.whatwg.org/#interface-textdecoder
 
 import { brand, rangeError, receiver, typeError } from "../core/errors.js";
-import { defineInterface } from "../core/idl.js";
+import { defineInterface, member } from "../core/idl.js";
 import { NativeUint8Array, bytesOf, stringCharCodeAt, stringSlice } from "../core/primordials.js";
-import { member } from "../events/event.js";
 import { Utf16Decoder, Utf8Decoder, Windows1252Decoder } from "./decoders.js";
 import { encodingOf } from "./labels.js";
 

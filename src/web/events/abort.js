@@ -7,7 +7,7 @@ import { startTimer } from "../timers/timer.js";
 import { checkOwner, current, requireCurrent } from "../workers/invocation.js";
 import { DOMException } from "./dom_exception.js";
 import { Event, eventState } from "./event.js";
-import { EventTarget, listenersOf, setAbortSteps } from "./event_target.js";
+import { EventTarget, listenersOf } from "./event_target.js";
 
 const kInternal = {};
 
@@ -195,5 +195,3 @@ export function signalAbort(signal, reason) {
   eventFields.trusted = true;
   listeners.dispatch(signal, event, eventFields, "abort");
 }
-
-setAbortSteps({ __proto__: null, aborted: isAborted, add: onAbort });

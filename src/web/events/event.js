@@ -1,16 +1,9 @@
 // Event. https://dom.spec.whatwg.org/#interface-event
 
-import { brand, isObject, receiver, requireArguments, typeError } from "../core/errors.js";
-import { defineInterface } from "../core/idl.js";
+import { brand, isObject, receiver, requireArguments } from "../core/errors.js";
+import { defineInterface, member } from "../core/idl.js";
 import { NativeArray } from "../core/primordials.js";
 import { host } from "../core/host.js";
-
-/** Reads one member of an options dictionary; undefined and null are the empty dictionary. */
-export function member(dictionary, name) {
-  if (dictionary === undefined || dictionary === null) return undefined;
-  if (!isObject(dictionary)) throw typeError("The options argument must be an object.");
-  return dictionary[name];
-}
 
 export let eventState;
 

@@ -1,9 +1,9 @@
 // The plain subclasses of Event.
 
 import { brand, receiver, requireArguments } from "../core/errors.js";
-import { defineInterface } from "../core/idl.js";
+import { defineInterface, member } from "../core/idl.js";
 import { NativeArray } from "../core/primordials.js";
-import { Event, member } from "./event.js";
+import { Event } from "./event.js";
 
 /** https://dom.spec.whatwg.org/#interface-customevent */
 export class CustomEvent extends Event {

@@ -3,12 +3,11 @@
 
 import { host } from "../core/host.js";
 import { connectionLost, requireArguments, standardError, typeError } from "../core/errors.js";
-import { websockets } from "../core/lazy.js";
+import { events, websockets } from "../core/lazy.js";
 import {
   Deferred, NativeError, NativeMap, mapDelete, mapGet, mapSet, rejected, stringIndexOf, stringSlice,
 } from "../core/primordials.js";
 import { sourceBytes, sourceOf } from "../core/source.js";
-import { abortReason, checkSignal, isAborted, onAbort, removeStep } from "../events/abort.js";
 import { DOMException, isDomName } from "../events/dom_exception.js";
 import { isUntouched } from "../streams/readable.js";
 import { requireCurrent } from "../workers/invocation.js";
@@ -49,13 +48,13 @@ class Subrequest {
     if (!this.settled || this.pump !== null || (this.inbound !== null && !this.inbound.finished)) return;
     mapDelete(this.record.subrequests, this.id);
     if (this.step !== null) {
-      removeStep(this.signal, this.step);
+      events.get().removeStep(this.signal, this.step);
       this.step = null;
     }
   }
 
   abort() {
-    const reason = abortReason(this.signal);
+    const reason = events.get().abortReason(this.signal);
     const { record } = this;
     if (record.ended) return;
     host.cancelFetch(record.seq, this.id);
@@ -114,8 +113,11 @@ class Subrequest {
 function start(record, state, service) {
   const { body } = state;
   const signal = signalFor(state);
-  if (signal !== null && isAborted(signal)) throw abortReason(signal);
-  if (signal !== null) checkSignal(signal);
+  if (signal !== null) {
+    const { abortReason, checkSignal, isAborted } = events.get();
+    if (isAborted(signal)) throw abortReason(signal);
+    checkSignal(signal);
+  }
   if (!isHttp(state.url)) throw typeError(`Fetch API cannot load: ${state.url}`);
   const hash = stringIndexOf(state.url, "#");
   const url = hash < 0 ? state.url : stringSlice(state.url, 0, hash);
@@ -151,7 +153,7 @@ function start(record, state, service) {
   mapSet(record.subrequests, subrequest.id, subrequest);
   if (signal !== null) {
     subrequest.signal = signal;
-    subrequest.step = onAbort(signal, () => subrequest.abort());
+    subrequest.step = events.get().onAbort(signal, () => subrequest.abort());
   }
   if (subrequest.pump !== null) subrequest.pump.run();
   return subrequest.deferred.promise;

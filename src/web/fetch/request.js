@@ -2,8 +2,8 @@
 
 import { brand, isObject, receiver, requireArguments, typeError } from "../core/errors.js";
 import { defineInterface } from "../core/idl.js";
+import { events } from "../core/lazy.js";
 import { jsonParse, stringStartsWith, stringToUpperCase } from "../core/primordials.js";
-import { isAborted, abortReason, isSignal, newSignal, onAbort, signalAbort } from "../events/abort.js";
 import { parseHref } from "../url/url.js";
 import { current } from "../workers/invocation.js";
 import { extractBody, mixinBody } from "./body.js";
@@ -64,6 +64,7 @@ class State {
 
   openSignal() {
     if (this.signal !== null) return this.signal;
+    const { newSignal } = events.get();
     if (this.incoming === null || !clientAborts) {
       this.signal = newSignal(undefined);  // nobody can abort it
       return this.signal;
@@ -182,6 +183,7 @@ function follow(to, from) {
   const source = from.incoming !== null && clientAborts ? from.openSignal() : from.signal;
   if (source === null) return;
   to.clients = from.clients || from.incoming !== null;
+  const { abortReason, isAborted, newSignal, onAbort, signalAbort } = events.get();
   const signal = newSignal(current());
   to.signal = signal;
   if (isAborted(source)) {
@@ -228,7 +230,7 @@ function readInit(state, init, other) {
     state.headers = isHeaders(headers) ? copyHeaders(headers, false) : new Headers(headers);
   }
   if (signal !== undefined && signal !== null) {
-    if (!isSignal(signal)) throw typeError("Request: signal must be an AbortSignal.");
+    if (!events.evaluated?.isSignal(signal)) throw typeError("Request: signal must be an AbortSignal.");
     state.signal = signal;
     const source = requestState(init);  // a Request as the dictionary has not asked for the signal it came with
     state.clients = source !== undefined && (source.incoming !== null || source.clients);

@@ -2,10 +2,9 @@
 // bytes have been taken. https://developers.cloudflare.com/workers/runtime-apis/streams/transformstream/
 
 import { requireArguments, typeError } from "../core/errors.js";
-import { defineInterface } from "../core/idl.js";
+import { defineInterface, member } from "../core/idl.js";
 import { readables } from "../core/lazy.js";
 import { Deferred, NativeUint8Array, byteLength, bytesOf, copyBytes } from "../core/primordials.js";
-import { member } from "../events/event.js";
 import { current } from "../workers/invocation.js";
 import { byteReadable } from "./make.js";
 import { TransformStream, kInternalTransform } from "./transform_stream.js";

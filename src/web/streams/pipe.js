@@ -1,8 +1,8 @@
 // pipeTo: moves chunks from a Readable to a Writable. https://streams.spec.whatwg.org/#readable-stream-pipe-to
 
 import { typeError } from "../core/errors.js";
+import { events } from "../core/lazy.js";
 import { Deferred, markHandled, noop, resolved, then } from "../core/primordials.js";
-import { abortReason, isAborted, onAbort, removeStep } from "../events/abort.js";
 import { Reader, cancelReadable, readFrom, releaseReader } from "./readable.js";
 import { Writer, abortWritable, closeQueuedOrInFlight, closeWritable, releaseWriter, writeTo } from "./writable.js";
 
@@ -30,6 +30,7 @@ class Pipe {
   start() {
     const { signal } = this.options;
     if (signal !== undefined) {
+      const { isAborted, onAbort } = events.get();
       if (isAborted(signal)) {
         this.abort();
         return;
@@ -101,7 +102,7 @@ class Pipe {
   }
 
   abort() {
-    const error = abortReason(this.options.signal);
+    const error = events.get().abortReason(this.options.signal);
     const { source, destination, options } = this;
     this.shutdown(async () => {
       let first;
@@ -131,7 +132,7 @@ class Pipe {
     }
     releaseWriter(this.writer);
     if (this.reader.stream !== null) releaseReader(this.reader);
-    if (this.step !== null) removeStep(this.options.signal, this.step);
+    if (this.step !== null) events.get().removeStep(this.options.signal, this.step);
     if (failed) this.done.reject(error);
     else this.done.resolve(undefined);
   }

@@ -1,11 +1,10 @@
 // The two readers. https://streams.spec.whatwg.org/#default-reader-class and #byob-reader-class
 
 import { brand, rangeError, receiver, requireArguments, streamLocked, typeError } from "../core/errors.js";
-import { defineInterface } from "../core/idl.js";
+import { defineInterface, member } from "../core/idl.js";
 import {
   bufferByteLength, bufferDetached, isView, rejected, viewBuffer, viewByteLength, viewType,
 } from "../core/primordials.js";
-import { member } from "../events/event.js";
 import { checkOwner } from "../workers/invocation.js";
 import { ByteController, elementSize } from "./byte_controller.js";
 import { PromiseRequest, Reader, cancelReadable, isLocked, readFrom, releaseReader } from "./readable.js";

@@ -3,13 +3,11 @@
 import {
   brand, isObject, rangeError, receiver, requireArguments, streamLocked, typeError, writableLocked,
 } from "../core/errors.js";
-import { defineAlias, defineInterface } from "../core/idl.js";
+import { defineAlias, defineInterface, member } from "../core/idl.js";
 import {
   apply, asyncIterator, asyncIteratorPrototype, defineProperty, iterator, rejected, resolved, setPrototypeOf, then,
 } from "../core/primordials.js";
-import { transforms } from "../core/lazy.js";
-import { isSignal } from "../events/abort.js";
-import { member } from "../events/event.js";
+import { events, transforms } from "../core/lazy.js";
 import { checkOwner } from "../workers/invocation.js";
 import { ByteController } from "./byte_controller.js";
 import { DefaultController } from "./default_controller.js";
@@ -37,7 +35,9 @@ class PipeOptions {
     this.preventCancel = !!member(given, "preventCancel");
     this.preventClose = !!member(given, "preventClose");
     this.signal = member(given, "signal");
-    if (this.signal !== undefined && !isSignal(this.signal)) throw typeError("signal must be an AbortSignal.");
+    if (this.signal !== undefined && !events.evaluated?.isSignal(this.signal)) {
+      throw typeError("signal must be an AbortSignal.");
+    }
   }
 }
 

@@ -2,9 +2,8 @@
 // https://streams.spec.whatwg.org/#ws-all-abstract-ops
 
 import { typeError } from "../core/errors.js";
-import { readables } from "../core/lazy.js";
+import { events, readables } from "../core/lazy.js";
 import { Deferred, markHandled, rejected, resolved, then } from "../core/primordials.js";
-import { isAborted, newSignal, signalAbort } from "../events/abort.js";
 import { Queue } from "./queue.js";
 
 const { checkedSize } = readables.get();
@@ -136,6 +135,7 @@ export class SinkController {
 
   signalHandle() {
     if (this.signal === null) {
+      const { newSignal, signalAbort } = events.get();
       this.signal = newSignal(undefined);
       if (this.aborted) signalAbort(this.signal, this.abortedWith);
     }
@@ -146,7 +146,9 @@ export class SinkController {
     if (this.aborted) return;
     this.aborted = true;
     this.abortedWith = reason;
-    if (this.signal !== null && !isAborted(this.signal)) signalAbort(this.signal, reason);
+    if (this.signal === null) return;
+    const { isAborted, signalAbort } = events.get();
+    if (!isAborted(this.signal)) signalAbort(this.signal, reason);
   }
 
   get desiredSize() {

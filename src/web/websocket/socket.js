@@ -13,14 +13,12 @@ import {
 } from "../core/primordials.js";
 import { typeError } from "../core/errors.js";
 import { events, forms } from "../core/lazy.js";
-import { Event, eventState } from "../events/event.js";
-import { listenersOf } from "../events/event_target.js";
 import { Queue } from "../streams/queue.js";
 import { startTimer } from "../timers/timer.js";
 import { reportException } from "../workers/global_events.js";
 import { settle } from "../workers/invocation.js";
 
-const { CloseEvent, ErrorEvent, MessageEvent } = events.get();
+const { CloseEvent, ErrorEvent, Event, MessageEvent, eventState, listenersOf } = events.get();
 
 export const kConnecting = 0;  // new WebSocket(), no answer yet
 export const kWaiting = 1;     // neither accepted nor returned

@@ -5,15 +5,16 @@ import { host } from "../core/host.js";
 import { brand, isObject, receiver, requireArguments, typeError } from "../core/errors.js";
 import { defineInterface, toUSVString } from "../core/idl.js";
 import { iteratorClass } from "../core/iterator.js";
-import { forms } from "../core/lazy.js";
+import { events, forms } from "../core/lazy.js";
 import { bytesOf, defineProperty, iterator, trunc } from "../core/primordials.js";
 import { DOMException } from "../events/dom_exception.js";
-import { EventTarget, listenersOf } from "../events/event_target.js";
 import { checkOwner, requireCurrent } from "../workers/invocation.js";
 import { connect, disconnect } from "./connect.js";
 import {
   Socket, accept, attach, kAccepted, kConnecting, kReleased, kWaiting, sendClose, sendMessage,
 } from "./socket.js";
+
+const { EventTarget, listenersOf } = events.get();
 
 const kInternal = {};
 const kReasonBytesMax = 123;  // RFC 6455 §5.5

@@ -9,7 +9,6 @@ import { events, websockets } from "../core/lazy.js";
 import { NativeError } from "../core/primordials.js";
 import { sourceBytes, sourceOf } from "../core/source.js";
 import { logWarning } from "../console/console.js";
-import { signalAbort } from "../events/abort.js";
 import { DOMException } from "../events/dom_exception.js";
 import { Body } from "../fetch/body.js";
 import { findSubrequest, subrequestError } from "../fetch/fetch.js";
@@ -272,7 +271,7 @@ export const dispatch = {
     const reason = new DOMException("The client has disconnected", "AbortError");
     setRunning(record);
     try {
-      if (record.signal !== null) signalAbort(record.signal, reason);
+      if (record.signal !== null) events.get().signalAbort(record.signal, reason);
     } catch (error) {
       reportException(error);
     }

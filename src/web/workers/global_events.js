@@ -3,8 +3,7 @@
 
 import { requireArguments } from "../core/errors.js";
 import { events } from "../core/lazy.js";
-import { eventState } from "../events/event.js";
-import { Listeners, addListener, dispatchTo } from "../events/event_target.js";
+import { Listeners, addListener, dispatchTo } from "../events/listeners.js";
 import { host } from "../core/host.js";
 import { logWarning } from "../console/console.js";
 import { current } from "./invocation.js";
@@ -41,7 +40,7 @@ export function hasListener(type) {
 
 /** Fires a platform event at the global scope; false when a listener prevented the default. */
 export function dispatchGlobal(event, type) {
-  const state = eventState(event);
+  const state = events.get().eventState(event);
   state.trusted = true;
   return listeners.dispatch(scope, event, state, type);
 }

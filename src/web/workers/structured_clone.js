@@ -2,9 +2,9 @@
 
 import { host } from "../core/host.js";
 import { requireArguments, typeError } from "../core/errors.js";
+import { member } from "../core/idl.js";
 import { arrayPush, resolved, then } from "../core/primordials.js";
 import { DOMException } from "../events/dom_exception.js";
-import { member } from "../events/event.js";
 import { reportException } from "./global_events.js";
 
 function newDataCloneError(message) {

@@ -5,7 +5,7 @@ const { defineProperty, getOwnPropertyDescriptor, getPrototypeOf, ownKeys } = Re
 
 // Not these: they are evaluated when shapeOf() looks at them. And Response is the way out.
 const isClass = (name) =>
-  /^([A-Z]\w*)?(Event|EventTarget|Stream|Reader|Controller|Strategy|BYOBRequest|Writer|Decoder|Socket|Pair|Blob|File|FormData)$/.test(name);
+  /^([A-Z]\w*)?(Event|EventTarget|Stream|Reader|Controller|Signal|Strategy|BYOBRequest|Writer|Decoder|Socket|Pair|Blob|File|FormData)$/.test(name);
 
 const words = ["get", "set", "value", "writable", "enumerable", "configurable", "length", "prototype", "name", "then", "0", "1"];
 

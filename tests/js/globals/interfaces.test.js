@@ -11,6 +11,35 @@ const kInterfaces = [
   "WritableStreamDefaultWriter", "WebSocket", "WebSocketPair",
 ];
 
+// [name, parameters, the class it extends], in the order in which a script sees them.
+const kClasses = [
+  ["DOMException", 0], ["Event", 1], ["CloseEvent", 1, "Event"], ["CustomEvent", 1, "Event"],
+  ["ErrorEvent", 1, "Event"], ["MessageEvent", 1, "Event"], ["PromiseRejectionEvent", 2, "Event"], ["EventTarget", 0],
+  ["AbortController", 0], ["AbortSignal", 2, "EventTarget"], ["ByteLengthQueuingStrategy", 1],
+  ["CountQueuingStrategy", 1], ["ReadableStream", 0], ["ReadableStreamDefaultReader", 1],
+  ["ReadableStreamBYOBReader", 1], ["ReadableStreamDefaultController", 2], ["ReadableByteStreamController", 2],
+  ["ReadableStreamBYOBRequest", 3], ["WritableStream", 0], ["WritableStreamDefaultWriter", 1],
+  ["WritableStreamDefaultController", 2], ["TransformStream", 0], ["TransformStreamDefaultController", 2],
+  ["IdentityTransformStream", 0, "TransformStream"], ["FixedLengthStream", 1, "TransformStream"],
+  ["CompressionStream", 1, "TransformStream"], ["DecompressionStream", 1, "TransformStream"], ["TextEncoder", 0],
+  ["TextDecoder", 0], ["TextEncoderStream", 0, "TransformStream"], ["TextDecoderStream", 0, "TransformStream"],
+  ["URL", 1], ["URLSearchParams", 0], ["Blob", 0], ["File", 2, "Blob"], ["FormData", 0], ["Headers", 0],
+  ["Request", 1], ["Response", 0], ["WebSocket", 1, "EventTarget"], ["WebSocketPair", 0], ["Crypto", 1],
+  ["SubtleCrypto", 1], ["Performance", 1], ["Scheduler", 1], ["Navigator", 1], ["ExecutionContext", 3],
+  ["ExtendableEvent", 3, "Event"], ["FetchEvent", 3, "ExtendableEvent"], ["ScheduledEvent", 4, "ExtendableEvent"],
+  ["ScheduledController", 3],
+];
+
+test("the platform's classes, in their order, with their parameters and what they extend", () => {
+  const listed = kClasses.map(([name]) => name);
+  assertEquals(Object.getOwnPropertyNames(globalThis).filter((name) => listed.includes(name)), listed);
+  for (const [name, parameters, parent] of kClasses) {
+    const value = globalThis[name];
+    assertEquals([value.name, value.length], [name, parameters]);
+    assert(Object.getPrototypeOf(value) === (parent === undefined ? Function.prototype : globalThis[parent]), `${name} extends`);
+  }
+});
+
 test("interfaces are hidden, writable, configurable globals with a tag", () => {
   for (const name of kInterfaces) {
     const descriptor = Object.getOwnPropertyDescriptor(globalThis, name);
