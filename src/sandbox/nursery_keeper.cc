@@ -54,14 +54,13 @@ void NurseryKeeper::start() {
     if (made.ok()) {
       restarts_.becameReady(startedAt_);
       nursery_ = std::move(made).value();  // the one before ends when what it has made has
-      said_.clear();
+      complained_ = false;
       return;
     }
     nursery_ = nullptr;
     notBefore_ = startedAt_ + restarts_.ended(startedAt_);
     problem = "uploads are checked in engines started one by one: the nursery does not start: " + made.error().message;
-    if (problem == said_) return;
-    said_ = problem;
+    if (std::exchange(complained_, true)) return;
   }
   if (onProblem_) onProblem_(problem);
 }

@@ -51,7 +51,7 @@ class NurseryKeeper {
   base::Instant startedAt_{};
   base::Instant notBefore_{};
   RestartPolicy restarts_{{.firstDelay = std::chrono::seconds(1), .delayMax = std::chrono::minutes(10)}};
-  std::string said_;
+  bool complained_ = false;  // of its not starting, since it last did
 };
 
 }  // namespace weir::sandbox

@@ -1,6 +1,7 @@
 // Engines that check uploads are copies of one process that is up: each held in like an engine that was started, and none of
 // them, nor the end of that process, costs an upload its verdict.
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { readFileSync, readdirSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -107,4 +108,19 @@ test("engines made by a nursery", async (t) => {
     assert.deepEqual([...new Set(records.map(({ startsFrom }) => startsFrom))], ["snapshot"]);
     assert.doesNotMatch(weir.output(), /engine [^]*ended/);
   });
+});
+
+test("where no nursery can be, an upload is checked in an engine that was started for it", async (t) => {
+  // A user namespace in which the two engines that serve leave one pid namespace over.
+  const under = ["unshare", "-Ur", "sh", "-c", 'echo 3 > /proc/sys/user/max_pid_namespaces && exec "$0" "$@"'];
+  if (spawnSync(under[0], [...under.slice(1), "true"]).status !== 0) return t.skip("no user namespace to be had");
+  const weir = await startWeir({}, { flags: ["--engines", "2"], under });
+  t.after(() => weir.stop());
+  const environment = await environmentOf(weir);
+  for (const script of ["a", "b", "c"]) {
+    const { body } = await callApi(environment, "PUT", `{A}/workers/scripts/${script}`, { body: uploadForm(kHandler) });
+    assert.equal(body.success, true, JSON.stringify(body));
+  }
+  await until("an engine for the next check", () => enginesOf(weir.pid, "check").length > 0);
+  assert.equal(weir.output().match(/^weir: uploads are checked in engines started one by one: /gm).length, 1);
 });

@@ -23,7 +23,7 @@ function tomlOf(value) {
 /** scripts: name → { code, vars, services, rate_limits, crons, limits, date, flags, files }. dev: run this one of them by `weir dev` instead of all by
  *  `weir serve`. folder: of a weir before. Resolves when weir listens. */
 export async function startWeir(scripts, { flags = [], config, dev, outbound = ["--outbound-allow", "127.0.0.0/8"],
-                                           folder = mkdtempSync(join(tmpdir(), "weir-e2e-")) } = {}) {
+                                           folder = mkdtempSync(join(tmpdir(), "weir-e2e-")), under = [] } = {}) {
   let toml = "";
   for (const [name, script] of Object.entries(scripts)) {
     mkdirSync(join(folder, name), { recursive: true });
@@ -41,7 +41,8 @@ export async function startWeir(scripts, { flags = [], config, dev, outbound = [
   }
   writeFileSync(join(folder, "weir.toml"), toml);
   const what = dev ? ["dev", join(folder, dev, "index.js")] : ["serve", "--config", config ?? join(folder, "weir.toml"), ...outbound];
-  const child = spawn(binary, [...what, ...(flags.includes("--engine-dir") ? [] : engineDir), "--edge", "127.0.0.1:0",
+  const [program, ...before] = [...under, binary];
+  const child = spawn(program, [...before, ...what, ...(flags.includes("--engine-dir") ? [] : engineDir), "--edge", "127.0.0.1:0",
     "--data", join(folder, "data"), ...(dev || flags.includes("--control") ? [] : ["--control", "127.0.0.1:0"]), ...flags], { stdio: ["ignore", "pipe", "pipe"] });
   // A test that fails before stop() leaves neither a server nor a runner that waits for one.
   const end = () => child.kill("SIGKILL");
