@@ -20,7 +20,8 @@ constexpr uint64_t kGiveUpAfterNs = 50'000'000;  // … until the process ends w
 constexpr uint64_t kCompileFactor = 4;           // of the start-up limit
 constexpr uint64_t kMemoryTicks = 8;
 constexpr uint64_t kRehearsalNs = 200'000'000;
-constexpr size_t kLargeBytesMin = 128u << 10;
+constexpr size_t kRehearsedBytesMin = 16u << 10;  // all functions of less are compiled in a fraction of the time
+constexpr size_t kScopeDroppedBytesMin = 128u << 10;
 constexpr int kLostInRehearsal = 7;                // how the process ends
 constexpr size_t kMessageTextBytesMax = 8u << 10;  // a control message holds two of them and more
 constexpr size_t kFileTextBytesMax = 1u << 10;
@@ -127,8 +128,9 @@ void VersionChecker::check() {
   clock_.attach();
   // What isolates start from a heap without, they would need to start from a code cache; and what is little is not
   // worth the time.
-  const auto wanted = writeHeap_ && isLarge() ? Compiled::kForRequest : Compiled::kForAll;
-  if (rehearse_ && !rehearse(wanted)) makeCodeCache("the top-level scope fails");
+  const auto wanted = writeHeap_ && codeBytes() >= kScopeDroppedBytesMin ? Compiled::kForRequest : Compiled::kForAll;
+  const bool rehearses = rehearse_ && (!writeHeap_ || codeBytes() >= kRehearsedBytesMin);
+  if (rehearses && !rehearse(wanted)) makeCodeCache("the top-level scope fails");
   if (writeHeap_) checkAndWriteHeap();
   else makeCodeCache("it was not asked for");
 }
@@ -155,10 +157,10 @@ bool VersionChecker::rehearse(Compiled wanted) {
   return true;
 }
 
-bool VersionChecker::isLarge() const {
+size_t VersionChecker::codeBytes() const {
   size_t bytes = 0;
   for (const auto& module : version_->bundle().modules) bytes += module.content.size();
-  return bytes >= kLargeBytesMin;
+  return bytes;
 }
 
 void VersionChecker::answer(Rehearsal& rehearsal) {

@@ -53,7 +53,7 @@ class VersionChecker {
   // request, or for the top-level scope too. False: it does not start.
   enum class Compiled : uint8_t { kForRequest, kForAll };
   bool rehearse(Compiled wanted);
-  bool isLarge() const;
+  size_t codeBytes() const;  // of all modules
   void answer(Rehearsal& rehearsal);
   void checkAndWriteHeap();
   // From `rehearsed_`, or with everything compiled when that is null. Empty: `reason` says why.
