@@ -259,8 +259,10 @@ base::Result<std::unique_ptr<EngineProcess>> EngineProcess::spawn(const EngineIm
   }
   // libuv would otherwise make io_uring instances that outlive the lock-down. The machine's OpenSSL
   // configuration is not the engine's: a path that does not exist stands for none, while one that Landlock
-  // hides would end Node.
-  std::vector<std::string> outsideEnvironment = {"UV_USE_IO_URING=0", "OPENSSL_CONF=/nonexistent/openssl.cnf"};
+  // hides would end Node. An engine's threads come and go, seldom two allocate at a time, and each would leave a part
+  // of an arena of its own in use.
+  std::vector<std::string> outsideEnvironment = {"UV_USE_IO_URING=0", "OPENSSL_CONF=/nonexistent/openssl.cnf",
+                                                 "MALLOC_ARENA_MAX=1"};
   outsideEnvironment.insert(outsideEnvironment.end(), launch.environment.begin(), launch.environment.end());
   std::vector<std::string> insideEnvironment = outsideEnvironment;
   insideEnvironment.push_back(std::string("LD_LIBRARY_PATH=") + kEngineLibraryDirectory);
