@@ -90,3 +90,44 @@ test("looking at a class runs nothing of the script, and what was put in its pla
   assert.deepEqual(got.deleted, kFirsts.map(() => [true, false, "undefined"]));
   assert.deepEqual(got.defined, kFirsts.map(() => property(1, true)));
 });
+
+// Of `name`, a class that was not looked at before. Headers is evaluated with the platform: the others must give what it gives.
+const kOperations = {
+  inherited: `const o = Object.create(globalThis); o[name] = 5; return [own(o, name), own(globalThis, name)];`,
+  receiver: `const r = {}; return [Reflect.set(globalThis, name, 1, r), own(r, name), own(globalThis, name)];`,
+  proxy: `const p = new Proxy(globalThis, {}); p[name] = 3; return [globalThis[name], own(p, name)];`,
+  enumerable: `return [Reflect.defineProperty(globalThis, name, { enumerable: true }), own(globalThis, name)];`,
+  accessor: `return [Reflect.defineProperty(globalThis, name, { get: () => 7, configurable: true }), globalThis[name], own(globalThis, name)];`,
+  constant: `Object.defineProperty(globalThis, name, { writable: false }); globalThis[name] = 1;`,
+  fixed: `Object.defineProperty(globalThis, name, { configurable: false }); return delete globalThis[name];`,
+  incremented: `globalThis[name]++; return own(globalThis, name);`,
+  listed: `const all = Object.getOwnPropertyDescriptors(globalThis); return [all[name], name in globalThis, Object.hasOwn(globalThis, name)];`,
+  rest: `const { [name]: value, ...rest } = globalThis; return [value, name in rest, globalThis.propertyIsEnumerable(name)];`,
+  tooLate: `globalThis[name]; delete globalThis[name]; return [own(globalThis, name), typeof globalThis[name]];`,
+};
+
+test("no operation on the global scope tells a class that was not looked at from another", async (t) => {
+  const scripts = {};
+  for (const [operation, body] of Object.entries(kOperations)) {
+    const code = `
+      const own = Object.getOwnPropertyDescriptor;
+      const run = (name) => { ${body} };
+      const shown = (name) => {
+        let value;
+        try { value = run(name); } catch (error) { value = String(error); }
+        return JSON.stringify(value, (_, part) => (typeof part === "function" ? "function " + part.name : part)).replaceAll(name, "NAME");
+      };
+      const all = () => ["Headers", ...${JSON.stringify(kFirsts)}].map(shown);`;
+    scripts[`${operation.toLowerCase()}-top`] = { code: `${code} const got = all(); export default { fetch: () => Response.json(got) };` };
+    scripts[`${operation.toLowerCase()}-later`] = { code: `${code} export default { fetch: () => Response.json(all()) };` };
+  }
+  const weir = await startWeir(scripts);
+  t.after(() => weir.stop());
+  await weir.saidTimes(/^weir: script \S+ is checked/gm, Object.keys(scripts).length);  // isolates start from heaps that were written
+  for (const name of Object.keys(scripts)) {
+    const { status, text } = await weir.request(name);
+    assert.equal(status, 200, text);
+    const [first, ...others] = JSON.parse(text);
+    assert.deepEqual(others, kFirsts.map(() => first), name);
+  }
+});
