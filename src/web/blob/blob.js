@@ -3,12 +3,11 @@
 import { host } from "../core/host.js";
 import { brand, isObject, rangeError, receiver, requireArguments, typeError } from "../core/errors.js";
 import { defineInterface, member, toUSVString } from "../core/idl.js";
-import { readables } from "../core/lazy.js";
+import { bodies, readables } from "../core/lazy.js";
 import {
   NativeUint8Array, arrayPush, byteLength, bytesOf, copyBytes, iterator, max, min, resolved, stringCharCodeAt,
   stringToLowerCase, subarray, toArrayBuffer, trunc, typedArraySet,
 } from "../core/primordials.js";
-import { wholeReadable } from "../streams/make.js";
 
 const kSizeMax = 128 * 1024 * 1024;  // bytes
 
@@ -80,7 +79,7 @@ export class Blob {
   arrayBuffer() { brand(#bytes in receiver(this)); return resolved(toArrayBuffer(copyBytes(this.#bytes))); }
   bytes() { brand(#bytes in receiver(this)); return resolved(copyBytes(this.#bytes)); }
   text() { brand(#bytes in receiver(this)); return resolved(host.utf8Decode(this.#bytes, false)); }
-  stream() { brand(#bytes in receiver(this)); return readables.get().handleOf(wholeReadable(this.#bytes)); }
+  stream() { brand(#bytes in receiver(this)); return readables.get().handleOf(bodies.get().wholeReadable(this.#bytes)); }
 }
 defineInterface(Blob, "Blob");
 

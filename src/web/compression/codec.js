@@ -3,9 +3,9 @@
 
 import { host } from "../core/host.js";
 import { giveUpWrittenHeap } from "../core/late_builtins.js";
-import { byteLength, subarray } from "../core/primordials.js";
+import { NativeUint8Array, byteLength, subarray } from "../core/primordials.js";
 
-const kNothing = new Uint8Array(0);
+const kNothing = new NativeUint8Array(0);
 
 export class Codec {
   #format;

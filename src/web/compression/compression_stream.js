@@ -2,10 +2,9 @@
 
 import { brand, receiver, requireArguments, typeError } from "../core/errors.js";
 import { defineInterface } from "../core/idl.js";
-import { readables } from "../core/lazy.js";
+import { bodies, readables } from "../core/lazy.js";
 import { NativeUint8Array, byteLength, bytesOf } from "../core/primordials.js";
 import { Transform, TransformStream, kInternalTransform } from "../streams/transform_stream.js";
-import { Codec } from "./codec.js";
 
 const { Strategy } = readables.get();
 
@@ -23,7 +22,7 @@ class Coding {
   #decompress;
 
   constructor(format, decompress, where) {
-    this.codec = new Codec(format, !decompress);
+    this.codec = new (bodies.get().Codec)(format, !decompress);
     this.#where = where;
     this.#decompress = decompress;
   }

@@ -8,6 +8,7 @@
 // reach: primordials.js holds for its top level too. An exception there (the stack is full, the script is terminated)
 // leaves nothing behind, and the next one who needs the chunk has it evaluated anew.
 
+import evaluateBodies from "../chunks/bodies.js" with { type: "lazy" };
 import evaluateDecoders from "../chunks/decoders.js" with { type: "lazy" };
 import evaluateEvents from "../chunks/events.js" with { type: "lazy" };
 import evaluateForms from "../chunks/forms.js" with { type: "lazy" };
@@ -34,6 +35,7 @@ export class Chunk {
   }
 }
 
+export const bodies = new Chunk(evaluateBodies);
 export const decoders = new Chunk(evaluateDecoders);
 export const events = new Chunk(evaluateEvents);
 export const forms = new Chunk(evaluateForms);

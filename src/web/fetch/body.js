@@ -7,7 +7,7 @@ import { host } from "../core/host.js";
 import {
   bodyUsed, isObject, memoryExceeded, memoryWouldBeExceeded, streamLocked, typeError,
 } from "../core/errors.js";
-import { forms, readables } from "../core/lazy.js";
+import { bodies, forms, readables } from "../core/lazy.js";
 import {
   Deferred, NativeUint8Array, arrayPush, asyncIterator, byteLength, bytesOf, copyBytes, defineProperty,
   getOwnPropertyDescriptor, hasOwnBuffer, jsonParse, ownKeys, rejected, resolved, subarray, then, toArrayBuffer,
@@ -16,7 +16,6 @@ import {
 import { Repeating } from "../core/repeating.js";
 import { copyOfSource } from "../core/source.js";
 import { toUSVString } from "../core/idl.js";
-import { wholeReadable } from "../streams/make.js";
 import { Reader, cancelReadable, isLocked, readFrom } from "../streams/readable.js";
 import { isParams } from "../url/search_params.js";
 import { checkOwner, current } from "../workers/invocation.js";
@@ -58,7 +57,7 @@ export class Body {
   /** The stream of this body; always the same one. */
   stream() {
     if (this.readable === null) {
-      this.readable = wholeReadable(this.source);
+      this.readable = bodies.get().wholeReadable(this.source);
       this.readable.owner = this.owner;
       if (this.used) {
         this.readable.disturbed = true;

@@ -3,7 +3,7 @@
 
 import { host } from "../core/host.js";
 import { connectionLost, requireArguments, standardError, typeError } from "../core/errors.js";
-import { events, websockets } from "../core/lazy.js";
+import { bodies, events, websockets } from "../core/lazy.js";
 import {
   Deferred, NativeError, NativeMap, mapDelete, mapGet, mapSet, rejected, stringIndexOf, stringSlice,
 } from "../core/primordials.js";
@@ -12,10 +12,8 @@ import { DOMException, isDomName } from "../events/dom_exception.js";
 import { isUntouched } from "../streams/readable.js";
 import { requireCurrent } from "../workers/invocation.js";
 import { Body, spend } from "./body.js";
-import { Coded, codingOf, decodedReadable } from "./content_coding.js";
+import { Coded, codingOf } from "./content_coding.js";
 import { headOf } from "./headers.js";
-import { Inbound } from "./inbound.js";
-import { Pump } from "./pump.js";
 import { fetchState, isHttp, redirectNumber, signalFor } from "./request.js";
 import { newFetchedResponse } from "./response.js";
 
@@ -98,8 +96,9 @@ class Subrequest {
     if (kind === kInline) {
       const source = sourceOf(whole);
       body = coding === null ? new Body(record, source, null, null)
-        : new Body(record, null, decodedReadable(coding, sourceBytes(source), record), null);
+        : new Body(record, null, bodies.get().decodedReadable(coding, sourceBytes(source), record), null);
     } else if (kind === kStream) {
+      const { Inbound, decodedReadable } = bodies.get();
       this.inbound = new Inbound(record, this.id, length);
       const readable = coding === null ? this.inbound.readable : decodedReadable(coding, this.inbound, record);
       body = new Body(record, null, readable, null);
@@ -135,7 +134,7 @@ function start(record, state, service) {
     if (body.source !== null && (readable === null || readable.whole !== null)) {
       const source = body.take();
       subrequest.id = host.fetch(seq, state.method, url, head, kInline, source, -1, redirect, service);
-    } else if (whole instanceof Inbound) {
+    } else if (bodies.evaluated?.isInbound(whole)) {
       spend(readable);
       whole.piped = true;
       whole.finished = true;
@@ -146,6 +145,7 @@ function start(record, state, service) {
     } else {
       subrequest.id = host.fetch(
         seq, state.method, url, head, kStream, undefined, readable.length, redirect, service);
+      const { Pump } = bodies.get();
       subrequest.pump = new Pump(record, subrequest.id, readable, (failed, error) => subrequest.uploaded(failed, error));
     }
   }

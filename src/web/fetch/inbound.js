@@ -73,3 +73,8 @@ function inboundError(message) {
   if (message === "Network connection lost.") return connectionLost();
   return stringStartsWith(message, "Can't read from request stream") ? typeError(message) : new NativeError(message);
 }
+
+/** Of what a Readable yields whole (Readable.whole). */
+export function isInbound(whole) {
+  return whole instanceof Inbound;
+}

@@ -2,9 +2,11 @@
 
 import { brand, illegalConstructor, receiver, typeError } from "../core/errors.js";
 import { defineInterface } from "../core/idl.js";
-import { ReadableController, kDoneSource } from "./controller.js";
+import { bodies } from "../core/lazy.js";
 import { closeReadable, errorReadable } from "./readable.js";
 import { checkedSize } from "./strategies.js";
+
+const { ReadableController, kDoneSource } = bodies.get();
 
 const kInternal = {};
 

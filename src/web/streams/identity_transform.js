@@ -3,13 +3,13 @@
 
 import { requireArguments, typeError } from "../core/errors.js";
 import { defineInterface, member } from "../core/idl.js";
-import { readables } from "../core/lazy.js";
+import { bodies, readables } from "../core/lazy.js";
 import { Deferred, NativeUint8Array, byteLength, bytesOf, copyBytes } from "../core/primordials.js";
 import { current } from "../workers/invocation.js";
-import { byteReadable } from "./make.js";
 import { TransformStream, kInternalTransform } from "./transform_stream.js";
 import { SinkController, Writable } from "./writable.js";
 
+const { byteReadable } = bodies.get();
 const { Strategy } = readables.get();
 
 class BytePipe {

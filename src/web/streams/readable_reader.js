@@ -2,13 +2,15 @@
 
 import { brand, rangeError, receiver, requireArguments, streamLocked, typeError } from "../core/errors.js";
 import { defineInterface, member } from "../core/idl.js";
+import { bodies } from "../core/lazy.js";
 import {
   bufferByteLength, bufferDetached, isView, rejected, viewBuffer, viewByteLength, viewType,
 } from "../core/primordials.js";
 import { checkOwner } from "../workers/invocation.js";
-import { ByteController, elementSize } from "./byte_controller.js";
 import { PromiseRequest, Reader, cancelReadable, isLocked, readFrom, releaseReader } from "./readable.js";
 import { readableOf } from "./readable_stream.js";
+
+const { ByteController, elementSize } = bodies.get();
 
 function open(stream, byob) {
   const readable = readableOf(stream);

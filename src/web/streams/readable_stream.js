@@ -7,9 +7,8 @@ import { defineAlias, defineInterface, member } from "../core/idl.js";
 import {
   apply, asyncIterator, asyncIteratorPrototype, defineProperty, iterator, rejected, resolved, setPrototypeOf, then,
 } from "../core/primordials.js";
-import { events, transforms } from "../core/lazy.js";
+import { bodies, events, transforms } from "../core/lazy.js";
 import { checkOwner } from "../workers/invocation.js";
-import { ByteController } from "./byte_controller.js";
 import { DefaultController } from "./default_controller.js";
 import {
   PromiseRequest, Readable, Reader, cancelReadable, isLocked, readFrom, releaseReader,
@@ -18,6 +17,8 @@ import { ReadableStreamBYOBReader, ReadableStreamDefaultReader } from "./readabl
 import { ScriptSource } from "./source.js";
 import { Strategy, readStrategy } from "./strategies.js";
 import { teeReadable } from "./tee.js";
+
+const { ByteController } = bodies.get();
 
 const kInternal = {};
 

@@ -2,12 +2,13 @@
 //
 // Byte streams are split with a default reader; a BYOB read on a branch is filled by copying (docs/web-gaps.md).
 
+import { bodies } from "../core/lazy.js";
 import { Deferred, NativeArray, copyBytes, isView, resolved, then } from "../core/primordials.js";
-import { ByteController } from "./byte_controller.js";
 import { DefaultController } from "./default_controller.js";
-import { wholeReadable } from "./make.js";
 import { Readable, Reader, cancelReadable, isUntouched, readFrom } from "./readable.js";
 import { Strategy } from "./strategies.js";
+
+const { ByteController, wholeReadable } = bodies.get();
 
 class Tee {
   stream;

@@ -5,14 +5,13 @@
 
 import { host } from "../core/host.js";
 import { arrive, standIn, withdraw } from "../core/late_builtins.js";
-import { events, websockets } from "../core/lazy.js";
+import { bodies, events, websockets } from "../core/lazy.js";
 import { NativeError } from "../core/primordials.js";
 import { sourceBytes, sourceOf } from "../core/source.js";
 import { logWarning } from "../console/console.js";
 import { DOMException } from "../events/dom_exception.js";
 import { Body } from "../fetch/body.js";
 import { findSubrequest, subrequestError } from "../fetch/fetch.js";
-import { Inbound } from "../fetch/inbound.js";
 import { newIncomingRequest, setSignalRules } from "../fetch/request.js";
 import { fireTimer } from "../timers/timer.js";
 import { announceBindings, defineBindings } from "./bindings.js";
@@ -32,6 +31,7 @@ const kStream = 2;
 function incomingBody(record, kind, whole, length) {
   if (kind === kInline) return (record.incoming = new Body(record, sourceOf(whole), null, null));
   if (kind !== kStream) return null;
+  const { Inbound } = bodies.get();
   record.inbound = new Inbound(record, 0, length);
   return (record.incoming = new Body(record, null, record.inbound.readable, null));
 }

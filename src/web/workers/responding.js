@@ -2,12 +2,10 @@
 
 import { host } from "../core/host.js";
 import { bodyUsed, differentRequest, streamLocked, typeError } from "../core/errors.js";
-import { websockets } from "../core/lazy.js";
+import { bodies, websockets } from "../core/lazy.js";
 import { markHandled, resolved, stringToLowerCase, then } from "../core/primordials.js";
 import { findSubrequest } from "../fetch/fetch.js";
-import { Coded, codeWhole, codedReadable, codingOf } from "../fetch/content_coding.js";
-import { Inbound } from "../fetch/inbound.js";
-import { Pump } from "../fetch/pump.js";
+import { Coded, codingOf } from "../fetch/content_coding.js";
 import { headersFromHead, listOf } from "../fetch/headers.js";
 import { responseState } from "../fetch/response.js";
 import { spend } from "../fetch/body.js";
@@ -89,7 +87,7 @@ function respond(record, state) {
     }
     body.used = true;
     const coding = codingToApply(state, head);
-    const source = coding === null ? body.source : codeWhole(coding, body.source);
+    const source = coding === null ? body.source : bodies.get().codeWhole(coding, body.source);
     if (send(record, state, head, kInline, source, -1)) settle(record);
     return;
   }
@@ -126,6 +124,7 @@ function respondSocket(record, state) {
 }
 
 function respondStream(record, state, head, readable) {
+  const { Pump, codeWhole, codedReadable, isInbound } = bodies.get();
   if (readable.disturbed) {
     fail(record, bodyUsed());
     return;
@@ -148,7 +147,7 @@ function respondStream(record, state, head, readable) {
       whole = null;
     }
   }
-  if (whole instanceof Inbound && coding === null) {
+  if (isInbound(whole) && coding === null) {
     spend(readable);
     whole.piped = true;
     whole.finished = true;
@@ -159,7 +158,7 @@ function respondStream(record, state, head, readable) {
     else settle(record);
     return;
   }
-  if (whole !== null && !(whole instanceof Inbound)) {
+  if (whole !== null && !isInbound(whole)) {
     spend(readable);
     if (send(record, state, head, kInline, coding === null ? whole : codeWhole(coding, whole), -1)) settle(record);
     return;
