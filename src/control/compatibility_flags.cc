@@ -87,7 +87,7 @@ constexpr CompatibilityFlag kFlags[] = {
     {"memory_cache_delete", "", "", true},
     {"unique_ctx_per_invocation", "", "2025-03-10"},
     {"queue_consumer_no_wait_for_wait_until", "queue_consumer_wait_for_wait_until", ""},
-    {"nodejs_compat_populate_process_env", "nodejs_compat_do_not_populate_process_env", ""},
+    {"nodejs_compat_populate_process_env", "nodejs_compat_do_not_populate_process_env", "2025-04-01"},
     {"cache_api_request_cf_overrides_cache_rules", "no_cache_api_request_cf_overrides_cache_rules", "2025-05-19"},
     {"disallow_importable_env", "allow_importable_env", ""},
     {"assets_navigation_prefers_asset_serving", "assets_navigation_has_no_effect", "2025-04-01"},

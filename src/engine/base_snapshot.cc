@@ -4,6 +4,7 @@
 
 #include "engine/base_rehearsal.h"
 #include "engine/host_functions.h"
+#include "engine/node_source.h"
 #include "engine/socket_functions.h"
 #include "engine/web_source.h"
 #include "js/exception.h"
@@ -110,6 +111,7 @@ const std::vector<intptr_t>& externalReferences() {
     for (const auto& native : web::natives()) list.push_back(reinterpret_cast<intptr_t>(native.callback));
     for (const intptr_t reference : js::ModuleGraph::externalReferences()) list.push_back(reference);
     for (const intptr_t reference : js::lazyPropertyReferences()) list.push_back(reference);
+    for (const intptr_t reference : nodeModuleReferences()) list.push_back(reference);
     list.push_back(reinterpret_cast<intptr_t>(&webSource()));
     list.push_back(0);
     return list;

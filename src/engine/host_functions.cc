@@ -306,6 +306,13 @@ void binding(Arguments info) {
   info.GetReturnValue().Set(ScriptIsolate::of(isolate)->readBinding(info[0]));
 }
 
+void builtin(Arguments info) {
+  v8::Isolate* isolate = info.GetIsolate();
+  v8::Local<v8::Object> space;
+  const std::string name = js::toUtf8(isolate, info[0], wire::Bounds::kNameBytesMax);
+  if (ScriptIsolate::of(isolate)->nodeModule(name).ToLocal(&space)) info.GetReturnValue().Set(space);
+}
+
 void giveUpHeap(Arguments info) {
   v8::Isolate* isolate = info.GetIsolate();
   ScriptIsolate::of(isolate)->giveUpHeap(js::toUtf8(isolate, info[0], wire::Bounds::kNameBytesMax));
@@ -318,6 +325,7 @@ std::span<const js::Native> hostFunctions() {
       js::Native{"current", current},
       js::Native{"setCurrent", setCurrent},
       js::Native{"now", now},
+      js::Native{"builtin", builtin},
       js::Native{"memoryLimit", memoryLimit},
       js::Native{"respond", respond},
       js::Native{"fail", fail},

@@ -152,6 +152,8 @@ class ScriptIsolate {
   EffectPorts& effects() { return environment_.effects; }
   double nowMs() const { return nowMs_; }
   void touch(Invocation& invocation);
+  // The namespace of a module of Node, evaluated. Empty with no exception pending: it is not served.
+  v8::MaybeLocal<v8::Object> nodeModule(std::string_view name);
   v8::Local<v8::Value> readBinding(v8::Local<v8::Value> name);
   void giveUpHeap(std::string_view builtin);
   // `body` may be larger than one message holds; it is then streamed from here.
@@ -227,11 +229,12 @@ class ScriptIsolate {
   v8::MaybeLocal<v8::Value> stubs(v8::Local<v8::Context> context);
   // The bindings as globals of service-worker syntax, or as the `env` that modules import. False: an exception is
   // pending.
-  enum class Bind { kGlobals, kEnv };
+  enum class Bind { kGlobals, kEnv, kProcessEnv };
   bool bind(v8::Local<v8::Context> context, v8::Local<v8::Object> dispatch, Bind what);
   bool bindGlobals(v8::Local<v8::Context> context, v8::Local<v8::Object> dispatch, Failure& failure);
   void makeModules(js::ModuleGraph::Compile compile);
   void offerBuiltins();
+  bool populatesProcessEnv() const;
   v8::MaybeLocal<v8::Value> callDispatch(v8::Local<v8::Context> context, v8::Local<v8::Object> dispatch,
                                          const char* name, std::span<v8::Local<v8::Value>> arguments);
   static bool malformed(const char* what, Failure& failure);

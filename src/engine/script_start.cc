@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "engine/base_snapshot.h"
+#include "engine/node_source.h"
 #include "engine/script_isolate.h"
 #include "js/exception.h"
 
@@ -35,6 +36,7 @@ constexpr std::string_view kWorkersModule = "cloudflare:workers";  // its `env` 
 constexpr std::string_view kPlatform = "cloudflare:";
 constexpr std::string_view kNode = "node:";
 constexpr std::string_view kAsyncHooks = "node:async_hooks";
+constexpr std::string_view kNodeHost = "node:internal/host";  // what Node's modules have of the web API
 
 constexpr std::string_view kOwnFile = "weir:web";  // of the platform's JavaScript (base_snapshot.cc)
 
@@ -205,10 +207,10 @@ bool ScriptIsolate::bind(v8::Local<v8::Context> context, v8::Local<v8::Object> d
   v8::Local<v8::Value> platform = v8::Undefined(isolate);
   if (!fromSnapshot_ && !stubs(context).ToLocal(&platform)) return false;
   v8::Local<v8::Value> arguments[] = {argument, platform};
-  const char* const name = what == Bind::kGlobals ? toBeWritten ? "announceBindings" : "defineBindings"
-                           : toBeWritten          ? "announceEnv"
-                                                  : "defineEnv";
-  return !callDispatch(context, dispatch, name, arguments).IsEmpty();
+  constexpr const char* kNames[][2] = {{"defineBindings", "announceBindings"},  // in the order of Bind
+                                       {"defineEnv", "announceEnv"},
+                                       {"defineProcessEnv", "announceProcessEnv"}};
+  return !callDispatch(context, dispatch, kNames[static_cast<int>(what)][toBeWritten ? 1 : 0], arguments).IsEmpty();
 }
 
 bool ScriptIsolate::bindGlobals(v8::Local<v8::Context> context, v8::Local<v8::Object> dispatch, Failure& failure) {
@@ -229,11 +231,15 @@ void ScriptIsolate::makeModules(js::ModuleGraph::Compile compile) {
 void ScriptIsolate::offerBuiltins() {
   const bool compat = version_->compatibility().has(wire::Compatibility::kNodejsCompat);
   const bool hooks = compat || version_->compatibility().has(wire::Compatibility::kNodejsAls);
-  modules_->findBuiltin = [this, compat, hooks](std::string_view name) -> v8::MaybeLocal<v8::Object> {
+  modules_->findBuiltinCode = [compat](std::string_view name, bool byBuiltin) {
+    return compat ? findNodeModule(name, byBuiltin)
+                  : js::ModuleSource{{}, js::SourceKind::kEsModule, {}, {}, nullptr, true};
+  };
+  modules_->findBuiltin = [this, compat, hooks](std::string_view name, bool byBuiltin) -> v8::MaybeLocal<v8::Object> {
     v8::Isolate* isolate = heap_->isolate();
     const auto context = isolate->GetCurrentContext();
     if (compat && name == kAsyncHooks.substr(kNode.size())) name = kAsyncHooks;
-    if (name.starts_with(kNode) && !(hooks && name == kAsyncHooks)) return {};
+    if (name.starts_with(kNode) && !(hooks && name == kAsyncHooks) && !(byBuiltin && name == kNodeHost)) return {};
     v8::Local<v8::Value> all;
     v8::Local<v8::Value> found;
     if (!dispatch_.Get(isolate)->Get(context, text(isolate, "modules")).ToLocal(&all) || !all->IsObject() ||
@@ -244,14 +250,26 @@ void ScriptIsolate::offerBuiltins() {
   };
   modules_->whyMissing = [](std::string_view name) -> std::string_view {
     if (name == kAsyncHooks) return "It needs the compatibility flag nodejs_als or nodejs_compat.";
+    if (findNodeModule(name, false).text != nullptr) return "It needs the compatibility flag nodejs_compat.";
     if (name.starts_with(kNode)) return "This module of Node.js is not served here.";
     if (name.starts_with(kPlatform)) return "This module of the platform is not served here.";
     return {};
   };
   modules_->onBuiltin = [this](std::string_view name) {
     v8::Isolate* isolate = heap_->isolate();
-    return name != kWorkersModule || bind(isolate->GetCurrentContext(), dispatch_.Get(isolate), Bind::kEnv);
+    const auto bound = [&](Bind what) { return bind(isolate->GetCurrentContext(), dispatch_.Get(isolate), what); };
+    if (name == kWorkersModule) return bound(Bind::kEnv);
+    return name != kNodeHost || !populatesProcessEnv() || bound(Bind::kProcessEnv);
   };
+}
+
+bool ScriptIsolate::populatesProcessEnv() const {
+  return version_->compatibility().has(wire::Compatibility::kNodejsCompatPopulateProcessEnv);
+}
+
+v8::MaybeLocal<v8::Object> ScriptIsolate::nodeModule(std::string_view name) {
+  if (name.starts_with(kPlatform)) return {};
+  return modules_->builtin(heap_->isolate()->GetCurrentContext(), name);
 }
 
 v8::Local<v8::Value> ScriptIsolate::readBinding(v8::Local<v8::Value> name) {
@@ -341,6 +359,10 @@ bool ScriptIsolate::startFromSource(v8::Local<v8::Context> context, v8::Local<v8
   if (toBeWritten && callDispatch(context, dispatch, "standIn", {}).IsEmpty()) {
     return malformed("The builtins that V8 adds late cannot be stood in for.", failure);
   }
+  if (version_->compatibility().has(wire::Compatibility::kNodejsCompat) &&
+      callDispatch(context, dispatch, "offerNodeGlobals", {}).IsEmpty()) {
+    return malformed("The globals of Node.js cannot be defined.", failure);
+  }
   const bool isScript = version_->bundle().syntax == wire::Syntax::kServiceWorker;
   if (toBeWritten && modules_->declaresResources(context, isScript)) {
     obstacle_ = "the script declares a resource with `using`, which cannot be part of a heap that is written";
@@ -370,7 +392,8 @@ bool ScriptIsolate::startFromSnapshot(v8::Local<v8::Context> context, v8::Local<
     return malformed("The version's snapshot does not hold its modules.", failure);
   }
   offerBuiltins();
-  if (modules_->usesBuiltin(kWorkersModule) && !bind(context, dispatch, Bind::kEnv)) {
+  if ((modules_->usesBuiltin(kWorkersModule) && !bind(context, dispatch, Bind::kEnv)) ||
+      (modules_->usesBuiltin(kNodeHost) && populatesProcessEnv() && !bind(context, dispatch, Bind::kProcessEnv))) {
     return malformed("The version's bindings cannot be read.", failure);
   }
   v8::Local<v8::Value> space = v8::Undefined(isolate);

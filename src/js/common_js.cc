@@ -73,26 +73,30 @@ v8::MaybeLocal<v8::Value> ModuleGraph::requireFrom(v8::Local<v8::Context> contex
     if (running != running_.end()) return running->second.Get(isolate_)->Get(context, text(isolate_, "exports"));
   }
   v8::Local<v8::Module> module;
-  if (!import(context, wanted, from).ToLocal(&module)) return {};
+  if (!import(context, wanted, from).ToLocal(&module) || !evaluateNow(context, module, wanted)) return {};
+  return required(context, source != nullptr ? source->name : wanted, module->GetModuleNamespace().As<v8::Object>());
+}
+
+bool ModuleGraph::evaluateNow(v8::Local<v8::Context> context, v8::Local<v8::Module> module, std::string_view wanted) {
   if (module->GetStatus() < v8::Module::kEvaluating) {
     v8::Local<v8::Promise> promise;
-    if (!evaluate(context, module).ToLocal(&promise)) return {};
+    if (!evaluate(context, module).ToLocal(&promise)) return false;
     if (promise->State() == v8::Promise::kPending) {
       throwError(isolate_,
                  "The module \"" + std::string(wanted) + "\" cannot be required: it awaits at its top level.");
-      return {};
+      return false;
     }
     promise->MarkAsHandled();
   }
   if (module->GetStatus() == v8::Module::kErrored) {
     isolate_->ThrowException(module->GetException());
-    return {};
+    return false;
   }
   if (module->GetStatus() != v8::Module::kEvaluated) {
     throwError(isolate_, "The module \"" + std::string(wanted) + "\" cannot be required while it is being loaded.");
-    return {};
+    return false;
   }
-  return required(context, source != nullptr ? source->name : wanted, module->GetModuleNamespace().As<v8::Object>());
+  return true;
 }
 
 v8::MaybeLocal<v8::Value> ModuleGraph::required(v8::Local<v8::Context> context, std::string_view name,

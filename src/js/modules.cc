@@ -170,7 +170,8 @@ v8::MaybeLocal<v8::Module> ModuleGraph::load(v8::Local<v8::Context> context, con
     v8::ScriptCompiler::Source compilable(code, originOf(isolate_, source.name, true), cachedData(source));
     if (!v8::ScriptCompiler::CompileModule(isolate_, &compilable, optionsFor(source)).ToLocal(&module)) return {};
     if (&source == &sources_[0]) noteCodeCache(compilable);
-    loaded.unbound.Reset(isolate_, module->GetUnboundModuleScript());
+    loaded.isBuiltinCode = source.isBuiltin;
+    if (!source.isBuiltin) loaded.unbound.Reset(isolate_, module->GetUnboundModuleScript());
   } else {
     v8::Local<v8::Value> value;
     loaded.isCommonJs = source.kind == SourceKind::kCommonJs;
@@ -199,11 +200,32 @@ v8::MaybeLocal<v8::Module> ModuleGraph::resolve(v8::Local<v8::Context> context, 
 
 v8::MaybeLocal<v8::Module> ModuleGraph::import(v8::Local<v8::Context> context, std::string_view wanted,
                                                std::string_view from) {
-  if (const ModuleSource* source = find(wanted, from)) return load(context, *source);
-  v8::Local<v8::Object> exports;
-  if (findBuiltin && findBuiltin(wanted).ToLocal(&exports)) return loadBuiltin(context, wanted, exports);
-  throwMissing(wanted, from);
+  const auto importer = loaded_.find(from);
+  const bool byBuiltin = importer != loaded_.end() && importer->second.isBuiltinCode;
+  const ModuleSource* const source = byBuiltin ? nullptr : find(wanted, from);
+  if (source != nullptr) return load(context, *source);
+  v8::TryCatch caught(isolate_);
+  v8::Local<v8::Module> module;
+  if (importBuiltin(context, wanted, byBuiltin).ToLocal(&module)) return module;
+  if (!caught.HasCaught()) throwMissing(wanted, from);
+  caught.ReThrow();
   return {};
+}
+
+v8::MaybeLocal<v8::Module> ModuleGraph::importBuiltin(v8::Local<v8::Context> context, std::string_view wanted,
+                                                      bool byBuiltin) {
+  if (findBuiltinCode) {
+    if (const ModuleSource code = findBuiltinCode(wanted, byBuiltin); code.text != nullptr) return load(context, code);
+  }
+  v8::Local<v8::Object> exports;
+  if (!findBuiltin || !findBuiltin(wanted, byBuiltin).ToLocal(&exports)) return {};
+  return loadBuiltin(context, wanted, exports);
+}
+
+v8::MaybeLocal<v8::Object> ModuleGraph::builtin(v8::Local<v8::Context> context, std::string_view name) {
+  v8::Local<v8::Module> module;
+  if (!importBuiltin(context, name, false).ToLocal(&module) || !evaluateNow(context, module, name)) return {};
+  return module->GetModuleNamespace().As<v8::Object>();
 }
 
 v8::MaybeLocal<v8::Module> ModuleGraph::loadBuiltin(v8::Local<v8::Context> context, std::string_view name,
@@ -282,7 +304,9 @@ v8::MaybeLocal<v8::Promise> ModuleGraph::evaluate(v8::Local<v8::Context> context
 
 v8::ScriptCompiler::CompileOptions ModuleGraph::optionsFor(const ModuleSource& source) const {
   if (!source.codeCache.empty()) return v8::ScriptCompiler::kConsumeCodeCache;
-  return compile_ == Compile::kEagerly ? v8::ScriptCompiler::kEagerCompile : v8::ScriptCompiler::kNoCompileOptions;
+  // Of a module of the platform scripts use a part.
+  return compile_ == Compile::kEagerly && !source.isBuiltin ? v8::ScriptCompiler::kEagerCompile
+                                                            : v8::ScriptCompiler::kNoCompileOptions;
 }
 
 void ModuleGraph::noteCodeCache(const v8::ScriptCompiler::Source& compiled) {

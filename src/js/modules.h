@@ -26,6 +26,7 @@ struct ModuleSource {
   std::span<const uint8_t> content;
   std::span<const uint8_t> codeCache;  // empty: none
   BorrowedText* text = nullptr;        // the content of code that is ASCII; null: V8 makes a copy
+  bool isBuiltin = false;              // of the platform
 };
 
 inline constexpr uint32_t kModuleGraphSlot = 1;
@@ -40,13 +41,19 @@ class ModuleGraph {
   ModuleGraph(const ModuleGraph&) = delete;
   ModuleGraph& operator=(const ModuleGraph&) = delete;
 
-  // A module of the platform, asked for where the script has none of the name: the object whose properties it exports.
-  // Empty: there is none of that name.
-  std::function<v8::MaybeLocal<v8::Object>(std::string_view name)> findBuiltin;
+  // A module of the platform, asked for where the script has none of the name, or by another such module that is code:
+  // the object whose properties it exports. Empty: there is none of that name.
+  std::function<v8::MaybeLocal<v8::Object>(std::string_view name, bool byBuiltin)> findBuiltin;
+  // The same, of one that is code: an ES module. Its name, by which it is known whatever it was asked for by, and its
+  // text outlive the graph. A text that is null: there is none.
+  std::function<ModuleSource(std::string_view name, bool byBuiltin)> findBuiltinCode;
   // Why there is none of a name that is no mistake; empty: it may be one.
   std::function<std::string_view(std::string_view name)> whyMissing;
   // One is about to be there for the script. False: an exception is pending.
   std::function<bool(std::string_view name)> onBuiltin;
+  // The namespace of a module of the platform, which is evaluated if nobody has imported it. Empty with no exception
+  // pending: there is none of the name.
+  v8::MaybeLocal<v8::Object> builtin(v8::Local<v8::Context> context, std::string_view name);
   // Whether the script imports it.
   bool usesBuiltin(std::string_view name) const { return loaded_.contains(name); }
 
@@ -95,6 +102,7 @@ class ModuleGraph {
     v8::Global<v8::Value> value;  // of a synthetic module that has not been evaluated
     bool isBuiltin = false;       // the value's properties are its exports, else it is the default one
     bool isCommonJs = false;      // its default export is found by running it
+    bool isBuiltinCode = false;
     v8::Global<v8::UnboundModuleScript> unbound;
   };
 
@@ -112,6 +120,8 @@ class ModuleGraph {
   v8::MaybeLocal<v8::Module> load(v8::Local<v8::Context> context, const ModuleSource& source);
   // By its name as a script writes it. Empty: an exception is pending.
   v8::MaybeLocal<v8::Module> import(v8::Local<v8::Context> context, std::string_view wanted, std::string_view from);
+  // Empty with no exception pending: there is none.
+  v8::MaybeLocal<v8::Module> importBuiltin(v8::Local<v8::Context> context, std::string_view wanted, bool byBuiltin);
   v8::MaybeLocal<v8::Module> loadBuiltin(v8::Local<v8::Context> context, std::string_view name,
                                          v8::Local<v8::Object> exports);
   bool exportBuiltin(v8::Local<v8::Context> context, v8::Local<v8::Module> module, std::string_view name,
@@ -120,6 +130,8 @@ class ModuleGraph {
   v8::MaybeLocal<v8::Value> runCommonJs(v8::Local<v8::Context> context, const std::string& name);
   static void require(const v8::FunctionCallbackInfo<v8::Value>& info);
   v8::MaybeLocal<v8::Value> requireFrom(v8::Local<v8::Context> context, std::string_view wanted, std::string_view from);
+  // False: an exception is pending.
+  bool evaluateNow(v8::Local<v8::Context> context, v8::Local<v8::Module> module, std::string_view wanted);
   v8::MaybeLocal<v8::Value> required(v8::Local<v8::Context> context, std::string_view name,
                                      v8::Local<v8::Object> space);
   v8::MaybeLocal<v8::Value> valueOf(v8::Local<v8::Context> context, const ModuleSource& source);

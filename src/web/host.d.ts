@@ -95,6 +95,9 @@ interface Host {
   // ---- logs: message is the JSON array of the arguments; level 0 debug, 1 info, 2 log, 3 warn, 4 error ----
   log(seq: number, level: number, message: string): void;
 
+  /** The namespace of Node's module of that name, evaluated; undefined: it is not served. */
+  builtin(name: string): object | undefined;
+
   // ---- a top-level scope whose heap would be written ----
   /** It uses this builtin: its heap cannot be written. Does not return to the script. */
   giveUpHeap(builtin: string): void;
@@ -102,6 +105,14 @@ interface Host {
   binding(name: string): unknown;
 
   // ---- pure functions ----
+  // What the engine knows of a value (node/inspection.cc), for Node's library.
+  /** A bit for each kind that node/library/binding.js names. */
+  kindsOf(value: unknown): number;
+  promiseDetails(value: unknown): [state: number, result?: unknown] | undefined;
+  proxyDetails(value: unknown, both?: boolean): [target: object, handler: object] | object | undefined;
+  previewEntries(value: unknown, isIterator?: boolean): unknown[] | undefined;
+  constructorName(value: unknown): string | undefined;
+  ownNonIndexKeys(value: unknown, filter: number): (string | symbol)[] | undefined;
   utf8Encode(text: string): Uint8Array;
   /** Writes as many whole code points as fit; returns [read UTF-16 units, written bytes]. */
   utf8EncodeInto(text: string, target: Uint8Array): [number, number];
@@ -163,6 +174,11 @@ interface Dispatch {
    *  back. */
   announceEnv(names: string[], stubs: Stubs | undefined): void;
   defineEnv(values: object, stubs: Stubs | undefined): void;
+  /** The same for `process.env`, before a module of Node runs. */
+  announceProcessEnv(names: string[]): void;
+  defineProcessEnv(values: object): void;
+  /** Before a script runs that has nodejs_compat. */
+  offerNodeGlobals(): void;
   /** Called once per version after its top-level scope has run. handlers: the default export (or undefined for
    *  service-worker syntax), named: the main module's namespace, env: the values of the bindings, stubs: undefined in
    *  a check. Returns the names of the handlers found. */

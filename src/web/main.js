@@ -23,6 +23,7 @@ import { Navigator, navigator } from "./workers/navigator.js";
 import { ExecutionContext } from "./workers/execution_context.js";
 import { functions as cloning } from "./workers/structured_clone.js";
 import { functions as globalEvents, setScope } from "./workers/global_events.js";
+import { nodeGlobal, setNodeScope } from "./node/host.js";
 import { dispatch } from "./workers/dispatch.js";
 
 /** In the order in which scripts see them. Where a chunk stands, it has the interface. */
@@ -45,13 +46,14 @@ const interfaces = {
 const functionGroups = [base64, fetching, timers, cloning, globalEvents];
 
 function evaluate(name) {
-  return interfaces[name].get()[name];
+  return name in interfaces ? interfaces[name].get()[name] : nodeGlobal(name);
 }
 
 /** host.d.ts */
 export function install(host, global, defineLazy) {
   setHost(host);
   setScope(global);
+  setNodeScope(global, (name) => defineLazy(global, name, evaluate));
   for (const name in interfaces) {
     if (interfaces[name] instanceof Chunk) defineLazy(global, name, evaluate);
     else defineGlobal(global, name, interfaces[name]);

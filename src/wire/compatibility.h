@@ -22,6 +22,7 @@ enum class Compatibility : uint8_t {
   kRequestSignalPassthrough,
   kNodejsCompat,
   kNodejsAls,
+  kNodejsCompatPopulateProcessEnv,
 };
 
 struct CompatibilityRule {
@@ -55,6 +56,8 @@ inline constexpr std::array kCompatibilityRules{
                       "no_request_signal_passthrough", ""},
     CompatibilityRule{Compatibility::kNodejsCompat, "nodejs_compat", "no_nodejs_compat", "2026-08-04"},
     CompatibilityRule{Compatibility::kNodejsAls, "nodejs_als", "no_nodejs_als", ""},
+    CompatibilityRule{Compatibility::kNodejsCompatPopulateProcessEnv, "nodejs_compat_populate_process_env",
+                      "nodejs_compat_do_not_populate_process_env", "2025-04-01"},
 };
 
 constexpr bool compatibilityRulesAreInOrder() {

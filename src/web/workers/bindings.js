@@ -5,12 +5,13 @@
 
 import { host } from "../core/host.js";
 import {
-  NativeMap, defineProperty, getOwnPropertyDescriptor, mapGet, mapSet, objectKeys,
+  NativeMap, defineProperty, deleteProperty, getOwnPropertyDescriptor, mapGet, mapSet, objectKeys,
 } from "../core/primordials.js";
 import { newFetcher } from "./fetcher.js";
 import { newRatelimit } from "./rate_limit.js";
 
-const announced = new NativeMap();  // name -> the getter that stands for its value
+const announced = new NativeMap();  // scope -> name -> the getter that stands for its value
+const asIs = (value) => value;
 
 function setValue(scope, name, value) {
   defineProperty(scope, name, { __proto__: null, value, writable: true, enumerable: true, configurable: true });
@@ -31,28 +32,33 @@ function defineStubs(scope, stubs) {
   forEachStub(stubs, (name, value) => setValue(scope, name, value));
 }
 
-/** host.d.ts, Dispatch.announceBindings */
-export function announceBindings(scope, names, stubs) {
+/** host.d.ts, Dispatch.announceBindings. Of each value the scope has what `seen` makes of it. */
+export function announceBindings(scope, names, stubs, seen = asIs) {
   defineStubs(scope, stubs);
+  const getters = new NativeMap();
+  mapSet(announced, scope, getters);
   for (let i = 0; i < names.length; i++) {
     const name = names[i];
     const accessor = {
-      get value() { return host.binding(name); },
+      get value() { return seen(host.binding(name)); },
       set value(value) { setValue(scope, name, value); },
     };
     const { get, set } = getOwnPropertyDescriptor(accessor, "value");
-    mapSet(announced, name, get);
+    mapSet(getters, name, get);
     defineProperty(scope, name, { __proto__: null, get, set, enumerable: true, configurable: true });
   }
 }
 
 /** host.d.ts, Dispatch.defineBindings: a name that the script has taken for itself since it was announced stays its own. */
-export function defineBindings(scope, values, stubs) {
+export function defineBindings(scope, values, stubs, seen = asIs) {
   defineStubs(scope, stubs);
+  const getters = mapGet(announced, scope);
   const names = objectKeys(values);
   for (let i = 0; i < names.length; i++) {
-    const getter = mapGet(announced, names[i]);
+    const getter = getters === undefined ? undefined : mapGet(getters, names[i]);
     if (getter !== undefined && getOwnPropertyDescriptor(scope, names[i])?.get !== getter) continue;
-    setValue(scope, names[i], values[names[i]]);
+    const value = seen(values[names[i]]);
+    if (value === undefined) deleteProperty(scope, names[i]);
+    else setValue(scope, names[i], value);
   }
 }

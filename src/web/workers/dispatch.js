@@ -15,6 +15,7 @@ import { findSubrequest, subrequestError } from "../fetch/fetch.js";
 import { newIncomingRequest, setSignalRules } from "../fetch/request.js";
 import { fireTimer } from "../timers/timer.js";
 import { announceBindings, defineBindings } from "./bindings.js";
+import { environment, environmentText, offerNodeGlobals } from "../node/host.js";
 import { announceEnv, defineEnv, modules } from "./entrypoints.js";
 import { newContext, waitFor } from "./execution_context.js";
 import { dispatchGlobal, globalScope, hasListener, reportException, unhandledRejection } from "./global_events.js";
@@ -143,6 +144,16 @@ export const dispatch = {
   modules,
   announceEnv,
   defineEnv,
+
+  announceProcessEnv(names) {
+    announceBindings(environment, names, undefined, environmentText);
+  },
+
+  defineProcessEnv(values) {
+    defineBindings(environment, values, undefined, environmentText);
+  },
+
+  offerNodeGlobals,
 
   defineBindings(values, stubs) {
     defineBindings(globalScope(), values, stubs);

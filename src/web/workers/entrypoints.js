@@ -5,6 +5,7 @@
 import { AsyncLocalStorage, AsyncResource } from "../async/async_local_storage.js";
 import { requireArguments } from "../core/errors.js";
 import { defineProperty, getPrototypeOf, toStringTag } from "../core/primordials.js";
+import { nodeHost } from "../node/host.js";
 import { announceBindings, defineBindings } from "./bindings.js";
 import { waitFor } from "./execution_context.js";
 import { requireCurrent } from "./invocation.js";
@@ -72,5 +73,6 @@ function waitUntil(promise) {
 export const modules = {
   __proto__: null,
   "cloudflare:workers": { __proto__: null, DurableObject, RpcTarget, WorkerEntrypoint, env, waitUntil },
+  "node:internal/host": nodeHost,
   "node:async_hooks": { __proto__: null, AsyncLocalStorage, AsyncResource, default: { AsyncLocalStorage, AsyncResource } },
 };

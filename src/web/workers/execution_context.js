@@ -29,6 +29,14 @@ export function callerOf(record) {
   return current() ?? record;
 }
 
+/** Ends it now: outcome aborted, with the exception `reason`. */
+export function abortInvocation(record, reason) {
+  if (record.ended) return;
+  record.responded = record.ended = true;
+  forgetInvocation(record);
+  host.abort(record.seq, reason);
+}
+
 export class ExecutionContext {
   #record;
   #props;
@@ -54,11 +62,7 @@ export class ExecutionContext {
 
   abort(reason = undefined) {
     brand(#record in receiver(this));
-    const record = callerOf(this.#record);
-    if (record.ended) return;
-    record.responded = record.ended = true;
-    forgetInvocation(record);
-    host.abort(record.seq, reason === undefined
+    abortInvocation(callerOf(this.#record), reason === undefined
       ? new NativeError("Worker execution was aborted due to call to ctx.abort().") : reason);
   }
 
