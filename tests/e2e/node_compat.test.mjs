@@ -61,6 +61,7 @@ test("the globals are Node's, look like data, and stay what a script makes of th
       told.push(order, Object.prototype.toString.call(process), process.getBuiltinModule("events") === (await import("node:events")).default,
         process.getBuiltinModule("node:zlib"), Object.getOwnPropertyDescriptor(globalThis, "setImmediate").writable);
       process.env.COUNT = 5;
+      told.push((await import("node:console")).default === console, (await import("node:stream/web")).ReadableStream === ReadableStream);
       told.push(process.env.COUNT, Object.keys(process.env));
       if (request.url.endsWith("/exit")) process.exit(3);
       if (request.url.endsWith("/internal")) await import("node:internal/host");
@@ -69,7 +70,7 @@ test("the globals are Node's, look like data, and stay what a script makes of th
     } };`;
   const weir = await startWeir({ globals: { code, date: "2026-03-01", flags: ["nodejs_compat"] } });
   t.after(() => weir.stop());
-  const told = [true, true, true, "6561726c79", true, ["tick", "immediate"], "[object process]", true, null, true, "5", ["COUNT"]];
+  const told = [true, true, true, "6561726c79", true, ["tick", "immediate"], "[object process]", true, null, true, true, true, "5", ["COUNT"]];
   for (const at of ["before", "after"]) {
     assert.deepEqual(JSON.parse((await weir.request("globals")).text), told, at);
     if (at === "before") await weir.saidTimes(/^weir: script globals is checked/gm, 1);

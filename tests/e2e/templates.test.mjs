@@ -87,9 +87,8 @@ test("hono", async (t) => {
   assert.equal((await weir.request("hello", "/else")).status, 404);
 });
 
-// With nodejs_compat and an older date wrangler adds a `process` of its own, which wants more of Node.js.
-for (const [flag, date] of [["nodejs_als", "2026-01-01"], ["nodejs_compat", "2026-03-01"]]) {
-  test(`hono's context storage, which is an AsyncLocalStorage, with ${flag}`, async (t) => {
+for (const [flag, date] of [["nodejs_als", "2026-01-01"], ["nodejs_compat", "2026-03-01"], ["nodejs_compat", "2025-06-01"]]) {
+  test(`hono's context storage, which is an AsyncLocalStorage, with ${flag} and ${date}`, async (t) => {
     const weir = await startWeir({});
     t.after(() => weir.stop());
     const code = `import { Hono } from "hono";

@@ -21,12 +21,12 @@ const library = process.binding("natives");
 
 /** Modules of the library as they are. */
 const kServed = [
-  "assert", "assert/strict", "buffer", "events", "path", "path/posix", "path/win32", "punycode", "querystring", "stream",
+  "assert", "assert/strict", "buffer", "diagnostics_channel", "events", "path", "path/posix", "path/win32", "punycode", "querystring", "stream",
   "string_decoder",
-  "stream/promises", "util", "util/types",
+  "stream/consumers", "stream/promises", "url", "util", "util/types",
 ];
 /** Modules of our own. */
-const kOwn = { process: "process.js", timers: "timers.js", "timers/promises": "timers_promises.js" };
+const kOwn = { console: "console.js", "stream/web": "stream_web.js", process: "process.js", timers: "timers.js", "timers/promises": "timers_promises.js" };
 
 /** What the library's modules need of the library. */
 const kInternal = new Set([
@@ -49,7 +49,7 @@ const kInstead = {
   "internal/options": "export const getOptionValue = () => undefined;",
   "internal/process/task_queues": "export const queueMicrotask = globalThis.queueMicrotask;",
   "internal/timers": "export const TIMEOUT_MAX = 2 ** 31 - 1;",
-  "internal/url": "export const isURL = (value) => value instanceof URL;",
+  "internal/url": 'export * from "./library/url.js";',
   "internal/v8/startup_snapshot": "export const namespace = { isBuildingSnapshot: () => false };",
 };
 /** What is only needed where something is not served. */

@@ -1,14 +1,17 @@
 // Calls of Node's modules whose answers Node and weir must agree on: answers() gives [expression, what came of it] for each.
 import assert from "node:assert";
 import { Buffer, isAscii, isUtf8 } from "node:buffer";
+import dc from "node:diagnostics_channel";
 import { EventEmitter, errorMonitor, getEventListeners, listenerCount, on, once } from "node:events";
 import path from "node:path";
 import posix from "node:path/posix";
 import win32 from "node:path/win32";
 import querystring from "node:querystring";
 import { Duplex, PassThrough, Readable, Transform, Writable, pipeline as pipe } from "node:stream";
+import { buffer as bufferOf, json as jsonOf, text as textOf } from "node:stream/consumers";
 import { finished, pipeline } from "node:stream/promises";
 import { StringDecoder } from "node:string_decoder";
+import url from "node:url";
 import util from "node:util";
 import types from "node:util/types";
 
@@ -85,6 +88,27 @@ async function streams() {
   return log;
 }
 
+async function consumers() {
+  return [await textOf(Readable.from(["a", "b"])), await jsonOf(Readable.from(['{"a":', "1}"])), (await bufferOf(Readable.from([Buffer.from("c")]))).toString("hex")];
+}
+
+function channels() {
+  const log = [];
+  const channel = dc.channel("tests");
+  const listener = (message, name) => log.push([message, name]);
+  log.push(channel.hasSubscribers);
+  dc.subscribe("tests", listener);
+  channel.publish({ a: 1 });
+  log.push(channel.hasSubscribers, dc.hasSubscribers("tests"), dc.channel("tests") === channel, dc.unsubscribe("tests", listener), channel.hasSubscribers);
+  const tracing = dc.tracingChannel("work");
+  const handlers = { start: () => log.push("start"), end: () => log.push("end"), error: ({ error }) => log.push(error.message) };
+  tracing.subscribe(handlers);
+  log.push(tracing.traceSync(() => 5, {}));
+  try { tracing.traceSync(() => { throw new Error("no"); }, {}); } catch (error) { log.push(String(error)); }
+  log.push(tracing.unsubscribe(handlers));
+  return log;
+}
+
 /** [name, what it gives]: functions, so that what throws is told too. */
 const expressions = [
   ...kEncodings.map((encoding) => [`from ${encoding}`, () => Buffer.from(kText, encoding).toString("hex")]),
@@ -117,7 +141,13 @@ const expressions = [
   ["is", () => [isUtf8(Buffer.from([0xc3])), isUtf8(Buffer.from("\u00e9")), isAscii(Buffer.from("a")), Buffer.isEncoding("UCS-2"), Buffer.isBuffer(new Uint8Array(1))]],
   ["decoder", () => { const d = new StringDecoder("utf8"); const e = Buffer.from("\u20ac"); return [d.write(e.subarray(0, 1)), d.write(e.subarray(1, 2)), d.write(e.subarray(2)), d.end(e.subarray(0, 2))]; }],
   ["decoder base64", () => { const d = new StringDecoder("base64"); return [d.write(Buffer.from("ab")), d.end()]; }],
-  ["events", events], ["later", later], ["streams", streams],
+  ...["http://u:p%20@EX.com:80/a b?q=1#h", "/only/path?x", "mailto:a@b.c", "//host/p", "http://[::1]:3000/x", "javascript:alert(1)", "http://\u00fcber.de/", "x y z", ""].flatMap((text) => [[`url.parse ${text}`, () => ({ ...url.parse(text, true) })], [`url.format ${text}`, () => url.format(url.parse(text))]]),
+  ["url.resolve", () => [url.resolve("/one/two/three", "four"), url.resolve("http://example.com/one", "/two"), url.resolve("http://a.b/c/d", "../e?f")]],
+  ["url.format", () => [url.format(new URL("http://a:b@xn--ber-goa.de/p?q#h"), { fragment: false, unicode: true, auth: false }), url.format({ protocol: "https", host: "h", pathname: "/p", query: { a: 1 } })]],
+  ["url to path", () => [url.fileURLToPath("file:///a%20b/c"), url.pathToFileURL("/a b/#c?d%/").href, url.domainToASCII("\u00fcber.de"), url.domainToUnicode("xn--ber-goa.de"), url.domainToASCII("xn--\u00f1.com")]],
+  ["url of a host", () => url.fileURLToPath("file://host/a")], ["url of no file", () => url.fileURLToPath("http://a/b")], ["url of a slash", () => url.fileURLToPath("file:///a%2fb")],
+  ["url options", () => url.urlToHttpOptions(new URL("http://u:p@[::1]:81/a?b#c"))],
+  ["events", events], ["consumers", consumers], ["channels", channels], ["later", later], ["streams", streams],
   ...["%s %d %i %f %j %o %O %c %%", "no more", "%s"].map((format) => [`format ${format}`, () => util.format(format, "a", 42, 4.7, "1.5", { a: [1] }, { b: 1 }, [new Map([[1, { c: 2 }]])], "css", "rest", { d: 1 })]),
   ...[
     () => ({ a: 1, "b-c": [1, , 3], [Symbol("s")]: null, get g() { return 1; }, set g(v) {} }), () => new Map([["k", new Set([1, "2"])]]), () => [new Point(1)],

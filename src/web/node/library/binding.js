@@ -61,6 +61,10 @@ const util = {
 
 const bindings = {
   __proto__: null,
+  errors: { triggerUncaughtException: (error) => queueMicrotask(() => { throw error; }) },
+  diagnostics_channel: { subscribers: [], linkNativeChannel() {}, notifyChannelActive() {}, notifyChannelInactive() {} },
+  url: { format: (...args) => require("library:internal/url").formatUrl(...args) },
+  url_pattern: { URLPattern: globalThis.URLPattern },
   buffer,
   types,
   util,
@@ -69,7 +73,7 @@ const bindings = {
   constants: { os: { signals: {} } },
   options: {},
   string_decoder: { encodings: ["ascii", "utf8", "base64", "utf16le", "latin1", "hex", "buffer", "base64url"] },
-  encoding_binding: { encodeUtf8String: utf8Encode },
+  encoding_binding: { encodeUtf8String: utf8Encode, toASCII: (domain) => require("library:internal/url").domainToASCII(domain) },
 };
 
 export function internalBinding(name) {
