@@ -28,7 +28,7 @@ TEST(ThisThread, nameIsCutToWhatTheKernelKeeps) {
 TEST(ThisThread, backgroundYieldsAndItsThreadsAndProcessesWithIt) {
   const int before = niceOfThisThread();
   std::thread([before] {
-    setThisThreadClass(ThreadClass::kBackground);
+    workInBackground();
     EXPECT_EQ(::sched_getscheduler(0), SCHED_BATCH);
     EXPECT_EQ(niceOfThisThread(), std::max(before, 5));
     std::thread([] { EXPECT_EQ(::sched_getscheduler(0), SCHED_BATCH); }).join();
@@ -40,16 +40,6 @@ TEST(ThisThread, backgroundYieldsAndItsThreadsAndProcessesWithIt) {
   }).join();
   EXPECT_EQ(::sched_getscheduler(0), SCHED_OTHER);
   EXPECT_EQ(niceOfThisThread(), before);
-}
-
-TEST(ThisThread, whatAnswersKeepsItsNiceValue) {
-  std::thread([] {
-    ASSERT_EQ(::setpriority(PRIO_PROCESS, 0, niceOfThisThread() + 3), 0);
-    const int lowered = niceOfThisThread();
-    setThisThreadClass(ThreadClass::kAnswers);
-    EXPECT_EQ(niceOfThisThread(), lowered);
-    EXPECT_EQ(::sched_getscheduler(0), SCHED_OTHER);
-  }).join();
 }
 
 }  // namespace

@@ -96,7 +96,6 @@ base::Result<std::unique_ptr<Platform>> Platform::start(const Settings& settings
   if (options.engines == 0) options.engines = cores;
   if (options.loops == 0) options.loops = std::min(cores, 16u);
   self->startedMs_ = clock.wallMs();
-  base::setThisThreadClass(base::ThreadClass::kAnswers);
   for (const auto step : {&Platform::checkAddresses, &Platform::openData, &Platform::openVault, &Platform::startEngines,
                           &Platform::openRoutes, &Platform::openScripts, &Platform::openVersions, &Platform::openLoops,
                           &Platform::openControl, &Platform::runLoops}) {

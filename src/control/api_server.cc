@@ -229,7 +229,7 @@ void ApiServer::submit(Work work) {
 
 void ApiServer::work() {
   base::nameThisThread("api");
-  base::setThisThreadClass(base::ThreadClass::kBackground);
+  base::workInBackground();
   std::unique_ptr<catalog::Catalog> catalog;
   std::unique_lock lock(mutex_);
   for (;;) {

@@ -64,7 +64,7 @@ void CheckQueue::work() {
   // Of this thread: starting an engine is a millisecond in the kernel.
   if (options_.check.yielding) ::setpriority(PRIO_PROCESS, 0, VersionCheck::kYieldingNice);
   base::nameThisThread("check");
-  base::setThisThreadClass(base::ThreadClass::kBackground);
+  base::workInBackground();
   Lock lock(mutex_);
   while (!stopping_) {
     const bool wantsMore = options_.keepReady || jobs_.size() >= kManyJobs;

@@ -40,7 +40,7 @@ bool WriterThread::run(const std::function<void()>& task) {
 
 void WriterThread::work() {
   base::nameThisThread("writer");
-  base::setThisThreadClass(base::ThreadClass::kBackground);
+  base::workInBackground();
   using Clock = std::chrono::steady_clock;
   auto nextTick = Clock::now() + options_.tick;
   const bool ticks = options_.tick.count() > 0 && options_.onTick;
