@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "base/hex.h"
-#include "wire/compatibility.h"
+#include "control/version_bundle.h"
 
 namespace weir::cli {
 
@@ -47,15 +47,10 @@ base::Result<wire::Descriptor> seal(const std::vector<uint8_t>& bytes) {
   return wire::makeSealedBlob("bundle", std::as_bytes(std::span(bytes)));
 }
 
-// As a version that is uploaded: control/version_bundle.cc.
-bool readsBindingsEarly(const ScriptConfig& script) {
+bool anyReadsBindingsEarly(const ScriptConfig& script) {
   const auto chosen = wire::CompatibilitySet::of(script.compatibilityDate, script.compatibilityFlags);
-  const bool hasProcess = chosen.has(wire::Compatibility::kNodejsCompat) &&
-                          chosen.has(wire::Compatibility::kNodejsCompatPopulateProcessEnv);
-  return std::any_of(script.modules.begin(), script.modules.end(), [&](const auto& module) {
-    return module.content.find("cloudflare:workers") != std::string::npos ||
-           (hasProcess && module.content.find("process") != std::string::npos);
-  });
+  return std::any_of(script.modules.begin(), script.modules.end(),
+                     [&](const auto& module) { return control::readsBindingsEarly(module.content, chosen); });
 }
 
 }  // namespace
@@ -95,7 +90,7 @@ base::Result<ScriptSet::Prepared> ScriptSet::prepare(const ScriptConfig& script)
   // A check of module syntax needs no values of bindings, so it gets none: they cannot end up in a heap on the disk,
   // and a version that differs in nothing else shares its image. One that may import them gets them, and a heap that
   // has read one is not written.
-  if (bundle.syntax == wire::Syntax::kEsModules && !readsBindingsEarly(script)) bundle.env = "{}";
+  if (bundle.syntax == wire::Syntax::kEsModules && !anyReadsBindingsEarly(script)) bundle.env = "{}";
   std::vector<uint8_t> checked;
   wire::encodeBundle(bundle, checked);
   auto toCheck = seal(checked);

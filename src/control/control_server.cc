@@ -1,7 +1,8 @@
 #include "control/control_server.h"
-#include "base/this_thread.h"
 
 #include <algorithm>
+
+#include "base/this_thread.h"
 
 namespace weir::control {
 

@@ -10,7 +10,6 @@
 #include "base/hex.h"
 #include "control/api_request.h"
 #include "control/binding_types.h"
-#include "wire/compatibility.h"
 
 namespace weir::control {
 
@@ -79,16 +78,10 @@ bool hasValuesToHide(const BundleSource& source) {
   });
 }
 
-// Whether its code may read the values before it runs (docs/decisions/0024): it imports them, or has them as
-// process.env.
-bool readsBindingsEarly(const BundleSource& source) {
-  using Flag = wire::Compatibility;
+bool anyReadsBindingsEarly(const BundleSource& source) {
   const auto chosen = wire::CompatibilitySet::of(source.compatibilityDate, source.compatibilityFlags);
-  const bool hasProcess = chosen.has(Flag::kNodejsCompat) && chosen.has(Flag::kNodejsCompatPopulateProcessEnv);
   return std::any_of(source.modules.begin(), source.modules.end(), [&](const catalog::Module& module) {
-    const std::string_view text(reinterpret_cast<const char*>(module.content.data()), module.content.size());
-    return text.find("cloudflare:workers") != std::string_view::npos ||
-           (hasProcess && text.find("process") != std::string_view::npos);
+    return readsBindingsEarly({reinterpret_cast<const char*>(module.content.data()), module.content.size()}, chosen);
   });
 }
 
@@ -192,9 +185,16 @@ base::Result<VersionBundle> makeBundle(const BundleSource& source) {
   return made;
 }
 
+bool readsBindingsEarly(std::string_view code, const wire::CompatibilitySet& chosen) {
+  using Flag = wire::Compatibility;
+  const bool hasProcess = chosen.has(Flag::kNodejsCompat) && chosen.has(Flag::kNodejsCompatPopulateProcessEnv);
+  return code.find("cloudflare:workers") != std::string_view::npos ||
+         (hasProcess && code.find("process") != std::string_view::npos);
+}
+
 base::Result<CheckBundle> makeCheckBundle(const BundleSource& source) {
   CheckBundle made;
-  const bool withoutValues = source.syntax == catalog::VersionSyntax::kEsModules && !readsBindingsEarly(source);
+  const bool withoutValues = source.syntax == catalog::VersionSyntax::kEsModules && !anyReadsBindingsEarly(source);
   // Of the limits, those that hold for a start: a plan that changes otherwise leaves images good.
   wire::VersionLimits limits;
   limits.startupCpuMs = source.limits.startupCpuMs;

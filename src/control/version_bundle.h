@@ -16,6 +16,7 @@
 #include "catalog/script.h"
 #include "sandbox/runnable_version.h"
 #include "wire/bundle.h"
+#include "wire/compatibility.h"
 #include "wire/descriptor.h"
 
 namespace weir::control {
@@ -53,6 +54,10 @@ struct CheckBundle {
   // Values of bindings are not to be written to the disk with a heap. ES modules see none while they are checked.
   bool mayKeepHeap = true;
 };
+// Whether code may read the values of bindings before it runs (docs/decisions/0024): it imports them, or has them as
+// process.env. Then a check needs them.
+bool readsBindingsEarly(std::string_view code, const wire::CompatibilitySet& chosen);
+
 // For its check.
 base::Result<CheckBundle> makeCheckBundle(const BundleSource& source);
 

@@ -231,10 +231,7 @@ void ScriptIsolate::makeModules(js::ModuleGraph::Compile compile) {
 void ScriptIsolate::offerBuiltins() {
   const bool compat = version_->compatibility().has(wire::Compatibility::kNodejsCompat);
   const bool hooks = compat || version_->compatibility().has(wire::Compatibility::kNodejsAls);
-  modules_->findBuiltinCode = [compat](std::string_view name, bool byBuiltin) {
-    return compat ? findNodeModule(name, byBuiltin)
-                  : js::ModuleSource{{}, js::SourceKind::kEsModule, {}, {}, nullptr, true};
-  };
+  if (compat) modules_->findBuiltinCode = findNodeModule;
   modules_->findBuiltin = [this, compat, hooks](std::string_view name, bool byBuiltin) -> v8::MaybeLocal<v8::Object> {
     v8::Isolate* isolate = heap_->isolate();
     const auto context = isolate->GetCurrentContext();

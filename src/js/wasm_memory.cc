@@ -4,7 +4,6 @@
 #include <elf.h>
 #include <link.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -14,6 +13,8 @@
 #include <map>
 #include <mutex>
 #include <string_view>
+
+#include "js/protected_memory.h"
 
 namespace weir::js {
 
@@ -128,14 +129,6 @@ struct Redirection {
   int found = 0;
 };
 
-bool writeSlot(uintptr_t slot, void* value) {
-  const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
-  auto* start = reinterpret_cast<void*>(slot & ~(page - 1));
-  if (::mprotect(start, page, PROT_READ | PROT_WRITE) != 0) return false;
-  *reinterpret_cast<void**>(slot) = value;
-  return ::mprotect(start, page, PROT_READ) == 0;
-}
-
 // The places where one loaded object keeps the addresses of functions it imports.
 void redirect(const dl_phdr_info& info, Redirection* redirections, size_t count) {
   const ElfW(Dyn)* dynamic = nullptr;
@@ -177,7 +170,8 @@ void redirect(const dl_phdr_info& info, Redirection* redirections, size_t count)
       const std::string_view name = names + symbols[ELF64_R_SYM(entry.r_info)].st_name;
       for (size_t each = 0; each < count; ++each) {
         if (redirections[each].name != name) continue;
-        if (writeSlot(info.dlpi_addr + entry.r_offset, redirections[each].to)) ++redirections[each].found;
+        auto** const slot = reinterpret_cast<void**>(info.dlpi_addr + entry.r_offset);
+        if (writeProtected(slot, redirections[each].to)) ++redirections[each].found;
       }
     }
   }

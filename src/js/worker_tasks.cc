@@ -2,8 +2,6 @@
 
 #include <libplatform/libplatform.h>
 #include <pthread.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <condition_variable>
 #include <cstdint>
@@ -12,6 +10,8 @@
 #include <memory>
 #include <mutex>
 #include <utility>
+
+#include "js/protected_memory.h"
 
 namespace weir::js {
 
@@ -84,14 +84,6 @@ size_t entryOf(Function function) {
 #endif
 }
 
-bool writeEntry(void** entry, void* function) {
-  const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
-  auto* start = reinterpret_cast<void*>(reinterpret_cast<uintptr_t>(entry) & ~(page - 1));
-  if (::mprotect(start, page, PROT_READ | PROT_WRITE) != 0) return false;
-  *entry = function;
-  return ::mprotect(start, page, PROT_READ) == 0;
-}
-
 // Only to name what is protected.
 struct Names : node::MultiIsolatePlatform {
   static size_t postTask() { return entryOf(&Names::PostTaskOnWorkerThreadImpl); }
@@ -107,7 +99,7 @@ bool takeOverWorkerTasks(node::MultiIsolatePlatform& platform) {
                                               {Names::postDelayedTask(), reinterpret_cast<void*>(&postDelayedTask)},
                                               {Names::createJob(), reinterpret_cast<void*>(&createJob)}};
   for (const auto& [entry, function] : entries) {
-    if (!writeEntry(table + entry, function)) return false;
+    if (!writeProtected(table + entry, function)) return false;
   }
   return true;
 }

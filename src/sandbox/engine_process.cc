@@ -16,6 +16,7 @@
 #include <cstring>
 
 #include "sandbox/engine_child.h"
+#include "sandbox/pipe.h"
 #include "sandbox/seccomp_policy.h"
 
 #ifndef P_PIDFD
@@ -151,16 +152,6 @@ base::Status checkLaunch(const EngineLaunch& launch) {
       return base::Error{"engine launch: descriptor " + std::to_string(fd) + " is not open"};
   }
   return base::Nothing{};
-}
-
-struct PipePair {
-  Descriptor reading;
-  Descriptor writing;
-};
-base::Result<PipePair> makePipe(int flags) {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC | flags) != 0) return systemError("pipe", errno);
-  return PipePair{Descriptor(ends[0]), Descriptor(ends[1])};
 }
 
 class SignalsBlocked {

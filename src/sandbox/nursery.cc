@@ -6,12 +6,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <string>
 
 #include "sandbox/engine_ready.h"
+#include "sandbox/pipe.h"
 #include "wire/codec.h"
 
 namespace weir::sandbox {
@@ -36,16 +36,6 @@ pid_t processOf(int pidfd) {
   const char* at = std::strstr(text.data(), "\nPid:");
   const long pid = at != nullptr ? std::strtol(at + 5, nullptr, 10) : 0;
   return pid > 0 ? static_cast<pid_t>(pid) : 0;
-}
-
-struct Pipe {
-  wire::Descriptor reading;
-  wire::Descriptor writing;
-};
-base::Result<Pipe> makePipe() {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return base::Error{std::string("pipe: ") + std::strerror(errno)};
-  return Pipe{wire::Descriptor(ends[0]), wire::Descriptor(ends[1])};
 }
 
 }  // namespace
@@ -83,9 +73,9 @@ base::Result<std::unique_ptr<Nursery>> Nursery::start(const EngineImage& image, 
 base::Result<std::unique_ptr<EngineProcess>> Nursery::make(const std::shared_ptr<Nursery>& nursery) {
   auto sockets = wire::ControlSocket::makePair();
   if (!sockets.ok()) return sockets.error();
-  auto output = makePipe();
+  auto output = makePipe(O_NONBLOCK);
   if (!output.ok()) return output.error();
-  auto status = makePipe();
+  auto status = makePipe(O_NONBLOCK);
   if (!status.ok()) return status.error();
   const int descriptors[] = {sockets->second.fd(), output->writing.get(), status->writing.get()};
   std::vector<uint8_t> request;

@@ -16,8 +16,8 @@ namespace weir::sandbox {
 class Nursery {
  public:
   // Starts it and waits until it takes requests; gives up, now and whenever it is asked, when `stop` (borrowed) becomes
-  // readable. An error: it does not work on
-  // this machine, where for one thing the kernel gives no pid namespace. The thread that starts it must live as long.
+  // readable. An error: it does not work on this machine, where for one thing the kernel gives no pid namespace. The
+  // thread that starts it must live as long.
   static base::Result<std::unique_ptr<Nursery>> start(const EngineImage& image, const EngineLaunch& launch,
                                                       std::chrono::milliseconds readyMax, int stop);
 

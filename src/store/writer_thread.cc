@@ -1,7 +1,8 @@
 #include "store/writer_thread.h"
-#include "base/this_thread.h"
 
 #include <future>
+
+#include "base/this_thread.h"
 
 namespace weir::store {
 
