@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { once } from "node:events";
 import http from "node:http";
 import { test } from "node:test";
-import { enginesOf, peakMb } from "./processes.mjs";
+import { enginesOf, peakMb, stopProcess } from "./processes.mjs";
 import { chunk, connect, lastChunk } from "./raw.mjs";
 import { instrumented, startWeir } from "./weir.mjs";
 
@@ -187,7 +187,7 @@ test("long bodies need little memory", async (t) => {
     client.send(`GET /${kThrough} HTTP/1.1\r\n${host("proxy")}\r\n`);
     const { headers } = await client.head();
     assert.equal(headers["x-origin"], "1");
-    process.kill(engine, "SIGSTOP");
+    await stopProcess(engine);
     try {
       let total = 0;
       for (let bytes; (bytes = await client.chunk()).length > 0; ) total += bytes.length;
@@ -203,7 +203,7 @@ test("long bodies need little memory", async (t) => {
     const arrived = once(origin, "request");
     await pour(client.socket, 1);
     await arrived;
-    process.kill(engine, "SIGSTOP");
+    await stopProcess(engine);
     try {
       await pour(client.socket, kThrough - 1);
       // Taken by the origin: more than all buffers between hold.

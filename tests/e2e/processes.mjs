@@ -40,6 +40,13 @@ export function enginesOf(pid, purpose = "serve") {
   return children.filter((child) => isEngine(child, purpose)).map(processOf).filter((one) => one && one.state !== "Z");
 }
 
+/** Stops the process; resolves once none of its threads runs. The signal stops none before the one that takes it has a core. */
+export async function stopProcess(pid) {
+  process.kill(pid, "SIGSTOP");
+  const stateOf = (task) => /\) (\S)[^)]*$/.exec(readFileSync(`/proc/${pid}/task/${task}/stat`, "latin1"))[1];
+  await until(`process ${pid} to stop`, () => readdirSync(`/proc/${pid}/task`).every((task) => stateOf(task) === "T"));
+}
+
 /** Resolves with the first truthy answer of `look`, which is asked again and again: for what sends no event. */
 export async function until(what, look, boundMs = 20_000) {
   const end = Date.now() + boundMs;

@@ -5,7 +5,7 @@ import { readFileSync, rmSync } from "node:fs";
 import http from "node:http";
 import { join } from "node:path";
 import { test } from "node:test";
-import { enginesOf, processOf, until } from "./processes.mjs";
+import { enginesOf, processOf, stopProcess, until } from "./processes.mjs";
 import { command, root, startWeir } from "./weir.mjs";
 import { callApi, environmentOf, startProject, uploadForm } from "./wrangler.mjs";
 
@@ -172,14 +172,15 @@ test("what an engine had not begun begins in another, or is daemonDown where it 
   const upstream = await startUpstream(t);
   const weir = await startWeir(scriptsOf(8, upstream), { flags: ["--engines", "2", "--loops", "1", ...kHome] });
   t.after(() => weir.stop());
-  const [victim, bystander] = await twoApart(weir, Object.keys(scriptsOf(8, upstream)));
+  const [, control] = await weir.said(/control: (http:\S+)\/health/);
+  const [victim] = await twoApart(weir, Object.keys(scriptsOf(8, upstream)));
   const begun = weir.request(victim.script, "/hold", { headers: { "user-agent": "curl/8" } });
   await upstream.reached(1);
-  process.kill(victim.pid, "SIGSTOP");
+  await stopProcess(victim.pid);
   const lone = weir.request(victim.script, "/lone");
   const bodies = ["small", Buffer.alloc(300_000)].map((body) => weir.request(victim.script, "/body", { method: "POST", body, headers: { "user-agent": "curl/8" } }));
-  // When this process has an answer it has written those before, and when the one loop has answered after that it has read them.
-  for (let i = 0; i < 2; ++i) assert.equal((await weir.request(bystander.script, "/")).status, 200);
+  await until("all four with the engine", async () =>
+    (await (await fetch(`${control}/health`)).json()).engines.some((engine) => engine.invocations === 4));
   process.kill(victim.pid, "SIGKILL");
   assert.equal((await lone).status, 200);
   for (const answer of [begun, ...bodies]) assert.deepEqual([(await answer).status, (await answer).text], [500, "error code: 1104\n"]);

@@ -6,7 +6,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { test } from "node:test";
 import { WebSocket as Client, WebSocketServer } from "ws";
-import { enginesOf, peakMb } from "./processes.mjs";
+import { enginesOf, peakMb, stopProcess } from "./processes.mjs";
 import { startWeir } from "./weir.mjs";
 
 const accept = `const [client, server] = Object.values(new WebSocketPair()); server.accept();`;
@@ -302,7 +302,7 @@ test("WebSockets", async (t) => {
     const up = await upstream();
     const [own, joined] = [await opened(weir, "echo"), await opened(weir, "passes", { path: `/?port=${up.port}` })];
     const engines = enginesOf(weir.pid);
-    for (const { pid } of engines) process.kill(pid, "SIGSTOP");
+    for (const { pid } of engines) await stopProcess(pid);
     try {
       for (const client of [own, joined]) {
         client.ping("are you there");
