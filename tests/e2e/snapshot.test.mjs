@@ -12,7 +12,6 @@ const kStartsFrom = ["snapshot", "code-cache", "source"];
 const classes = readFileSync(join(root, "tests/e2e/snapshot/classes.js"), "utf8");
 
 /** Resolves when `count` scripts have been checked, one way or the other. */
-const checked = (weir, count) => weir.saidTimes(/^weir: script \S+ (is checked|does not start|is served unchecked)/gm, count);
 
 const recordsOf = (weir) => {
   const folder = join(weir.folder, "data/versions");
@@ -70,7 +69,7 @@ test("a script cannot tell what its isolate started from", async (t) => {
   const born = {};
   for (const mode of kStartsFrom) {
     const weir = await startWeir(scripts, { flags: ["--start-from", mode, "--engines", "1"] });
-    if (mode !== "source") await checked(weir, names.length);
+    if (mode !== "source") await weir.checked(names.length);
     answers[mode] = {};
     for (const name of names) {
       const both = [await weir.request(name), await weir.request(name)];
@@ -135,7 +134,7 @@ test("the heap of a large script holds no code that only its top-level scope cal
       return Response.json([always(3), counters.map((one) => one.n), sum, await pending, ...again]);
     } };`;
   const weir = await startWeir({ called: { code: code("once(2)") }, uncalled: { code: code("0") } }, { flags: ["--engines", "1"] });
-  await checked(weir, 2);
+  await weir.checked(2);
   const { called, uncalled } = recordsOf(weir);
   for (const { startsFrom, reason } of [called, uncalled]) assert.equal(startsFrom, "snapshot", reason);
   // Its bytecode is 60 KB and more.
@@ -170,7 +169,7 @@ test("what V8 adds to a context late is what stands in for it", async () => {
     const top = keys();
     export default { fetch() { return Response.json({ top, now: keys() }); } };`;
   const weir = await startWeir({ keys: { code } });
-  await checked(weir, 1);
+  await weir.checked(1);
   assert.equal(recordsOf(weir).keys.startsFrom, "snapshot", recordsOf(weir).keys.reason);
   const { top, now } = JSON.parse((await weir.request("keys")).text);
   assert.ok(top.length > 1000);
@@ -214,7 +213,7 @@ test("modules that were evaluated in the top-level scope stay the same modules",
     text: "text", data: [1, 2, 3], sameData: true, json: 7, none: `No such module "./none.js".\n  imported from "index.js"` };
   for (const mode of kStartsFrom) {
     const weir = await startWeir({ modules: { code, files } }, { flags: ["--start-from", mode] });
-    if (mode !== "source") await checked(weir, 1);
+    if (mode !== "source") await weir.checked(1);
     if (mode === "snapshot") assert.equal(recordsOf(weir).modules.startsFrom, "snapshot", recordsOf(weir).modules.reason);
     const first = JSON.parse((await weir.request("modules")).text);
     assert.match(first.error, /^broken 0\./);
@@ -235,7 +234,7 @@ test("values of bindings are in no file of the data directory, and reach every i
     typed: { code: `const kind = typeof TOKEN; addEventListener("fetch", (e) => e.respondWith(new Response(kind)));`, vars: { TOKEN: secret } },
   };
   const weir = await startWeir(scripts);
-  await checked(weir, 5);
+  await weir.checked(5);
   assert.equal((await weir.request("module")).text, `["${secret}","undefined"]`);
   assert.equal((await weir.request("worker")).text, secret);
   assert.equal((await weir.request("reads")).text, secret + secret);
@@ -266,7 +265,7 @@ test("two isolates of one heap draw different random numbers", async () => {
   const code = `const top = Math.random(); const zero = Date.now();
     export default { fetch() { return Response.json({ top, zero, now: Date.now() > 1e12, random: [Math.random(), Math.random()], bytes: [...crypto.getRandomValues(new Uint8Array(8))], uuid: crypto.randomUUID() }); } };`;
   const weir = await startWeir({ dice: { code } });
-  await checked(weir, 1);
+  await weir.checked(1);
   const first = JSON.parse((await weir.request("dice")).text);
   await weir.stop({ keep: true });
   const again = await startWeir({ dice: { code } }, { folder: weir.folder });
@@ -281,7 +280,7 @@ test("two isolates of one heap draw different random numbers", async () => {
 test("an image that is torn, rotten or another engine's is not used", async (t) => {
   const code = `const born = Math.random(); export default { fetch() { return Response.json(born); } };`;
   let weir = await startWeir({ hello: { code } });
-  await checked(weir, 1);
+  await weir.checked(1);
   const folder = weir.folder;
   const record = recordsOf(weir).hello;
   const image = join(folder, "data/versions", `${record.key}.image`);
@@ -291,7 +290,7 @@ test("an image that is torn, rotten or another engine's is not used", async (t) 
   await weir.stop({ keep: true });
   const restart = async (what, checksAgain) => {
     weir = await startWeir({ hello: { code } }, { folder });
-    if (checksAgain) await checked(weir, 1);
+    if (checksAgain) await weir.checked(1);
     const { status, text } = await weir.request("hello");
     assert.equal(status, 200, what);
     assert.notEqual(text, born, what);
@@ -350,7 +349,7 @@ test("a script that cannot start is named with its place, and the others are ser
   const failing = Object.entries(scripts).filter(([, script]) => script.expect);
   assert.ok(failing.length >= 14);
   const weir = await startWeir(scripts);
-  await checked(weir, Object.keys(scripts).length);
+  await weir.checked(Object.keys(scripts).length);
   assert.equal((await weir.request("good")).text, "good");
   const said = weir.output().split(/^weir: /m);
   for (const [name, { expect: [message, code] }] of failing) {

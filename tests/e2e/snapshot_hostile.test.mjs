@@ -17,7 +17,7 @@ const words = {
 
 test("a heap that ends the engine which would write it costs the version its heap, not its start", async () => {
   const weir = await startWeir({ heap: { code: "// rogue:heap;" } }, { flags: ["--engine-dir", join(root, "build/rogue")] });
-  await weir.saidTimes(/^weir: script \S+ (is checked|does not start|is served unchecked)/gm, 1);
+  await weir.checked(1);
   const folder = join(weir.folder, "data/versions");
   const records = readdirSync(folder).filter((file) => file.endsWith(".json")).map((file) => JSON.parse(readFileSync(join(folder, file), "utf8")));
   assert.deepEqual(records.map(({ script, startsFrom, reason }) => [script, startsFrom, reason]),
@@ -31,7 +31,7 @@ test("an engine of a check that lies is killed, and its version refused", async 
   const scripts = { good: { code: "// rogue:good;" } };
   for (const word of Object.keys(words)) scripts[word] = { code: `// rogue:${word};` };
   const weir = await startWeir(scripts, { flags: ["--engine-dir", join(root, "build/rogue")] });
-  await weir.saidTimes(/^weir: script \S+ (is checked|does not start|is served unchecked)/gm, Object.keys(scripts).length);
+  await weir.checked(Object.keys(scripts).length);
   const said = weir.output().split(/^weir: /m);
   let refused = 0;
   for (const [word, message] of Object.entries(words)) {

@@ -94,6 +94,10 @@ export async function startWeir(scripts, { flags = [], config, dev, outbound = [
       };
       return waitForPrinted(look, `${pattern} ${times} times`, 60_000);
     },
+    /** Resolves once weir has made up its mind about so many versions: what serves until then, from source, is not what serves after. */
+    checked(count) {
+      return this.saidTimes(/^weir: script \S+ (is checked|does not start|is served unchecked)/gm, count);
+    },
     output: () => out + errors,
     /** Resolves with the match once what weir has printed matches. */
     said: (pattern) => waitForPrinted((printed) => pattern.exec(printed), pattern, 20_000),
