@@ -3,7 +3,7 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
-import { constants, setPriority } from "node:os";
+import { constants } from "node:os";
 import { performance } from "node:perf_hooks";
 import { fileURLToPath } from "node:url";
 import { sleep } from "./processes.mjs";
@@ -36,7 +36,9 @@ export async function deploy(api, name, code) {
 
 /** A process that deploys `name` over and over, each time other code of `bytes`, while it is asked to. */
 export function startDeployer(environment, { name, bytes, perSecond }) {
-  const child = fork(fileURLToPath(import.meta.url), [JSON.stringify({ environment, name, bytes, perSecond })], { detached: true });
+  // A client is another machine's work: here it takes no core from what is measured.
+  const child = fork(fileURLToPath(import.meta.url), [JSON.stringify({ environment, name, bytes, perSecond })],
+    { detached: true, execPath: fileURLToPath(new URL("../../build/bin/bench_background", import.meta.url)), execArgv: [process.execPath] });
   process.once("exit", () => child.kill("SIGKILL"));
   return {
     begin: () => child.send("begin"),
@@ -51,9 +53,7 @@ export function startDeployer(environment, { name, bytes, perSecond }) {
   };
 }
 
-// A client is another machine's work: here it takes no core from what is measured.
-function yieldToServers() {
-  setPriority(constants.priority.PRIORITY_LOW);
+function yieldToOtherSessions() {
   try {
     writeFileSync("/proc/self/autogroup", String(constants.priority.PRIORITY_LOW));  // see docs/decisions/0037
   } catch {
@@ -62,7 +62,7 @@ function yieldToServers() {
 }
 
 function runDeployer({ environment, name, bytes, perSecond }) {
-  yieldToServers();
+  yieldToOtherSessions();
   const api = apiOf(environment);
   let deploying = false;
   let number = 0;
