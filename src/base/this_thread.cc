@@ -29,6 +29,20 @@ static_assert(sizeof(SchedAttr) == 48);
 constexpr uint64_t kBackgroundSliceNs = 10'000'000;
 constexpr int kBackgroundNice = 5;
 
+// The last half of the cores that the process may use. Of its first thread: the calling one may have been here before.
+void keepToBackgroundCores() {
+  cpu_set_t cores;
+  if (::sched_getaffinity(::getpid(), sizeof cores, &cores) != 0) return;
+  int left = CPU_COUNT(&cores);
+  const int kept = std::max(left / 2, 1);
+  for (int core = 0; core < CPU_SETSIZE && left > kept; ++core) {
+    if (!CPU_ISSET(core, &cores)) continue;
+    CPU_CLR(core, &cores);
+    --left;
+  }
+  (void)::sched_setaffinity(0, sizeof cores, &cores);
+}
+
 }  // namespace
 
 void nameThisThread(const char* name) {
@@ -43,6 +57,8 @@ void workInBackground() {
   attr.nice = std::max(::getpriority(PRIO_PROCESS, 0), kBackgroundNice);
   attr.sliceNs = kBackgroundSliceNs;
   (void)::syscall(SYS_sched_setattr, 0, &attr, 0U);
+  // What is in the kernel does not give the core up: there has to be another.
+  keepToBackgroundCores();
 }
 
 }  // namespace weir::base

@@ -7,8 +7,9 @@ namespace weir::base {
 void nameThisThread(const char* name);
 
 // The calling thread, and the threads and processes that it makes from now on, work for somebody who can wait, such as
-// who deploys: they do not take the core from a thread that requests wait for, and give it up to one. They never
-// starve. What the kernel refuses or does not know yet (slices count from Linux 6.12 on) stays as it is.
+// who deploys: they do not take the core from a thread that requests wait for, and give it up to one. They use half of
+// the cores that the process has (the last ones; at least one), and never starve. What the kernel refuses or does not
+// know yet (slices count from Linux 6.12 on) stays as it is.
 void workInBackground();
 
 }  // namespace weir::base

@@ -14,6 +14,13 @@
 namespace weir::base {
 namespace {
 
+cpu_set_t coresOfThisThread() {
+  cpu_set_t cores;
+  CPU_ZERO(&cores);
+  EXPECT_EQ(::sched_getaffinity(0, sizeof cores, &cores), 0);
+  return cores;
+}
+
 int niceOfThisThread() { return ::getpriority(PRIO_PROCESS, 0); }
 
 TEST(ThisThread, nameIsCutToWhatTheKernelKeeps) {
@@ -40,6 +47,27 @@ TEST(ThisThread, backgroundYieldsAndItsThreadsAndProcessesWithIt) {
   }).join();
   EXPECT_EQ(::sched_getscheduler(0), SCHED_OTHER);
   EXPECT_EQ(niceOfThisThread(), before);
+}
+
+TEST(ThisThread, backgroundHasHalfOfTheCoresHoweverOftenItIsSaid) {
+  const cpu_set_t before = coresOfThisThread();
+  const auto expectHalf = [&] {
+    const cpu_set_t cores = coresOfThisThread();
+    EXPECT_EQ(CPU_COUNT(&cores), std::max(CPU_COUNT(&before) / 2, 1));
+    cpu_set_t both;
+    CPU_AND(&both, &before, &cores);
+    EXPECT_TRUE(CPU_EQUAL(&both, &cores)) << "others than it had";
+  };
+  std::thread([&] {
+    workInBackground();
+    expectHalf();
+    std::thread([&] {
+      workInBackground();
+      expectHalf();
+    }).join();
+  }).join();
+  const cpu_set_t after = coresOfThisThread();
+  EXPECT_TRUE(CPU_EQUAL(&before, &after));
 }
 
 }  // namespace
