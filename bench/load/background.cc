@@ -1,5 +1,5 @@
-// bench_background PROGRAM [ARGUMENT…]: runs a program as weir runs what only deploys wait for (docs/decisions/0037), so
-// that a client that shares the machine takes no core from the server it asks.
+// bench_background PROGRAM [ARGUMENT…]: runs a program as weir runs what only deploys wait for (docs/decisions/0037),
+// so that a client that shares the machine takes no core from the server it asks.
 #include <sys/resource.h>
 #include <unistd.h>
 

@@ -265,7 +265,8 @@ base::Status Platform::openControl() {
     }
     return control::ControlServer::Answer{200, "text/plain; version=0.0.4; charset=utf-8", std::move(text)};
   };
-  options.fireCron = [this](std::string account, std::string script, std::string cron, auto then) {
+  options.fireCron = [this](std::string account, std::string script, std::string cron,
+                            std::function<void(control::ControlServer::Answer)> then) {
     loops_[0]->fireCron(std::move(account), std::move(script), std::move(cron),
                         [then = std::move(then)](const edge::EdgeLoop::Fired& fired) {
                           if (!fired.problem.empty())
@@ -409,7 +410,7 @@ base::Status Platform::openScripts() {
         version.account = routes_->account().id;
         place(version);
       },
-      [this](const auto& versions, const auto& everyHost, const auto& schedules, std::function<void()> then) {
+      [this](const auto& versions, const auto& everyHost, const auto& schedules, const std::function<void()>& then) {
         routes_->serve(versions, everyHost);
         setSchedules(schedules);
         const auto left = std::make_shared<std::atomic<size_t>>(loops_.size());

@@ -61,7 +61,7 @@ class ApiCall final : public http::ExchangeEvents, public std::enable_shared_fro
           catalog == nullptr ? self->refusal(internalError("the catalog cannot be opened")) : step(*self, *catalog);
       if (!made && self->whole_) made = self->run(*catalog);
       self->server_.loop_.post([self, made = std::move(made)]() mutable {
-        if (made) self->finish(std::move(*made));
+        if (made) self->finish(*made);
         else self->read();
       });
     });
@@ -139,7 +139,7 @@ class ApiCall final : public http::ExchangeEvents, public std::enable_shared_fro
     if (std::exchange(reading_, false)) forget();
   }
 
-  void finish(ApiAnswer made) {
+  void finish(const ApiAnswer& made) {
     if (auto* const exchange = std::exchange(exchange_, nullptr)) {
       http::HeaderList headers;
       headers.add("content-type", made.type);

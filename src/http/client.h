@@ -68,6 +68,7 @@ class CallEvents {
   virtual void onDrained() {}
   // 101: the connection is the caller's, with what came behind the head. Set the stream's handler at once and turn
   // reading on. Without an override the connection is dropped.
+  // NOLINTNEXTLINE(performance-unnecessary-value-param): those who override it keep what they are given
   virtual void onUpgraded(std::unique_ptr<net::Stream> /*stream*/, std::string /*received*/) {}
 
  protected:
