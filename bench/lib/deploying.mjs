@@ -2,8 +2,6 @@
 // client is not in the way of what measures meanwhile.
 import { fork } from "node:child_process";
 import { once } from "node:events";
-import { writeFileSync } from "node:fs";
-import { constants } from "node:os";
 import { performance } from "node:perf_hooks";
 import { fileURLToPath } from "node:url";
 import { sleep } from "./processes.mjs";
@@ -53,16 +51,7 @@ export function startDeployer(environment, { name, bytes, perSecond }) {
   };
 }
 
-function yieldToOtherSessions() {
-  try {
-    writeFileSync("/proc/self/autogroup", String(constants.priority.PRIORITY_LOW));  // see docs/decisions/0037
-  } catch {
-    // this kernel does not schedule by session
-  }
-}
-
 function runDeployer({ environment, name, bytes, perSecond }) {
-  yieldToOtherSessions();
   const api = apiOf(environment);
   let deploying = false;
   let number = 0;

@@ -60,7 +60,7 @@ class ApiCall final : public http::ExchangeEvents, public std::enable_shared_fro
       std::optional<ApiAnswer> made =
           catalog == nullptr ? self->refusal(internalError("the catalog cannot be opened")) : step(*self, *catalog);
       if (!made && self->whole_) made = self->run(*catalog);
-      self->server_.loop_.post([self, made = std::move(made)]() mutable {
+      self->server_.loop_.post([self, made = std::move(made)] {
         if (made) self->finish(*made);
         else self->read();
       });

@@ -16,7 +16,7 @@ export function peakMb(pid) {
   return Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))[1]) / 1024;
 }
 
-/** pid, parent, state ("R", "S", "T", "Z", …), nice value and CPU time in ticks; null: there is no such process. */
+/** pid, parent, state ("R", "S", "T", "Z", …), nice value and CPU time in ticks of a process, or of a thread by its id; null: there is none. */
 export function processOf(pid) {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
@@ -43,8 +43,7 @@ export function enginesOf(pid, purpose = "serve") {
 /** Stops the process; resolves once none of its threads runs. The signal stops none before the one that takes it has a core. */
 export async function stopProcess(pid) {
   process.kill(pid, "SIGSTOP");
-  const stateOf = (task) => /\) (\S)[^)]*$/.exec(readFileSync(`/proc/${pid}/task/${task}/stat`, "latin1"))[1];
-  await until(`process ${pid} to stop`, () => readdirSync(`/proc/${pid}/task`).every((task) => stateOf(task) === "T"));
+  await until(`process ${pid} to stop`, () => readdirSync(`/proc/${pid}/task`).every((thread) => processOf(thread)?.state === "T"));
 }
 
 /** Resolves with the first truthy answer of `look`, which is asked again and again: for what sends no event. */

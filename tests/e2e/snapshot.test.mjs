@@ -11,8 +11,6 @@ const kStartsFrom = ["snapshot", "code-cache", "source"];
 
 const classes = readFileSync(join(root, "tests/e2e/snapshot/classes.js"), "utf8");
 
-/** Resolves when `count` scripts have been checked, one way or the other. */
-
 const recordsOf = (weir) => {
   const folder = join(weir.folder, "data/versions");
   const records = {};

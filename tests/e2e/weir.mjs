@@ -94,7 +94,7 @@ export async function startWeir(scripts, { flags = [], config, dev, outbound = [
       };
       return waitForPrinted(look, `${pattern} ${times} times`, 60_000);
     },
-    /** Resolves once weir has made up its mind about so many versions: what serves until then, from source, is not what serves after. */
+    /** Resolves once so many versions have been checked, one way or the other: isolates made from then on start from their images. */
     checked(count) {
       return this.saidTimes(/^weir: script \S+ (is checked|does not start|is served unchecked)/gm, count);
     },
